@@ -1,0 +1,29 @@
+// The command line that every server process shares.
+//
+// Errors: usage errors print one line and exit 2; --help and --version print and exit 0.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/config.hpp"
+
+namespace depot {
+
+struct Options {
+  std::string config_path;  // "" where none was named and none found: the defaults hold.
+  bool check_config = false;
+  std::string name;  // --name: this instance ("worker-2"); the program's name by default.
+};
+
+// `examples` opens the --help text. May exit the process (help, version, usage error).
+Options parse_options(std::string_view program, std::string_view purpose, std::string_view examples,
+                      int argc, char** argv);
+
+// --config, else $DEPOT_CONFIG, else ./config.yml, else /etc/depot/config.yml, else "".
+std::string find_config(std::string_view from_option);
+
+// "depot-worker 0.1.0 (g++ 12.2.0, zmq 4.3.4, ...)", one line.
+std::string version_line(std::string_view program);
+
+}  // namespace depot

@@ -1,0 +1,55 @@
+# Dependencies, compiler settings and the two functions by which every folder declares itself.
+#
+# Folder = namespace = target: folder store/ is depot::store is depot_store. A folder's CMakeLists
+# names its own files and what it uses, nothing else.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+# 1.81 by name: Debian's libboost-dev is 1.74 and cannot be installed beside it (docs/adr/0001).
+find_package(Boost 1.81 REQUIRED COMPONENTS json url)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(date REQUIRED)
+find_package(prometheus-cpp REQUIRED COMPONENTS core)
+pkg_check_modules(zmq REQUIRED IMPORTED_TARGET libzmq>=4.3.4)
+pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium>=1.0.18)
+pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis>=0.14)
+
+# Warnings for our own code only; libraries come in as SYSTEM.
+add_library(depot_options INTERFACE)
+target_compile_options(depot_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+                                               -Werror)
+target_include_directories(depot_options INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_definitions(depot_options INTERFACE DEPOT_VERSION="${PROJECT_VERSION}")
+if(DEPOT_SANITIZE)
+  target_compile_options(depot_options INTERFACE -fsanitize=${DEPOT_SANITIZE}
+                                                 -fno-omit-frame-pointer)
+  target_link_options(depot_options INTERFACE -fsanitize=${DEPOT_SANITIZE})
+  if(DEPOT_SANITIZE MATCHES undefined)
+    target_compile_options(depot_options INTERFACE -fno-sanitize-recover=undefined)
+  endif()
+endif()
+if(DEPOT_LINKER)
+  target_link_options(depot_options INTERFACE -fuse-ld=${DEPOT_LINKER})
+endif()
+
+# depot_library(store SOURCES a.cpp b.cpp USES depot_base PRIVATE_USES PkgConfig::hiredis)
+function(depot_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;USES;PRIVATE_USES" ${ARGN})
+  add_library(depot_${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(depot_${name} PUBLIC depot_options ${ARG_USES} PRIVATE ${ARG_PRIVATE_USES})
+endfunction()
+
+# depot_program(depot-worker SOURCES main.cpp USES depot_distributor_worker)
+function(depot_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;USES" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE depot_options ${ARG_USES})
+endfunction()

@@ -1,0 +1,36 @@
+// The admin endpoint that every process has: /livez, /readyz, /metrics, POST /drain and what the
+// process adds, on a unix socket in the runtime folder or a tcp address.
+//
+// Threads: an actor with its own thread; the callbacks run on that thread and may only read atomics
+//          or take locks held for moments.
+// Errors:  a taken address throws StartupError (exit 69).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/metrics.hpp"
+#include "http/server.hpp"
+
+namespace depot::http {
+
+struct AdminHooks {
+  std::function<std::string()> not_ready;  // "" when ready, else why not
+  std::function<void()> drain;             // POST /drain
+  std::function<std::string()> status;     // GET /status: a JSON object of this process
+  Handler other;                           // anything else; may be empty (404)
+};
+
+class AdminServer {
+ public:
+  AdminServer(const std::string& listen, const Metrics& metrics, AdminHooks hooks);
+  ~AdminServer();  // Stops and joins.
+  std::uint16_t port() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace depot::http

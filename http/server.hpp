@@ -1,0 +1,115 @@
+// An HTTP/1.1 server; with http/client.hpp the one home of Boost.Beast.
+//
+// It owns framing, keep-alive, pipelining (answers in order; unsafe requests of one connection one
+// at a time), limits and deadlines. What a request means is the handler's.
+//
+// Threads: a Server lives on one io_context run by one thread; everything, the handler and every
+//          Responder included, is called on that thread. Run one per thread (SO_REUSEPORT).
+// Errors:  a request that breaks HTTP is answered by the server itself with problem+json and, where
+//          the framing is in doubt, the connection is closed. bind failures throw StartupError
+//          (exit 69) that names the address.
+// Source:  RFC 9112; docs/ARCHITECTURE.md for the limits.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace depot::http {
+
+enum class Method : std::uint8_t { get, head, post, put, patch, delete_, options, other };
+std::string_view name_of(Method method);
+constexpr bool is_safe(Method m) {
+  return m == Method::get || m == Method::head || m == Method::options;
+}
+
+// One request. Views are good until the handler returns; copy what outlives it.
+struct Request {
+  Method method = Method::get;
+  std::string_view method_text;
+  std::string_view path;   // before '?', as sent (not decoded)
+  std::string_view query;  // behind '?'; "" without
+  std::string_view body;
+  std::string_view address;  // of the peer
+  bool loopback = false;
+  // The header's value, "" when absent; names in lower case. Two of one name: the first.
+  std::string_view header(std::string_view name) const;
+  bool has_header(std::string_view name) const;
+  std::size_t header_count(std::string_view name) const;
+
+  struct Impl;
+  const Impl* impl = nullptr;
+};
+
+struct Response {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+  bool close = false;  // Connection: close behind it
+};
+
+// The right to answer one request, once. Move-only; answering after the peer has gone does nothing.
+// Destroyed unanswered, it answers 500.
+class Responder {
+ public:
+  Responder() = default;
+  Responder(Responder&&) noexcept = default;
+  Responder& operator=(Responder&&) noexcept;
+  ~Responder();
+  void send(Response response);
+  explicit operator bool() const { return static_cast<bool>(slot_); }
+
+  struct Slot;
+  explicit Responder(std::shared_ptr<Slot> slot) : slot_(std::move(slot)) {}
+
+ private:
+  std::shared_ptr<Slot> slot_;
+};
+
+using Handler = std::function<void(const Request&, Responder)>;
+
+struct ServerOptions {
+  std::string listen = "127.0.0.1:0";  // "address:port" ("[::1]:port"), or "unix:/path"
+  bool reuse_port = false;             // one Server per thread on the same port
+  std::size_t header_bytes_max = 16 * 1024;
+  std::size_t body_bytes_max = 128 * 1024;
+  std::chrono::milliseconds header_deadline{5'000};
+  std::chrono::milliseconds idle_timeout{60'000};
+  int connections_max = 20'000;
+  int connections_per_address_max = 1'024;  // loopback is exempt
+  int pipeline_max = 64;
+};
+
+struct ServerStats {
+  std::uint64_t connections_now = 0;
+  std::uint64_t connections_total = 0;
+  std::uint64_t requests_total = 0;
+  std::uint64_t malformed_total = 0;
+};
+
+class Server {
+ public:
+  Server(boost::asio::io_context& io, const ServerOptions& options, Handler handler);
+  ~Server();
+
+  std::uint16_t port() const;  // as bound; 0 for a unix socket
+  // Called once per loop turn, behind the last request that was parsed in it: the place to flush
+  // what the handlers queued.
+  void on_turn_end(std::function<void()> hook);
+  // Stops accepting; idle connections close, the others after their answers; then calls `done`.
+  void drain(std::function<void()> done);
+  ServerStats stats() const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace depot::http

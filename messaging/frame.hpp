@@ -1,0 +1,106 @@
+// Frames of the request half: a 24-byte header and records, without ever looking into a body.
+//
+//   header   u8 magic=0x5A | u8 version=1 | u8 type | u8 flags | u16 count | u16 0 |
+//            u32 session | u32 credit_limit | u64 aux                                   (LE)
+//   request  u32 length | u32 tag | u32 budget_us | u32 tenant | u8 kind | u8 attempt | u8 flags |
+//            u8 0 | 16 B request id | body            length counts everything behind itself
+//   reply    u32 length | u32 tag | u16 status | u16 retry_after_ms | body
+//
+// Threads: values.
+// Errors:  readers return false on a malformed frame and leave the rest unread.
+// Source:  docs/PROTOCOL.md, "Requests".
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/ids.hpp"
+
+namespace depot::messaging {
+
+inline constexpr std::size_t kHeaderSize = 24;
+inline constexpr std::size_t kRequestRecordHead = 36;  // bytes before the body, length included
+inline constexpr std::size_t kReplyRecordHead = 12;
+inline constexpr std::size_t kFrameRecordsMax = 64;
+inline constexpr std::size_t kFrameBytesMax = 32 * 1024;    // a larger record travels alone
+inline constexpr std::size_t kRecordBytesMax = 256 * 1024;
+
+enum class FrameType : std::uint8_t {
+  hello = 1,    // aux = instance; body: u8 role, name
+  welcome = 2,  // session, credit_limit
+  reset = 3,    // unknown session: say hello again
+  request = 4,
+  reply = 5,
+  credit = 6,
+  ping = 7,
+  pong = 8,
+  drain = 9,
+  drained = 10,  // aux = last dispatched
+  bye = 11,
+};
+
+enum class Role : std::uint8_t { gateway = 1, worker = 2 };
+
+inline constexpr std::uint8_t kFlagBackendDown = 1;  // of a worker's frames: no Redis
+inline constexpr std::uint8_t kRecordAlone = 1;      // of a request record: a batch of its own
+
+struct Header {
+  FrameType type = FrameType::ping;
+  std::uint8_t flags = 0;
+  std::uint16_t count = 0;
+  std::uint32_t session = 0;
+  std::uint32_t credit_limit = 0;
+  std::uint64_t aux = 0;
+};
+void write_header(const Header& header, std::string& out);  // appends 24 bytes
+void patch_header(const Header& header, std::string& out);  // overwrites the first 24
+bool read_header(std::string_view frame, Header& header);   // magic, version, known type
+
+// A request record. The body is a view into the frame it was read from.
+struct RequestRecord {
+  std::uint32_t tag = 0;
+  std::uint32_t budget_us = 0;
+  std::uint32_t tenant = 0;
+  std::uint8_t kind = 0;
+  std::uint8_t attempt = 0;
+  std::uint8_t flags = 0;
+  RequestId request_id{};
+  std::string_view body;
+};
+// REQUIRES: body size + kRequestRecordHead <= kRecordBytesMax.
+void append_request(const RequestRecord& record, std::string& out);
+
+struct ReplyRecord {
+  std::uint32_t tag = 0;
+  std::uint16_t status = 0;
+  std::uint16_t retry_after_ms = 0;
+  std::string_view body;
+};
+void append_reply(const ReplyRecord& record, std::string& out);
+
+// Walks the records behind a header: while (next(record)) ...; then check ok().
+class RequestReader {
+ public:
+  RequestReader(std::string_view frame, const Header& header);
+  bool next(RequestRecord& record);
+  bool ok() const { return ok_; }  // False: lengths or count did not fit; what was read is good.
+
+ private:
+  std::string_view rest_;
+  std::uint16_t left_;
+  bool ok_ = true;
+};
+class ReplyReader {
+ public:
+  ReplyReader(std::string_view frame, const Header& header);
+  bool next(ReplyRecord& record);
+  bool ok() const { return ok_; }
+
+ private:
+  std::string_view rest_;
+  std::uint16_t left_;
+  bool ok_ = true;
+};
+
+}  // namespace depot::messaging

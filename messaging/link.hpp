@@ -1,0 +1,79 @@
+// The DEALER side of the request protocol, for gateways and workers: one Link per balancer.
+//
+// It says HELLO until welcomed, pings when nothing else was sent for 100 ms, finds the balancer dead
+// after 1 s of silence (then a new socket and a new session), and packs what one loop turn had ready
+// into frames of at most 64 records or 32 KiB. LinkState decides; Link moves frames.
+//
+// Threads: the one that made it.
+// Errors:  none to the caller: a lost balancer is an event.
+// Source:  docs/PROTOCOL.md, "Requests"; AMQP 1.0 for the cumulative credit.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/clock.hpp"
+#include "messaging/frame.hpp"
+#include "messaging/socket.hpp"
+
+namespace depot::messaging {
+
+struct LinkOptions {
+  std::string endpoint;
+  Role role = Role::gateway;
+  std::string name;  // of this process, for the balancer's logs
+  Duration ping_every = std::chrono::milliseconds(100);
+  Duration silence_max = std::chrono::seconds(1);
+};
+
+// What a Link tells its owner, called from within receive() and tick().
+class LinkEvents {
+ public:
+  virtual ~LinkEvents() = default;
+  virtual void on_welcome() {}
+  // The session ended: everything sent in it and not answered is WORKER_LOST (gateway), or must not
+  // be answered any more (worker).
+  virtual void on_lost() {}
+  virtual void on_reply(const ReplyRecord&) {}      // gateway
+  virtual void on_request(const RequestRecord&) {}  // worker
+  virtual void on_drain() {}                        // the balancer goes away: use another
+  virtual void on_drained(std::uint64_t) {}         // worker: nothing more will come
+};
+
+class Link {
+ public:
+  Link(Context& context, const LinkOptions& options, LinkEvents& events);
+  ~Link();
+
+  bool connected() const;  // welcomed, and not draining
+  // Gateway: how many more requests the balancer lets us send now.
+  std::uint32_t credit() const;
+  // Queues a record for the next flush(). False without a session or credit (gateway).
+  bool send_request(const RequestRecord& record);
+  // Worker. Dropped silently when the session it came in is over.
+  void send_reply(const ReplyRecord& record);
+  // Worker: "you may have sent me this many in this session", and whether Redis is there.
+  void set_credit(std::uint32_t limit, bool backend_down);
+  std::uint32_t session() const;
+  std::uint64_t received() const;  // worker: requests received in this session
+  void drain();                    // worker: no more work, please
+  void bye();
+
+  // Reads at most `frames_max` frames. True when there may be more: call again soon.
+  bool receive(TimePoint now, int frames_max = 256);
+  void tick(TimePoint now);   // hello, ping, silence; call at least every 50 ms
+  void flush(TimePoint now);  // one frame for what was queued since the last
+  // Of the current socket; changes when a dead link was reopened: see generation().
+  const Socket& socket() const;
+  std::uint32_t generation() const;
+  std::uint64_t malformed() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace depot::messaging

@@ -1,0 +1,82 @@
+// Tags for what is in flight: slot (20 bits) and generation (12 bits), constant-time lookup; a late
+// duplicate of an old tag is recognised and finds nothing.
+//
+// Threads: one owner.
+// Source:  docs/PROTOCOL.md, "tag".
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/fatal.hpp"
+
+namespace depot::messaging {
+
+template <typename T>
+class Slots {
+ public:
+  static constexpr std::size_t kMax = std::size_t{1} << 20;
+
+  // REQUIRES: size() < kMax.
+  std::uint32_t insert(T value) {
+    std::uint32_t slot;
+    if (free_.empty()) {
+      DEPOT_ASSERT(entries_.size() < kMax);
+      slot = static_cast<std::uint32_t>(entries_.size());
+      entries_.emplace_back();
+    } else {
+      slot = free_.back();
+      free_.pop_back();
+    }
+    Entry& entry = entries_[slot];
+    entry.value.emplace(std::move(value));
+    ++size_;
+    return slot | (entry.generation << 20);
+  }
+
+  T* find(std::uint32_t tag) {
+    const std::uint32_t slot = tag & 0xFFFFF;
+    if (slot >= entries_.size()) return nullptr;
+    Entry& entry = entries_[slot];
+    if (!entry.value || entry.generation != tag >> 20) return nullptr;
+    return &*entry.value;
+  }
+
+  // The value, out of the table; nullopt for a tag that is not there any more.
+  std::optional<T> take(std::uint32_t tag) {
+    T* found = find(tag);
+    if (!found) return std::nullopt;
+    Entry& entry = entries_[tag & 0xFFFFF];
+    std::optional<T> value(std::move(*found));
+    entry.value.reset();
+    entry.generation = (entry.generation + 1) & 0xFFF;
+    free_.push_back(tag & 0xFFFFF);
+    --size_;
+    return value;
+  }
+
+  std::size_t size() const { return size_; }
+
+  // Calls f(tag, value) for each; f must not insert or take.
+  template <typename F>
+  void for_each(F&& f) {
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      Entry& entry = entries_[i];
+      if (entry.value) f(static_cast<std::uint32_t>(i) | (entry.generation << 20), *entry.value);
+    }
+  }
+
+ private:
+  struct Entry {
+    std::optional<T> value;
+    std::uint32_t generation = 0;
+  };
+  std::vector<Entry> entries_;
+  std::vector<std::uint32_t> free_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace depot::messaging

@@ -1,0 +1,72 @@
+// A pipelined, non-blocking Redis connection; with launch.cpp and blocking.cpp the home of hiredis.
+//
+// Commands are queued, written when the loop says so, and answered in order by callbacks. When the
+// connection dies every command that was written is `unknown`, every one that was not is
+// `not_executed`; it reconnects by itself with a back-off of 20 ms to 1 s.
+//
+// Threads: one.
+// Errors:  as Error codes in the callback. Redis' own error replies come as Reply::is_error().
+// Source:  docs/ARCHITECTURE.md, "Outcomes"; hiredis 0.14 without its own event adapters.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+
+namespace depot::store {
+
+// A view of one reply; good only inside the callback.
+class Reply {
+ public:
+  explicit Reply(const void* reply) : reply_(reply) {}
+  bool is_error() const;
+  bool is_nil() const;
+  bool is_string() const;  // bulk or status
+  bool is_array() const;
+  std::string_view text() const;  // of a string or error
+  std::int64_t integer() const;
+  std::size_t size() const;       // of an array
+  Reply operator[](std::size_t index) const;
+
+ private:
+  const void* reply_;
+};
+
+// The class of a Redis error reply: LOADING, BUSY, OOM, MISCONF, READONLY, NOPERM, "Function not
+// found" and the like are not_executed; a function's run-time error is unknown.
+ErrorCode classify_error(std::string_view redis_error);
+
+class RedisClient {
+ public:
+  // `url`: unix:///path or redis://host:port. Connects at the first tick().
+  explicit RedisClient(std::string url);
+  ~RedisClient();
+
+  using Done = std::function<void(const Result<Reply>&)>;
+  // Queues one command. Without a connection it fails at once with not_executed.
+  void command(std::span<const std::string_view> arguments, Done done);
+
+  bool connected() const;
+  std::size_t in_flight() const;
+
+  // For the loop: wait for fd() readable, and for writable while wants_write().
+  int fd() const;  // -1 without a socket
+  bool wants_write() const;
+  void on_readable(TimePoint now);
+  void on_writable(TimePoint now);
+  void flush();              // writes what is queued, as far as the socket takes it
+  void tick(TimePoint now);  // connects, reconnects; call at least every 50 ms
+  std::string last_error() const;  // why it is not connected
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace depot::store
