@@ -53,3 +53,20 @@ function(depot_program name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE depot_options ${ARG_USES})
 endfunction()
+
+# depot_test(store SOURCES a_test.cpp USES depot_store LABELS unit TIMEOUT 60): one GoogleTest
+# executable; each of its tests is a CTest of its own.
+function(depot_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;USES;LABELS" ${ARGN})
+  find_package(GTest REQUIRED)
+  find_package(rapidcheck REQUIRED)
+  include(GoogleTest)
+  add_executable(${name}_test ${ARG_SOURCES})
+  target_link_libraries(${name}_test PRIVATE depot_options ${ARG_USES} GTest::gtest GTest::gmock
+                                             GTest::gtest_main rapidcheck)
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 60)
+  endif()
+  gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES LABELS "${ARG_LABELS}"
+                       TIMEOUT ${ARG_TIMEOUT})
+endfunction()
