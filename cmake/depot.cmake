@@ -70,3 +70,51 @@ function(depot_test name)
   gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES LABELS "${ARG_LABELS}"
                        TIMEOUT ${ARG_TIMEOUT})
 endfunction()
+
+# depot_embed(depot_store NAME lua_files HEADER store/lua_files.hpp FILES functions/a.lua ...)
+# builds the files' bytes into the target: declares, in <build>/generated/<HEADER>,
+#   namespace depot::embedded { std::span<const File> <NAME>(); }   with File {name, bytes},
+# in the order given, `name` without its folder. A changed file is compiled in by the next build.
+function(depot_embed target)
+  cmake_parse_arguments(ARG "" "NAME;HEADER" "FILES" ${ARGN})
+  set(generated ${CMAKE_BINARY_DIR}/generated)
+  set(entries "")
+  foreach(file ${ARG_FILES})
+    set(path ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${path})
+    file(READ ${path} bytes)
+    get_filename_component(short ${file} NAME)
+    string(APPEND entries "    {\"${short}\", R\"depot_embed(${bytes})depot_embed\"},\n")
+  endforeach()
+  list(LENGTH ARG_FILES count)
+  file(CONFIGURE OUTPUT ${generated}/${ARG_HEADER} @ONLY CONTENT
+"#pragma once
+#include <span>
+#include <string_view>
+#ifndef DEPOT_EMBEDDED_FILE
+#define DEPOT_EMBEDDED_FILE
+namespace depot::embedded {
+struct File {
+  std::string_view name;
+  std::string_view bytes;
+};
+}  // namespace depot::embedded
+#endif
+namespace depot::embedded {
+std::span<const File> ${ARG_NAME}();
+}
+")
+  string(REPLACE ".hpp" ".cpp" source ${ARG_HEADER})
+  file(GENERATE OUTPUT ${generated}/${source} CONTENT
+"#include \"${ARG_HEADER}\"
+namespace depot::embedded {
+std::span<const File> ${ARG_NAME}() {
+  static constexpr File files[] = {
+${entries}  };
+  return {files, ${count}};
+}
+}  // namespace depot::embedded
+")
+  target_sources(${target} PRIVATE ${generated}/${source})
+  target_include_directories(${target} PRIVATE ${generated})
+endfunction()
