@@ -1,0 +1,116 @@
+#include "base/log.hpp"
+
+#include <spdlog/logger.h>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+namespace depot {
+namespace {
+
+spdlog::level::level_enum spdlog_level(LogLevel level) {
+  switch (level) {
+    case LogLevel::debug:
+      return spdlog::level::debug;
+    case LogLevel::info:
+      return spdlog::level::info;
+    case LogLevel::warning:
+      return spdlog::level::warn;
+    case LogLevel::error:
+      return spdlog::level::err;
+  }
+  return spdlog::level::info;
+}
+
+// One line stays one line, and nothing in it can pass for another field.
+void append_escaped(std::string_view text, std::string& out) {
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out.append(1, '\\').append(1, c);
+    } else if (c == '\n') {
+      out.append("\\n");
+    } else if (byte < 0x20 || byte == 0x7F) {
+      constexpr std::string_view kHex = "0123456789abcdef";
+      out.append("\\u00").append(1, kHex[byte >> 4]).append(1, kHex[byte & 15]);
+    } else {
+      out.append(1, c);
+    }
+  }
+}
+
+bool needs_quotes(std::string_view text) {
+  return text.empty() || text.find_first_of(" \"\\=\t\r\n") != std::string_view::npos;
+}
+
+void append_field_text(const Field& field, std::string& out) {
+  out.append(1, ' ').append(field.key).append(1, '=');
+  const bool quoted = needs_quotes(field.value);
+  if (quoted) out.append(1, '"');
+  append_escaped(field.value, out);
+  if (quoted) out.append(1, '"');
+}
+
+void append_field_json(const Field& field, std::string& out) {
+  out.append(",\"").append(field.key).append("\":");
+  if (field.number) {
+    out.append(field.value);
+    return;
+  }
+  out.append(1, '"');
+  append_escaped(field.value, out);
+  out.append(1, '"');
+}
+
+}  // namespace
+
+struct Log::Sink {
+  std::string process;
+  bool json;
+  spdlog::logger logger;
+};
+
+Log::Log(const LogConfig& config, std::string_view process)
+    : sink_(new Sink{std::string(process), config.json,
+                     spdlog::logger("", std::make_shared<spdlog::sinks::stderr_sink_mt>())}) {
+  const char* pattern = config.json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})"
+                                    : "%Y-%m-%dT%H:%M:%S.%eZ %-5l %v";
+  sink_->logger.set_formatter(
+      std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc));
+  sink_->logger.flush_on(spdlog::level::debug);
+  set_level(config.level);
+}
+
+Log::~Log() = default;
+
+void Log::set_level(LogLevel level) { sink_->logger.set_level(spdlog_level(level)); }
+
+void Log::debug(std::string_view message, Fields fields) {
+  write(LogLevel::debug, message, fields);
+}
+void Log::info(std::string_view message, Fields fields) { write(LogLevel::info, message, fields); }
+void Log::warning(std::string_view message, Fields fields) {
+  write(LogLevel::warning, message, fields);
+}
+void Log::error(std::string_view message, Fields fields) {
+  write(LogLevel::error, message, fields);
+}
+
+void Log::write(LogLevel level, std::string_view message, Fields fields) {
+  if (!sink_->logger.should_log(spdlog_level(level))) return;
+  std::string line;
+  if (sink_->json) {
+    line.append("\"process\":\"");
+    append_escaped(sink_->process, line);
+    line.append("\",\"message\":\"");
+    append_escaped(message, line);
+    line.append(1, '"');
+    for (const Field& field : fields) append_field_json(field, line);
+  } else {
+    line.append(sink_->process).append(1, ' ');
+    append_escaped(message, line);
+    for (const Field& field : fields) append_field_text(field, line);
+  }
+  sink_->logger.log(spdlog_level(level), line);
+}
+
+}  // namespace depot

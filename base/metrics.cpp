@@ -1,0 +1,147 @@
+#include "base/metrics.hpp"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <limits>
+
+namespace depot {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+double to_double(std::uint64_t value) { return static_cast<double>(value); }
+
+MetricFamily& family_named(std::vector<MetricFamily>& families, const std::string& name,
+                           const std::string& help, MetricType type) {
+  for (MetricFamily& family : families) {
+    if (family.name == name) return family;
+  }
+  return families.emplace_back(MetricFamily{name, help, type, {}});
+}
+
+ClientMetric with_labels(const Labels& labels) {
+  ClientMetric metric;
+  for (const auto& [name, value] : labels) metric.label.push_back({name, value});
+  return metric;
+}
+
+double seconds_of(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
+
+// Of /proc/self/stat, field 22, against the boot time; read once.
+double start_time_seconds() {
+  static const double start = [] {
+    std::ifstream stat("/proc/self/stat");
+    std::string text;
+    std::getline(stat, text);
+    std::size_t at = text.rfind(')');  // The program's name may hold spaces.
+    for (int field = 2; field < 22 && at != std::string::npos; ++field) at = text.find(' ', at + 1);
+    const double ticks = at == std::string::npos ? 0 : std::strtod(text.c_str() + at, nullptr);
+    double up = 0;
+    std::ifstream("/proc/uptime") >> up;
+    const double now =
+        std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+    return now - up + ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
+  }();
+  return start;
+}
+
+double resident_bytes() {
+  std::uint64_t size = 0, resident = 0;
+  std::ifstream("/proc/self/statm") >> size >> resident;
+  return to_double(resident) * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
+void add_process_metrics(std::vector<MetricFamily>& families) {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto add = [&](const char* name, const char* help, MetricType type, double value) {
+    ClientMetric metric;
+    metric.counter.value = metric.gauge.value = value;
+    family_named(families, name, help, type).metric.push_back(metric);
+  };
+  add("process_start_time_seconds", "When the process started, unix time.", MetricType::Gauge,
+      start_time_seconds());
+  add("process_cpu_seconds_total", "User and system CPU time.", MetricType::Counter,
+      seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime));
+  add("process_resident_memory_bytes", "Resident memory.", MetricType::Gauge, resident_bytes());
+}
+
+}  // namespace
+
+void LatencyMetric::observe(std::chrono::nanoseconds duration) {
+  const double seconds = std::chrono::duration<double>(duration).count();
+  std::size_t bucket = 0;
+  while (bucket < kBoundsSeconds.size() && seconds > kBoundsSeconds[bucket]) ++bucket;
+  counts_[bucket].fetch_add(1, std::memory_order_relaxed);
+  if (duration.count() > 0) {
+    sum_ns_.fetch_add(static_cast<std::uint64_t>(duration.count()), std::memory_order_relaxed);
+  }
+}
+
+std::array<std::uint64_t, LatencyMetric::kBoundsSeconds.size() + 1> LatencyMetric::counts() const {
+  std::array<std::uint64_t, kBoundsSeconds.size() + 1> counts;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    counts[i] = counts_[i].load(std::memory_order_relaxed);
+  }
+  return counts;
+}
+
+double LatencyMetric::sum_seconds() const {
+  return to_double(sum_ns_.load(std::memory_order_relaxed)) / 1e9;
+}
+
+Metrics::Metrics() = default;
+Metrics::~Metrics() = default;
+
+Counter& Metrics::counter(std::string_view name, std::string_view help, Labels labels) {
+  return counters_.emplace_back(std::string(name), std::string(help), std::move(labels)).metric;
+}
+
+Gauge& Metrics::gauge(std::string_view name, std::string_view help, Labels labels) {
+  return gauges_.emplace_back(std::string(name), std::string(help), std::move(labels)).metric;
+}
+
+LatencyMetric& Metrics::latency(std::string_view name, std::string_view help, Labels labels) {
+  return latencies_.emplace_back(std::string(name), std::string(help), std::move(labels)).metric;
+}
+
+std::string Metrics::text() const {
+  std::vector<MetricFamily> families;
+  for (const auto& entry : counters_) {
+    ClientMetric metric = with_labels(entry.labels);
+    metric.counter.value = to_double(entry.metric.value());
+    family_named(families, entry.name, entry.help, MetricType::Counter).metric.push_back(metric);
+  }
+  for (const auto& entry : gauges_) {
+    ClientMetric metric = with_labels(entry.labels);
+    metric.gauge.value = static_cast<double>(entry.metric.value());
+    family_named(families, entry.name, entry.help, MetricType::Gauge).metric.push_back(metric);
+  }
+  for (const auto& entry : latencies_) {
+    ClientMetric metric = with_labels(entry.labels);
+    std::uint64_t seen = 0;
+    const auto counts = entry.metric.counts();
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+      seen += counts[i];
+      const double bound = i < LatencyMetric::kBoundsSeconds.size()
+                               ? LatencyMetric::kBoundsSeconds[i]
+                               : std::numeric_limits<double>::infinity();
+      metric.histogram.bucket.push_back({seen, bound});
+    }
+    metric.histogram.sample_count = seen;
+    metric.histogram.sample_sum = entry.metric.sum_seconds();
+    family_named(families, entry.name, entry.help, MetricType::Histogram).metric.push_back(metric);
+  }
+  add_process_metrics(families);
+  return prometheus::TextSerializer().Serialize(families);
+}
+
+}  // namespace depot
