@@ -1,0 +1,99 @@
+// A whole Depot of real processes in a folder of its own: `depot up` on a config.yml made here, a
+// private Redis, ports that nobody else has.
+//
+// It promises to leave nothing behind: its destructor stops what it started and removes its folder,
+// also when a test failed half-way, and reports what a sanitizer found in any of the processes.
+//
+// Threads: one, except pids() and kill(), which any thread may call.
+// Errors:  std::runtime_error with the last lines of the processes' logs.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/config.hpp"
+#include "base/process.hpp"
+#include "store/blocking.hpp"
+#include "tests/support/command.hpp"
+
+namespace depot::test {
+
+struct Offer {
+  std::string manufacturer;
+  std::string sku;
+  std::int64_t offered = 0;
+  std::string unit_price = "10.00";
+  std::string name;               // "" : "Product <sku>"
+  std::string manufacturer_name;  // "" : "Manufacturer <id>"
+  std::string id() const { return manufacturer + ":" + sku; }
+};
+
+// Ports in a row that no other test of this machine uses while the object lives.
+class PortBlock {
+ public:
+  static constexpr int kSize = 8;
+  PortBlock();
+  ~PortBlock();
+  PortBlock(const PortBlock&) = delete;
+  PortBlock& operator=(const PortBlock&) = delete;
+  int first() const { return first_; }
+
+ private:
+  int first_ = 0;
+  int claim_ = -1;  // an abstract unix socket, bound: the kernel drops the claim with us
+};
+
+class Cluster {
+ public:
+  // "section.key" -> value, over defaults that suit tests (two workers, cheap password hashing).
+  using Settings = std::map<std::string, std::string>;
+
+  explicit Cluster(const Settings& settings = {});
+  ~Cluster();
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+
+  void start();  // returns when every gateway is ready
+  void stop();   // SIGTERM, and waits until all have ended
+  bool running() { return up_ && up_->running(); }
+
+  const std::string& folder() const { return folder_.path(); }
+  std::string config_path() const { return folder_.path() + "/config.yml"; }
+  const Config& config() const { return config_; }
+  void rewrite_config(const Settings& changes);  // as an operator's editor would, in one rename
+  int port(int gateway = 0) const { return ports_.first() + gateway; }
+  std::string admin() const;  // "127.0.0.1:port"
+
+  // Processes of this cluster whose program is `name` ("depot-worker", "redis-server"), now.
+  std::vector<pid_t> pids(const std::string& name) const;
+  void kill(const std::string& name);  // SIGKILL to the first of them; does nothing without one
+
+  // `depot WORDS... --config <ours>`.
+  CommandResult depot(std::vector<std::string> words,
+                      std::chrono::seconds timeout = std::chrono::seconds(120)) const;
+  // Brings offers in by `depot import` and expects it to succeed.
+  void import(const std::vector<Offer>& offers) const;
+  // Expects the books to be right.
+  void expect_clean_audit() const;
+
+  store::BlockingRedis redis() const;
+  std::string logs() const;  // of all processes
+
+ private:
+  TempFolder folder_;
+  PortBlock ports_;
+  Settings settings_;
+  Config config_;
+  std::optional<Process> up_;
+  void write_config();
+  void check_logs();
+};
+
+std::string catalogue_csv(const std::vector<Offer>& offers);
+
+}  // namespace depot::test
