@@ -1,5 +1,5 @@
-// HTTP/1.1 clients: a blocking one for tools and tests, and a connection with callbacks for the load
-// engine.
+// HTTP/1.1 clients: a blocking one for tools and tests, and a connection with callbacks for the
+// load engine.
 //
 // Threads: each belongs to one thread.
 // Errors:  not_executed where the connection was refused or a request was never sent; unknown where

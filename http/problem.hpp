@@ -12,7 +12,8 @@
 namespace depot::http {
 
 // {"type": "/problems/<name>", "title": ..., "status": ..., "detail": ...<extra>}
-// `extra`: further members as JSON text, each with its comma in front (", \"items\": [...]"), or "".
+// `extra`: further members as JSON text, each with its comma in front (", \"items\": [...]"), or
+// "".
 Response problem_response(protocol::Problem problem, std::string_view detail,
                           std::string_view extra = "");
 
