@@ -5,8 +5,8 @@
   bench/traces/online_retail.py --out /tmp/retail --short-codes 100    one unit less for 100 codes
 
 Kept are the clean buys: quantity > 0, price > 0, a customer, a code that starts with a digit;
-codes in upper case. An offer's price is that of its code's first clean line. The data has no manufacturer:
-the first two characters of the code stand for one.
+codes in upper case. An offer's price is that of its code's first clean line. The data has no
+manufacturer: the first two characters of the code stand for one.
 """
 
 import csv
@@ -34,7 +34,7 @@ def clean_buys(file):
 
 
 def offer_one_less(trace, count):
-    """One unit less for `count` codes that are spread evenly over the sorted ones with 2 or more."""
+    """One unit less for `count` codes that are spread evenly over those with 2 or more."""
     eligible = sorted(offer for offer, row in trace.offers.items() if row[3] >= 2)
     for index in range(count):
         trace.offers[eligible[index * len(eligible) // count]][3] -= 1
