@@ -133,7 +133,7 @@ PortBlock::PortBlock() {
 
 PortBlock::~PortBlock() { ::close(claim_); }
 
-Cluster::Cluster(const Settings& settings) {
+Cluster::Cluster(std::initializer_list<Settings::value_type> settings) {
   settings_ = {
       {"runtime_dir", folder() + "/run"},
       {"gateway.listen", "127.0.0.1:" + std::to_string(ports_.first())},

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <string>
@@ -24,12 +25,12 @@
 namespace depot::test {
 
 struct Offer {
-  std::string manufacturer;
-  std::string sku;
+  std::string manufacturer = {};
+  std::string sku = {};
   std::int64_t offered = 0;
   std::string unit_price = "10.00";
-  std::string name;               // "" : "Product <sku>"
-  std::string manufacturer_name;  // "" : "Manufacturer <id>"
+  std::string name = {};               // "" : "Product <sku>"
+  std::string manufacturer_name = {};  // "" : "Manufacturer <id>"
   std::string id() const { return manufacturer + ":" + sku; }
 };
 
@@ -51,9 +52,11 @@ class PortBlock {
 class Cluster {
  public:
   // "section.key" -> value, over defaults that suit tests (two workers, cheap password hashing).
+  //   Cluster cluster{{"workers.count", "3"}, {"gateway.count", "2"}};
   using Settings = std::map<std::string, std::string>;
 
-  explicit Cluster(const Settings& settings = {});
+  Cluster(std::initializer_list<Settings::value_type> settings);
+  Cluster() : Cluster(std::initializer_list<Settings::value_type>{}) {}
   ~Cluster();
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
