@@ -43,10 +43,10 @@ struct AdminConfig {
 struct LoadBalancerConfig {
   std::string frontend = "ipc";  // "ipc": <runtime>/frontend.sock; else tcp://address:port
   std::string backend = "ipc";
-  int count = 1;                        // Balancers that `depot up` starts (ipc only).
-  std::int64_t queued_max = 20'000;     // Records waiting for a worker, in all.
+  int count = 1;                     // Balancers that `depot up` starts (ipc only).
+  std::int64_t queued_max = 20'000;  // Records waiting for a worker, in all.
   std::int64_t queued_per_tenant_max = 4'000;
-  Millis silence_max{1'000};            // A peer silent this long is dead.
+  Millis silence_max{1'000};  // A peer silent this long is dead.
   Millis ping_every{100};
 };
 
@@ -72,8 +72,8 @@ enum class RedisMode { private_server, external };
 
 struct RedisConfig {
   RedisMode mode = RedisMode::private_server;
-  std::string url;                  // external: unix:///path or redis://host:port
-  std::string dir = "var/redis";    // private: where the data lies
+  std::string url;                // external: unix:///path or redis://host:port
+  std::string dir = "var/redis";  // private: where the data lies
   std::int64_t maxmemory = 2LL * 1024 * 1024 * 1024;
   int purchases_stop_percent = 85;  // Of maxmemory; beyond it new purchases are 503.
   bool allow_unsafe = false;        // Turns the refusal of a lossy Redis into a loud warning.
@@ -87,7 +87,7 @@ struct CycleConfig {
   Millis collect_for{2'000};
   Millis closing_grace{0};
   bool close_when_depleted = false;
-  Millis close_after_quiet{0};     // 0: never
+  Millis close_after_quiet{0};  // 0: never
   Millis settle_after{std::chrono::hours(24 * 14)};
 };
 
@@ -99,7 +99,7 @@ struct AccountsConfig {
   PasswordCost password_cost;
   Millis session_idle{std::chrono::hours(24)};
   Millis session_max{std::chrono::hours(24 * 14)};
-  int failed_logins_per_account_max = 10;   // within login_window, then 429
+  int failed_logins_per_account_max = 10;  // within login_window, then 429
   int failed_logins_per_address_max = 100;
   Millis login_window{std::chrono::minutes(15)};
 };
@@ -136,14 +136,16 @@ struct Config {
 
   std::string path;  // The file it came from; "" when there was none.
 
+  std::string folder() const;  // The file's, absolute; the working folder when there was no file.
+
   // Endpoints with "ipc" resolved below runtime_dir; `index` from 0 for the second of a kind.
   std::string frontend_endpoint(int index = 0) const;
   std::string backend_endpoint(int index = 0) const;
   std::string hub_in_endpoint(int index = 0) const;
   std::string hub_out_endpoint(int index = 0) const;
   std::string hub_sync_endpoint(int index = 0) const;
-  std::string redis_socket() const;                     // private mode's unix socket
-  std::string redis_url() const;                        // what to connect to in either mode
+  std::string redis_socket() const;                            // private mode's unix socket
+  std::string redis_url() const;                               // what to connect to in either mode
   std::string admin_socket(const std::string& process) const;  // <runtime>/admin/<process>.sock
 };
 

@@ -20,8 +20,8 @@
 
 namespace depot {
 
-inline constexpr std::size_t kNamePartMax = 64;    // manufacturer id, sku
-inline constexpr std::size_t kIdSize = 16;         // characters of a customer or order id
+inline constexpr std::size_t kNamePartMax = 64;  // manufacturer id, sku
+inline constexpr std::size_t kIdSize = 16;       // characters of a customer or order id
 inline constexpr std::size_t kTokenSecretSize = 43;
 
 using RequestId = std::array<std::uint8_t, 16>;

@@ -11,9 +11,9 @@
 
 namespace depot {
 
-inline constexpr std::int64_t kUnitPriceMax = 100'000'000;              // 10^8 minor units
-inline constexpr std::int64_t kQuantityMax = 1'000'000;                 // of one order line
-inline constexpr std::int64_t kOrderTotalMax = 1'000'000'000'000'000;   // 10^15, below 2^53
+inline constexpr std::int64_t kUnitPriceMax = 100'000'000;             // 10^8 minor units
+inline constexpr std::int64_t kQuantityMax = 1'000'000;                // of one order line
+inline constexpr std::int64_t kOrderTotalMax = 1'000'000'000'000'000;  // 10^15, below 2^53
 
 struct Currency {
   std::string code = "EUR";  // ISO 4217

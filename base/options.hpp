@@ -23,6 +23,12 @@ Options parse_options(std::string_view program, std::string_view purpose, std::s
 // --config, else $DEPOT_CONFIG, else ./config.yml, else /etc/depot/config.yml, else "".
 std::string find_config(std::string_view from_option);
 
+// For --check-config: describe_config on stdout. Returns the exit code.
+int print_config(const Config& config);
+
+// In a child's environment: the pid of a parent that it must not outlive (SIGTERM when it dies).
+inline constexpr const char* kParentVariable = "DEPOT_PARENT";
+
 // "depot-worker 0.1.0 (g++ 12.2.0, zmq 4.3.4, ...)", one line.
 std::string version_line(std::string_view program);
 

@@ -35,7 +35,7 @@ class Process {
   pid_t pid() const { return pid_; }
   int fd() const { return pid_fd_; }  // readable when it has ended
   void signal(int number);
-  bool running();                     // reaps when it has ended
+  bool running();  // reaps when it has ended
   std::optional<ExitStatus> wait(std::chrono::milliseconds timeout);
 
  private:

@@ -1,0 +1,66 @@
+#include "base/options.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/fatal.hpp"
+
+namespace depot {
+namespace {
+
+// `depot up` names itself to its children, so that none outlives it.
+void follow_parent() {
+  const char* parent = std::getenv(kParentVariable);
+  if (!parent) return;
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (std::to_string(getppid()) != parent) std::exit(kExitFailed);  // It is gone already.
+}
+
+}  // namespace
+
+Options parse_options(std::string_view program, std::string_view purpose, std::string_view examples,
+                      int argc, char** argv) {
+  follow_parent();
+  Options options;
+  options.name = program;
+  CLI::App app{fmt::format("{}\n\nExamples:\n{}", purpose, examples), std::string(program)};
+  std::string config;
+  app.add_option("--config", config, "config.yml; else $DEPOT_CONFIG, ./config.yml, /etc/depot");
+  app.add_option("--name", options.name, "this instance's name, e.g. worker-2");
+  app.add_flag("--check-config", options.check_config, "print the configuration in force and exit");
+  app.set_version_flag("--version", version_line(program));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // CLI11's own codes are above 100; ours are the contract.
+    std::exit(app.exit(error) == 0 ? kExitOk : kExitUsage);
+  }
+  options.config_path = find_config(config);
+  return options;
+}
+
+std::string find_config(std::string_view from_option) {
+  if (!from_option.empty()) return std::string(from_option);
+  const char* variable = std::getenv("DEPOT_CONFIG");
+  if (variable && *variable) return variable;
+  for (const char* path : {"config.yml", "/etc/depot/config.yml"}) {
+    if (std::filesystem::exists(path)) return path;
+  }
+  return "";
+}
+
+std::string version_line(std::string_view program) {
+  return fmt::format("{} {} (g++ {}, {})", program, DEPOT_VERSION, __VERSION__, DEPOT_LIBRARIES);
+}
+
+int print_config(const Config& config) {
+  return std::fputs(describe_config(config).c_str(), stdout) >= 0 ? kExitOk : kExitFailed;
+}
+
+}  // namespace depot

@@ -1,0 +1,304 @@
+#include "base/yaml.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <fstream>
+#include <set>
+#include <span>
+#include <sstream>
+
+#include "base/fatal.hpp"
+
+namespace depot {
+namespace {
+
+struct UnitName {
+  std::string_view name;
+  std::int64_t factor;
+};
+using UnitNames = std::span<const UnitName>;  // the largest first
+constexpr UnitName kNone[] = {{"", 1}};
+constexpr UnitName kBytes[] = {{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"", 1}};
+constexpr UnitName kTime[] = {
+    {"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}};
+constexpr UnitNames kUnits[] = {kNone, kBytes, kTime};
+
+// "<digits><unit>"; nullopt for anything else and for what does not fit.
+std::optional<std::int64_t> parse_number(std::string_view text, UnitNames units) {
+  std::int64_t number = 0, value = 0;
+  const char* end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, number);
+  const std::string_view name(read.ptr, static_cast<std::size_t>(end - read.ptr));
+  const auto unit = std::ranges::find(units, name, &UnitName::name);
+  if (read.ec != std::errc() || unit == units.end() ||
+      __builtin_mul_overflow(number, unit->factor, &value)) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+std::string format_number(std::int64_t value, UnitNames units) {
+  const auto divides = [&](const UnitName& unit) { return value % unit.factor == 0; };
+  const auto unit = value == 0 ? units.end() - 1 : std::ranges::find_if(units, divides);
+  return fmt::format("{}{}", value / unit->factor, unit->name);
+}
+
+[[noreturn]] void fail_at(const std::string& name, std::size_t line, const std::string& key,
+                          const std::string& why) {
+  throw StartupError(fmt::format("{}:{}: {}{}{}", name, line, key, key.empty() ? "" : ": ", why));
+}
+
+std::size_t line_of(const YAML::Node& node) {
+  return static_cast<std::size_t>(std::max(0, node.Mark().line) + 1);
+}
+
+// Reads one mapping into one table; lists of mappings come back here with tables of their own.
+class Walk {
+ public:
+  Walk(const std::string& name, const YamlTable& table, std::string prefix = "")
+      : name_(name), table_(table), prefix_(std::move(prefix)) {}
+
+  void run(const YAML::Node& root) {
+    visit_section(root, "");
+    for (const YamlTable::Binding& binding : table_.bindings()) {
+      if (binding.required && !seen_.contains(binding.key)) {
+        fail_at(name_, line_of(root), prefix_ + binding.key, "is missing");
+      }
+    }
+  }
+
+ private:
+  void visit_section(const YAML::Node& node, const std::string& section) {
+    if (node.IsNull()) return;  // All its keys are commented out.
+    if (!node.IsMap()) {
+      fail_at(name_, line_of(node), prefix_ + section, "must be a mapping (key: value lines)");
+    }
+    for (const auto& entry : node) {
+      if (!entry.first.IsScalar()) fail_at(name_, line_of(entry.first), section, "not a key");
+      const std::string key =
+          section.empty() ? entry.first.Scalar() : section + "." + entry.first.Scalar();
+      if (!seen_.insert(key).second) {
+        fail_at(name_, line_of(entry.first), prefix_ + key, "is there twice");
+      }
+      visit_key(key, entry.first, entry.second, section.empty());
+    }
+  }
+
+  void visit_key(const std::string& key, const YAML::Node& place, const YAML::Node& value,
+                 bool may_be_section) {
+    const auto& bindings = table_.bindings();
+    const auto bound = std::ranges::find(bindings, key, &YamlTable::Binding::key);
+    if (bound != bindings.end()) return apply(*bound, place, value);
+    const auto below = [&](const auto& binding) { return binding.key.starts_with(key + "."); };
+    if (may_be_section && std::ranges::any_of(bindings, below)) return visit_section(value, key);
+    fail_at(name_, line_of(place), prefix_ + key, "unknown key; " + known_beside(key));
+  }
+
+  std::string known_beside(const std::string& key) const {
+    const std::size_t dot = key.find('.');
+    const std::string section = dot == std::string::npos ? "" : key.substr(0, dot + 1);
+    std::set<std::string> names;
+    for (const YamlTable::Binding& binding : table_.bindings()) {
+      if (!binding.key.starts_with(section)) continue;
+      const std::string rest = binding.key.substr(section.size());
+      names.insert(rest.substr(0, rest.find('.')));
+    }
+    return fmt::format("known here: {}", fmt::join(names, ", "));
+  }
+
+  void apply(const YamlTable::Binding& binding, const YAML::Node& place, const YAML::Node& value) {
+    const std::string key = prefix_ + binding.key;
+    if (!binding.clear) {
+      if (!value.IsScalar()) {
+        fail_at(name_, line_of(place), key, value.IsNull() ? "has no value" : "must be one value");
+      }
+      const std::string why = binding.set(value.Scalar());
+      if (!why.empty()) fail_at(name_, line_of(value), key, why);
+      return;
+    }
+    if (!value.IsSequence() && !value.IsNull()) {
+      fail_at(name_, line_of(place), key, "must be a list");
+    }
+    if (value.size() > binding.count_max) {
+      fail_at(
+          name_, line_of(place), key,
+          fmt::format("has {} entries, at most {} are allowed", value.size(), binding.count_max));
+    }
+    binding.clear();
+    std::size_t index = 0;
+    for (const YAML::Node& item : value) {
+      const std::string item_key = fmt::format("{}[{}]", key, index++);
+      if (binding.add) {
+        const YamlTable table = binding.add();
+        Walk(name_, table, item_key + ".").run(item);
+      } else {
+        const std::string why = item.IsScalar() ? binding.set(item.Scalar()) : "must be one value";
+        if (!why.empty()) fail_at(name_, line_of(item), item_key, why);
+      }
+    }
+  }
+
+  const std::string& name_;
+  const YamlTable& table_;
+  const std::string prefix_;
+  std::set<std::string> seen_;
+};
+
+YAML::Node load_document(const std::string& text, const std::string& name) {
+  if (text.size() > kYamlBytesMax) {
+    throw StartupError(fmt::format("{}: larger than 1 MiB", name));
+  }
+  try {
+    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    if (documents.size() > 1) {
+      fail_at(name, line_of(documents[1]), "", "a second document; one is allowed");
+    }
+    return documents.empty() ? YAML::Node() : documents[0];
+  } catch (const YAML::Exception& error) {
+    fail_at(name, static_cast<std::size_t>(std::max(0, error.mark.line) + 1), "",
+            "not YAML: " + error.msg);
+  }
+}
+
+std::string variable_of(const std::string& key) {
+  std::string name = "DEPOT_";
+  for (const char c : key) {
+    if (c == '.') {
+      name += "__";
+    } else {
+      name += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    }
+  }
+  return name;
+}
+
+}  // namespace
+
+void YamlTable::text(std::string key, std::string& member, Check check) {
+  const auto set = [&member, check](const std::string& value) {
+    std::string why = check ? check(value) : "";
+    if (why.empty()) member = value;
+    return why;
+  };
+  bindings_.push_back({.key = std::move(key), .set = set, .show = [&member] { return member; }});
+}
+
+void YamlTable::list(std::string key, std::vector<std::string>& member, std::size_t count_max) {
+  const auto add = [&member](const std::string& value) { return member.push_back(value), ""; };
+  const auto show = [&member] { return fmt::format("[{}]", fmt::join(member, ", ")); };
+  const auto clear = [&member] { member.clear(); };
+  bindings_.push_back({std::move(key), add, show, clear, {}, count_max});
+}
+
+void YamlTable::bind_number(std::string key, Unit unit, std::int64_t min, std::int64_t max,
+                            Number number) {
+  static constexpr std::string_view kWhat[] = {"a number", "a size such as 4096, 64KiB or 8MiB,",
+                                               "a duration such as 250ms, 5s, 15m, 24h or 14d,"};
+  const auto kind = static_cast<std::size_t>(unit);
+  const std::string why =
+      fmt::format("must be {} from {} to {}", kWhat[kind], format_number(min, kUnits[kind]),
+                  format_number(max, kUnits[kind]));
+  const auto set = [=](const std::string& text) -> std::string {
+    const auto value = parse_number(text, kUnits[kind]);
+    if (!value || *value < min || *value > max) return why;
+    return number.set(*value), "";
+  };
+  const auto show = [=] { return format_number(number.get(), kUnits[kind]); };
+  bindings_.push_back({.key = std::move(key), .set = set, .show = show});
+}
+
+void YamlTable::required(std::string_view key) {
+  const auto found = std::ranges::find(bindings_, key, &Binding::key);
+  DEPOT_ASSERT(found != bindings_.end());
+  found->required = true;
+}
+
+void read_yaml(const std::string& text, const std::string& name, const YamlTable& table) {
+  Walk(name, table).run(load_document(text, name));
+}
+
+void read_yaml_file(const std::string& path, const YamlTable& table) {
+  read_yaml(read_text_file(path), path, table);
+}
+
+std::string read_text_file(const std::string& path, std::size_t bytes_max) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw StartupError(fmt::format("{}: {}", path, std::strerror(errno)));
+  std::string text(bytes_max + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad()) throw StartupError(fmt::format("{}: cannot be read; is it a file?", path));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > bytes_max) {
+    throw StartupError(fmt::format("{}: larger than {} bytes", path, bytes_max));
+  }
+  return text;
+}
+
+void read_environment(const YamlTable& table) {
+  std::set<std::string> known;
+  for (const YamlTable::Binding& binding : table.bindings()) {
+    const std::string variable = variable_of(binding.key);
+    known.insert(variable);
+    const char* value = std::getenv(variable.c_str());
+    if (!value || binding.add) continue;
+    std::string why;
+    if (binding.clear) {
+      binding.clear();
+      std::istringstream parts(value);
+      for (std::string part; std::getline(parts, part, ',');) why += binding.set(part);
+    } else {
+      why = binding.set(value);
+    }
+    if (!why.empty()) throw StartupError(fmt::format("environment: {}: {}", variable, why));
+  }
+  for (char** entry = environ; *entry; ++entry) {
+    const std::string variable = std::string(*entry).substr(0, std::strcspn(*entry, "="));
+    if (variable.starts_with("DEPOT_") && variable.find("__") != std::string::npos &&
+        !known.contains(variable)) {
+      throw StartupError(fmt::format("environment: {}: names no key of config.yml", variable));
+    }
+  }
+}
+
+std::string describe(const YamlTable& table) {
+  std::string text;
+  for (const YamlTable::Binding& binding : table.bindings()) {
+    text += fmt::format("{}: {}\n", binding.key, binding.show());
+  }
+  return text;
+}
+
+YamlPlace find_yaml_key(const std::string& text, const std::string& name, const std::string& key) {
+  YAML::Node node = load_document(text, name);
+  YamlPlace place;
+  std::istringstream parts(key);
+  for (std::string part; std::getline(parts, part, '.');) {
+    const YAML::Node parent = node;
+    bool found = false;
+    if (parent.IsMap()) {
+      for (const auto& entry : parent) {
+        if (entry.first.Scalar() != part) continue;
+        place.line = line_of(entry.first);
+        node.reset(entry.second);
+        found = true;
+      }
+    }
+    if (!found) return place;
+  }
+  place.offset = static_cast<std::size_t>(node.Mark().pos);
+  return place;
+}
+
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
+  const auto millis = parse_number(text, kTime);
+  return millis ? std::optional(std::chrono::milliseconds(*millis)) : std::nullopt;
+}
+
+}  // namespace depot
