@@ -1,34 +1,28 @@
 #include "base/csv.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace depot {
 namespace {
 
-constexpr auto npos = std::string_view::npos;
+constexpr std::size_t kAbsent = std::string::npos;
 
 constexpr bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
-// RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
 bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t size = lead < 0x80   ? 1
-                             : lead < 0xC2 ? 0
-                             : lead < 0xE0 ? 2
-                             : lead < 0xF0 ? 3
-                             : lead < 0xF5 ? 4
-                                           : 0;
-    if (size == 0 || text.size() - i < size) return false;
-    for (std::size_t k = 1; k < size; ++k) {
+  static constexpr std::uint32_t kLeast[] = {0, 0x80, 0x800, 0x10000};  // Nothing overlong.
+  for (std::size_t i = 0, more; i < text.size(); i += more + 1) {
+    const std::uint32_t lead = static_cast<unsigned char>(text[i]);
+    more = lead < 0x80 ? 0 : lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
+    if ((lead & 0xC0) == 0x80 || lead > 0xF4 || text.size() - i <= more) return false;
+    std::uint32_t point = more == 0 ? lead : lead & (0x3Fu >> more);
+    for (std::size_t k = 1; k <= more; ++k) {
       if (!continues(text[i + k])) return false;
+      point = point << 6 | (static_cast<unsigned char>(text[i + k]) & 0x3Fu);
     }
-    const auto second = size > 1 ? static_cast<unsigned char>(text[i + 1]) : 0;
-    if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) ||
-        (lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F)) {
-      return false;
-    }
-    i += size;
+    const bool surrogate = point >> 11 == 0x1B;
+    if (point < kLeast[more] || point > 0x10FFFF || surrogate) return false;
   }
   return true;
 }
@@ -41,63 +35,64 @@ CsvReader::CsvReader(std::string name, std::string text, std::vector<CsvColumn> 
       text_(std::move(text)),
       columns_(std::move(columns)),
       limits_(limits),
-      place_(columns_.size(), kAbsent) {
-  if (text_.starts_with("\xEF\xBB\xBF")) offset_ = line_begin_ = 3;
+      position_(columns_.size(), kAbsent) {
+  if (text_.starts_with("\xEF\xBB\xBF")) at_.offset = at_.line_begin = 3;
   read_header();
+  if (!ok()) at_.offset = text_.size();  // Without a header no row means anything.
 }
 
 void CsvReader::read_header() {
   if (!read_row()) {
-    if (ok()) error_at(Field{offset_, 1, line_begin_}, "empty: a header line is required");
+    if (ok()) error_at({}, "a header line is required");
     return;
   }
+  header_width_ = width_;
   for (std::size_t i = 0; i < width_; ++i) {
-    const std::string& name = fields_[i].value;
-    const auto column = std::find_if(columns_.begin(), columns_.end(),
-                                     [&](const CsvColumn& known) { return known.name == name; });
+    const auto column = std::find_if(columns_.begin(), columns_.end(), [&](const CsvColumn& known) {
+      return known.name == fields_[i].value;
+    });
+    const auto index = static_cast<std::size_t>(column - columns_.begin());
     if (column == columns_.end()) {
-      error_at(fields_[i], "unknown column: " + name);
-      continue;
+      error_at(fields_[i].place, "unknown column: " + fields_[i].value);
+    } else if (position_[index] != kAbsent) {
+      error_at(fields_[i].place, "column named twice: " + fields_[i].value);
+    } else {
+      position_[index] = i;
     }
-    std::size_t& place = place_[static_cast<std::size_t>(column - columns_.begin())];
-    if (place != kAbsent) error_at(fields_[i], "column named twice: " + name);
-    place = i;
   }
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    if (columns_[i].required && place_[i] == kAbsent) {
-      error_at(fields_[0], "no column " + columns_[i].name);
-    }
+    const bool missing = columns_[i].required && position_[i] == kAbsent;
+    if (missing) error_at(fields_[0].place, "no column " + columns_[i].name);
   }
-  header_width_ = width_;
-  if (!ok()) offset_ = text_.size();  // Without a header no row means anything.
 }
 
 bool CsvReader::next() {
   while (read_row()) {
     if (width_ != header_width_) {
-      error_at(fields_[0], std::to_string(width_) + " fields where the header has " +
-                               std::to_string(header_width_));
+      error_at(fields_[0].place, std::to_string(width_) + " fields where the header has " +
+                                     std::to_string(header_width_));
     } else if (++rows_ <= limits_.rows_max) {
       return true;
     } else {
-      error_at(fields_[0], "more than " + std::to_string(limits_.rows_max) + " rows");
-      offset_ = text_.size();
+      error_at(fields_[0].place, "more than " + std::to_string(limits_.rows_max) + " rows");
+      at_.offset = text_.size();
     }
   }
   return false;
 }
 
 std::string_view CsvReader::operator[](std::size_t index) const {
-  return has_column(index) ? std::string_view(fields_[place_[index]].value) : std::string_view();
+  if (position_[index] == kAbsent) return {};
+  return fields_[position_[index]].value;
 }
 
 // One row of well-formed fields; rows that are not are noted and skipped. False at the end.
 bool CsvReader::read_row() {
-  while (offset_ < text_.size()) {
+  while (at_.offset < text_.size()) {
     width_ = 0;
     bool good = read_field();
-    while (good && offset_ < text_.size() && text_[offset_] == ',') {
-      ++offset_;
+    while (good && at_.offset < text_.size() && text_[at_.offset] == ',') {
+      ++at_.offset;
       good = read_field();
     }
     good = end_line() && good;
@@ -111,64 +106,55 @@ bool CsvReader::read_row() {
 bool CsvReader::read_field() {
   if (fields_.size() == width_) fields_.emplace_back();
   Field& field = fields_[width_++];
-  field.begin = offset_;
-  field.line = line_now_;
-  field.line_begin = line_begin_;
-  field.quoted = offset_ < text_.size() && text_[offset_] == '"';
-  field.value.clear();
-  if (field.quoted && !read_quoted(field.value)) return error_at(field, "quote is never closed");
-  if (!field.quoted) {
-    const std::size_t end = std::min(text_.find_first_of(",\"\r\n", offset_), text_.size());
-    field.value.assign(text_, offset_, end - offset_);
-    offset_ = end;
+  field = {at_, at_.offset < text_.size() && text_[at_.offset] == '"', {}};
+  if (field.quoted) {
+    if (!read_quoted(field.value)) return error_at(field.place, "quote is never closed");
+  } else {
+    const std::size_t end = std::min(text_.find_first_of(",\"\r\n", at_.offset), text_.size());
+    field.value.assign(text_, at_.offset, end - at_.offset);
+    at_.offset = end;
   }
-  const Field here{offset_, line_now_, line_begin_};
-  if (offset_ < text_.size() && std::string_view(",\r\n").find(text_[offset_]) == npos) {
-    return error_at(here, field.quoted ? "text behind a closing quote" : "quote inside a field");
+  if (at_.offset < text_.size() && std::string_view(",\r\n").find(text_[at_.offset]) == kAbsent) {
+    return error_at(at_, field.quoted ? "text behind a closing quote" : "quote inside a field");
   }
   if (field.value.size() > limits_.field_bytes_max) {
-    return error_at(field, "longer than " + std::to_string(limits_.field_bytes_max) + " bytes");
+    return error_at(field.place,
+                    "longer than " + std::to_string(limits_.field_bytes_max) + " bytes");
   }
-  return is_utf8(field.value) || error_at(field, "not UTF-8");
+  return is_utf8(field.value) || error_at(field.place, "not UTF-8");
 }
 
 // From an opening quote to behind the closing one; "" inside is a quote. False at the file's end.
 bool CsvReader::read_quoted(std::string& value) {
-  for (++offset_; offset_ < text_.size(); ++offset_) {
-    const char c = text_[offset_];
-    if (c == '"' && (offset_ + 1 == text_.size() || text_[offset_ + 1] != '"')) {
-      ++offset_;
-      return true;
-    }
-    if (c == '"') ++offset_;
-    if (c == '\n') ++line_now_, line_begin_ = offset_ + 1;
+  for (++at_.offset; at_.offset < text_.size(); ++at_.offset) {
+    const char c = text_[at_.offset];
+    if (c == '"' && text_.compare(at_.offset, 2, "\"\"") != 0) return ++at_.offset, true;
+    if (c == '"') ++at_.offset;
+    if (c == '\n') ++at_.line, at_.line_begin = at_.offset + 1;
     value += c;
   }
   return false;
 }
 
-// Over the line's end, and what a bad row left before it. A lone CR ends no line: it is an error.
+// Over the line's end and what a bad row left before it. A lone CR ends no line: it is an error.
 bool CsvReader::end_line() {
-  const Field here{offset_, line_now_, line_begin_};
-  const std::size_t feed = std::min(text_.find('\n', offset_), text_.size());
-  const bool lone = text_[std::min(offset_, text_.size() - 1)] == '\r' && feed > offset_ + 1;
-  offset_ = std::min(feed + 1, text_.size());
-  ++line_now_;
-  line_begin_ = offset_;
+  const Place here = at_;
+  const std::size_t feed = std::min(text_.find('\n', here.offset), text_.size());
+  const bool lone = feed > here.offset + 1 && text_[here.offset] == '\r';
+  at_ = {std::min(feed + 1, text_.size()), here.line + 1, std::min(feed + 1, text_.size())};
   return !lone || error_at(here, "a carriage return that ends no line");
 }
 
 void CsvReader::error(std::size_t index, std::string_view what) {
-  const std::size_t place = has_column(index) ? place_[index] : 0;
-  error_at(fields_[place], columns_[index].name + ": " + std::string(what));
+  const std::size_t position = position_[index] == kAbsent ? 0 : position_[index];
+  error_at(fields_[position].place, columns_[index].name + ": " + std::string(what));
 }
 
-bool CsvReader::error_at(const Field& place, std::string_view what) {
+bool CsvReader::error_at(const Place& place, std::string_view what) {
   if (++errors_total_ > limits_.errors_max) return false;
-  const auto begin = text_.begin();
-  const auto column = 1 + std::count_if(begin + static_cast<std::ptrdiff_t>(place.line_begin),
-                                        begin + static_cast<std::ptrdiff_t>(place.begin),
-                                        [](char c) { return !continues(c); });
+  const std::string_view before(text_.data() + place.line_begin, place.offset - place.line_begin);
+  const auto wide = std::count_if(before.begin(), before.end(), continues);
+  const std::size_t column = 1 + before.size() - static_cast<std::size_t>(wide);
   errors_.push_back(name_ + ':' + std::to_string(place.line) + ':' + std::to_string(column) + ": " +
                     std::string(what));
   return false;
@@ -177,10 +163,8 @@ bool CsvReader::error_at(const Field& place, std::string_view what) {
 std::string CsvReader::errors() const {
   std::string text;
   for (const std::string& error : errors_) text += error + '\n';
-  if (errors_total_ > errors_.size()) {
-    text += "... and " + std::to_string(errors_total_ - errors_.size()) + " more errors\n";
-  }
-  return text;
+  const std::size_t more = errors_total_ - errors_.size();
+  return more == 0 ? text : text + "... and " + std::to_string(more) + " more errors\n";
 }
 
 }  // namespace depot
