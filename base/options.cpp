@@ -25,7 +25,7 @@ void follow_parent() {
 }  // namespace
 
 Options parse_options(std::string_view program, std::string_view purpose, std::string_view examples,
-                      int argc, char** argv) {
+                      int argc, char** argv, const std::vector<ExtraOption>& extra) {
   follow_parent();
   Options options;
   options.name = program;
@@ -34,6 +34,9 @@ Options parse_options(std::string_view program, std::string_view purpose, std::s
   app.add_option("--config", config, "config.yml; else $DEPOT_CONFIG, ./config.yml, /etc/depot");
   app.add_option("--name", options.name, "this instance's name, e.g. worker-2");
   app.add_flag("--check-config", options.check_config, "print the configuration in force and exit");
+  for (const ExtraOption& option : extra) {
+    app.add_option(option.name, option.value, option.help)->required(option.name[0] != '-');
+  }
   app.set_version_flag("--version", version_line(program));
   try {
     app.parse(argc, argv);

@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/config.hpp"
 
@@ -16,9 +17,16 @@ struct Options {
   std::string name;  // --name: this instance ("worker-2"); the program's name by default.
 };
 
+// One that a program has besides: "FILE" is positional and required, "--data" is neither.
+struct ExtraOption {
+  std::string name;
+  std::string help;
+  std::string& value;
+};
+
 // `examples` opens the --help text. May exit the process (help, version, usage error).
 Options parse_options(std::string_view program, std::string_view purpose, std::string_view examples,
-                      int argc, char** argv);
+                      int argc, char** argv, const std::vector<ExtraOption>& extra = {});
 
 // --config, else $DEPOT_CONFIG, else ./config.yml, else /etc/depot/config.yml, else "".
 std::string find_config(std::string_view from_option);
