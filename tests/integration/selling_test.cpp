@@ -147,7 +147,7 @@ TEST(SellingTest, S04BuyingTheSameProductAgainIsASecondOrder) {
   EXPECT_NE(order_id(first), order_id(second));
   const auto orders = customer.orders();
   ASSERT_EQ(orders.size(), 2u);
-  EXPECT_EQ(orders[0].at("order_id"), order_id(second)) << "newest first";
+  EXPECT_EQ(orders[0].at("order_id").as_string(), order_id(second)) << "newest first";
   EXPECT_EQ(orders[0].at("status"), "paid");
   EXPECT_TRUE(becomes_available(cluster, "m1:a", 7));
 }
