@@ -5,6 +5,8 @@
 //   header  u16 magic=0x5A53 | u8 version=1 | u8 type | u32 flags | u64 epoch | u64 from | u64 to |
 //           u64 time_us                                    (LE)
 //
+// A HEAD covers [from, to] like a record, with nothing in it. One that only announces `to` (what it
+// covers must be fetched) has from = to + 1: a Follower then sees a gap, never something to apply.
 // "No position yet" is kNoPosition, a value of its own and not 0.
 //
 // Threads: values.
@@ -29,10 +31,20 @@ enum class SyncType : std::uint8_t {
   ack = 5,       // sync; to = cumulative
   accept = 6,    // sync; epoch, to: sales up to here are accepted
   fetch = 7,     // sync; epoch, from
-  snapshot = 8,  // sync; a request (empty body) or a part (body; to = its number; flags: part)
+  snapshot = 8,  // sync; a request (no body) or a part (to = its number; flags: 0, 1, 2...)
   end = 9,       // sync; the answer to a fetch or snapshot is complete; to = its last number
-  error = 10,    // sync; body: a sentence
+  error = 10,    // sync; body: a sentence; flags: SyncError
 };
+
+// What the receiver of an ERROR does next.
+enum class SyncError : std::uint32_t {
+  say_hello = 1,  // the hub knows no session of this connection (any more)
+  refused = 2,    // for good: an unknown manufacturer, somebody else's ledger, a malformed frame
+  busy = 3,       // another connection is this manufacturer now: try again in a second
+};
+
+// Flags of a RECORD that answers a gateway's FETCH: the topic it would have had on `out`.
+enum class PublicKind : std::uint32_t { stock = 1, catalogue = 2, cycle = 3 };
 
 struct SyncHeader {
   SyncType type = SyncType::head;
