@@ -23,7 +23,7 @@ inline constexpr std::size_t kHeaderSize = 24;
 inline constexpr std::size_t kRequestRecordHead = 36;  // bytes before the body, length included
 inline constexpr std::size_t kReplyRecordHead = 12;
 inline constexpr std::size_t kFrameRecordsMax = 64;
-inline constexpr std::size_t kFrameBytesMax = 32 * 1024;    // a larger record travels alone
+inline constexpr std::size_t kFrameBytesMax = 32 * 1024;  // a larger record travels alone
 inline constexpr std::size_t kRecordBytesMax = 256 * 1024;
 
 enum class FrameType : std::uint8_t {

@@ -63,6 +63,8 @@ class Socket {
   // process; a left-over socket file of a dead one is removed. Throws StartupError.
   void bind(const std::string& endpoint);
   void connect(const std::string& endpoint);
+  // How long what was sent may still travel once the socket is closed. For an orderly goodbye.
+  void linger(int milliseconds);
   // The endpoint as bound, with the port that `tcp://127.0.0.1:*` got.
   std::string bound_endpoint() const;
 
@@ -83,7 +85,8 @@ class Socket {
   // XPUB: a subscription (true) or its end (false) and its topic.
   bool receive_subscription(bool& subscribed, std::string& topic);
 
-  // Readable when there MAY be something: edge-triggered, see the rules in poller.hpp.
+  // Readable when there MAY be something, and edge-triggered. Wait on it only behind a receive that
+  // returned false, and look once more behind every send: both consume the edge. Never read it.
   int fd() const;
   void* handle() const { return handle_; }
   std::uint64_t malformed() const { return malformed_; }

@@ -1,0 +1,282 @@
+#include "messaging/socket.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "base/fatal.hpp"
+
+namespace depot::messaging {
+namespace {
+
+constexpr int kPublishQueueMax = 10'000;
+constexpr int kBacklog = 1'024;
+// How many messages of a wrong shape one receive call passes over before the loop goes on.
+constexpr int kMalformedPerCall = 256;
+
+zmq_msg_t* as_message(Message& message) { return static_cast<zmq_msg_t*>(message.handle()); }
+
+int type_of(SocketKind kind) {
+  switch (kind) {
+    case SocketKind::router:
+      return ZMQ_ROUTER;
+    case SocketKind::dealer:
+      return ZMQ_DEALER;
+    case SocketKind::pub:
+      return ZMQ_PUB;
+    case SocketKind::sub:
+      return ZMQ_SUB;
+    case SocketKind::xpub:
+      return ZMQ_XPUB;
+  }
+  DEPOT_ASSERT(!"unknown socket kind");
+}
+
+template <typename T>
+void set(void* socket, int option, T value) {
+  DEPOT_ASSERT(zmq_setsockopt(socket, option, &value, sizeof value) == 0);
+}
+
+// Everything before bind and connect: libzmq does not apply most of it later.
+void set_options(void* socket, SocketKind kind, const SocketOptions& options) {
+  const bool publishes = kind == SocketKind::pub || kind == SocketKind::xpub;
+  const int queue_default = SocketOptions{}.send_queue_max;
+  const bool own_queue = options.send_queue_max != queue_default;
+  // 0 = no limit: back-pressure is credit. A finite one loses messages, and in 4.3.4 may abort.
+  set(socket, ZMQ_RCVHWM, 0);
+  set(socket, ZMQ_SNDHWM, publishes && !own_queue ? kPublishQueueMax : options.send_queue_max);
+  set(socket, ZMQ_LINGER, options.linger_ms);
+  set(socket, ZMQ_MAXMSGSIZE, options.message_bytes_max);
+  set(socket, ZMQ_HANDSHAKE_IVL, 3'000);
+  set(socket, ZMQ_CONNECT_TIMEOUT, 1'000);
+  set(socket, ZMQ_RECONNECT_IVL, 20);
+  set(socket, ZMQ_RECONNECT_IVL_MAX, 1'000);
+  set(socket, ZMQ_BACKLOG, kBacklog);
+  set(socket, ZMQ_TCP_KEEPALIVE, 1);
+  set(socket, ZMQ_TCP_KEEPALIVE_IDLE, 10);
+  set(socket, ZMQ_TCP_KEEPALIVE_INTVL, 3);
+  set(socket, ZMQ_TCP_KEEPALIVE_CNT, 3);
+  // A dealer that queued for an absent peer would deliver stale requests to the next one.
+  if (kind == SocketKind::dealer) set(socket, ZMQ_IMMEDIATE, 1);
+  // A router that drops silently hides a dead peer; with DONTWAIT it says EHOSTUNREACH.
+  if (kind == SocketKind::router) set(socket, ZMQ_ROUTER_MANDATORY, 1);
+  if (kind == SocketKind::xpub) set(socket, ZMQ_XPUB_VERBOSE, 1);
+}
+
+[[noreturn]] void fail_endpoint(const char* what, const std::string& endpoint, int error) {
+  throw StartupError(std::string("cannot ") + what + " " + endpoint + ": " + zmq_strerror(error),
+                     kExitUnavailable);
+}
+
+Sent send_part(void* socket, std::string_view bytes, int flags) {
+  for (;;) {
+    if (zmq_send(socket, bytes.data(), bytes.size(), flags | ZMQ_DONTWAIT) >= 0) return Sent::yes;
+    switch (zmq_errno()) {
+      case EINTR:
+        continue;
+      case EAGAIN:
+        return Sent::full;
+      case EHOSTUNREACH:
+        return Sent::unreachable;
+      default:
+        DEPOT_ASSERT(!"zmq_send on a socket that is closed or of another thread");
+    }
+  }
+}
+
+bool receive_part(void* socket, Message& message) {
+  for (;;) {
+    if (zmq_msg_recv(as_message(message), socket, ZMQ_DONTWAIT) >= 0) return true;
+    if (zmq_errno() == EINTR) continue;
+    DEPOT_ASSERT(zmq_errno() == EAGAIN);
+    return false;
+  }
+}
+
+bool more(Message& message) { return zmq_msg_more(as_message(message)) != 0; }
+
+// Reads one message of exactly `count` parts; passes over others, counting them.
+bool receive_parts(void* socket, Message* const* parts, int count, std::uint64_t& malformed) {
+  for (int attempt = 0; attempt < kMalformedPerCall; ++attempt) {
+    int got = 0;
+    do {
+      // The parts of a message arrive together, so only the first can be missing.
+      if (!receive_part(socket, *parts[got])) return false;
+      ++got;
+    } while (got < count && more(*parts[got - 1]));
+    Message* last = parts[got - 1];
+    if (got == count && !more(*last)) return true;
+    ++malformed;
+    while (more(*last) && receive_part(socket, *last)) {
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+Context::Context(int io_threads) : handle_(zmq_ctx_new()) {
+  if (!handle_) throw StartupError("cannot make a ZeroMQ context", kExitUnavailable);
+  zmq_ctx_set(handle_, ZMQ_IO_THREADS, io_threads);
+}
+
+Context::~Context() {
+  while (zmq_ctx_term(handle_) != 0 && zmq_errno() == EINTR) {
+  }
+}
+
+Message::Message() {
+  static_assert(sizeof(zmq_msg_t) <= sizeof storage_ && alignof(zmq_msg_t) <= 8);
+  zmq_msg_init(as_message(*this));
+}
+
+Message::~Message() { zmq_msg_close(as_message(*this)); }
+
+std::string_view Message::bytes() const {
+  auto* message = as_message(const_cast<Message&>(*this));
+  return {static_cast<const char*>(zmq_msg_data(message)), zmq_msg_size(message)};
+}
+
+// Holds <path>.lock while an ipc endpoint is bound; removes both files at the end.
+struct Socket::EndpointLock {
+  EndpointLock(const std::string& endpoint, std::string socket_path)
+      : path(std::move(socket_path)), lock_path(path + ".lock") {
+    for (;;) {
+      fd = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+      if (fd < 0) fail_endpoint("make the lock file of", endpoint, errno);
+      if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        ::close(fd);
+        throw StartupError(endpoint +
+                               " is in use by another process; stop it, or set another "
+                               "runtime_dir",
+                           kExitUnavailable);
+      }
+      // The holder before us may have removed the file between our open and our lock.
+      struct stat locked {};
+      struct stat named {};
+      if (::fstat(fd, &locked) == 0 && ::stat(lock_path.c_str(), &named) == 0 &&
+          locked.st_ino == named.st_ino) {
+        return;
+      }
+      ::close(fd);
+    }
+  }
+  ~EndpointLock() {
+    ::unlink(path.c_str());
+    ::unlink(lock_path.c_str());
+    ::close(fd);
+  }
+  EndpointLock(const EndpointLock&) = delete;
+  EndpointLock& operator=(const EndpointLock&) = delete;
+
+  std::string path;
+  std::string lock_path;
+  int fd = -1;
+};
+
+Socket::Socket(Context& context, SocketKind kind, const SocketOptions& options)
+    : handle_(zmq_socket(context.handle(), type_of(kind))) {
+  if (!handle_) fail_endpoint("make", "a ZeroMQ socket", zmq_errno());
+  set_options(handle_, kind, options);
+}
+
+Socket::~Socket() {
+  if (handle_) zmq_close(handle_);
+}
+
+Socket::Socket(Socket&& other) noexcept
+    : handle_(std::exchange(other.handle_, nullptr)),
+      malformed_(other.malformed_),
+      lock_(std::move(other.lock_)) {}
+
+Socket& Socket::operator=(Socket&& other) noexcept {
+  std::swap(handle_, other.handle_);
+  std::swap(malformed_, other.malformed_);
+  std::swap(lock_, other.lock_);
+  return *this;
+}
+
+void Socket::bind(const std::string& endpoint) {
+  constexpr std::string_view kIpc = "ipc://";
+  const bool names_file = endpoint.starts_with(kIpc) && endpoint.size() > kIpc.size() &&
+                          endpoint[kIpc.size()] != '@' && endpoint[kIpc.size()] != '*';
+  if (names_file) lock_ = std::make_unique<EndpointLock>(endpoint, endpoint.substr(kIpc.size()));
+  if (zmq_bind(handle_, endpoint.c_str()) != 0) fail_endpoint("bind", endpoint, zmq_errno());
+}
+
+void Socket::connect(const std::string& endpoint) {
+  if (zmq_connect(handle_, endpoint.c_str()) != 0) fail_endpoint("connect", endpoint, zmq_errno());
+}
+
+void Socket::linger(int milliseconds) { set(handle_, ZMQ_LINGER, milliseconds); }
+
+std::string Socket::bound_endpoint() const {
+  char text[256] = {};
+  std::size_t size = sizeof text;
+  DEPOT_ASSERT(zmq_getsockopt(handle_, ZMQ_LAST_ENDPOINT, text, &size) == 0);
+  return text;
+}
+
+void Socket::subscribe(std::string_view topic_prefix) {
+  DEPOT_ASSERT(zmq_setsockopt(handle_, ZMQ_SUBSCRIBE, topic_prefix.data(), topic_prefix.size()) ==
+               0);
+}
+
+Sent Socket::send(std::string_view frame) { return send_part(handle_, frame, 0); }
+
+bool Socket::receive(Message& frame) {
+  Message* const parts[] = {&frame};
+  return receive_parts(handle_, parts, 1, malformed_);
+}
+
+Sent Socket::send_to(std::string_view routing_id, std::string_view frame) {
+  // Only the first part can be refused: with it the router has chosen a pipe with room.
+  const Sent first = send_part(handle_, routing_id, ZMQ_SNDMORE);
+  return first == Sent::yes ? send_part(handle_, frame, 0) : first;
+}
+
+bool Socket::receive_from(Message& routing_id, Message& frame) {
+  Message* const parts[] = {&routing_id, &frame};
+  return receive_parts(handle_, parts, 2, malformed_);
+}
+
+Sent Socket::publish(std::string_view topic, std::string_view header, std::string_view body) {
+  const Sent first = send_part(handle_, topic, ZMQ_SNDMORE);
+  if (first != Sent::yes) return first;
+  const Sent second = send_part(handle_, header, ZMQ_SNDMORE);
+  return second == Sent::yes ? send_part(handle_, body, 0) : second;
+}
+
+bool Socket::receive_published(Message& topic, Message& header, Message& body) {
+  Message* const parts[] = {&topic, &header, &body};
+  return receive_parts(handle_, parts, 3, malformed_);
+}
+
+bool Socket::receive_subscription(bool& subscribed, std::string& topic) {
+  Message message;
+  while (receive(message)) {
+    const std::string_view bytes = message.bytes();
+    if (bytes.empty() || (bytes.front() != 0 && bytes.front() != 1)) {
+      ++malformed_;
+      continue;
+    }
+    subscribed = bytes.front() == 1;
+    topic.assign(bytes.substr(1));
+    return true;
+  }
+  return false;
+}
+
+int Socket::fd() const {
+  int fd = -1;
+  std::size_t size = sizeof fd;
+  DEPOT_ASSERT(zmq_getsockopt(handle_, ZMQ_FD, &fd, &size) == 0);
+  return fd;
+}
+
+}  // namespace depot::messaging
