@@ -30,7 +30,7 @@ struct Cycle {
   std::int64_t closes_at_ms = 0;
 };
 void encode(const Cycle& cycle, std::string& out);
-std::optional<Cycle> decode_cycle(std::string_view bytes);        // the bare array
+std::optional<Cycle> decode_cycle(std::string_view bytes);       // the bare array
 std::optional<Cycle> decode_cycle_reply(std::string_view body);  // 'O' + the array
 
 }  // namespace depot::protocol

@@ -78,7 +78,7 @@ struct PlacedLine {
 
 struct OrderPart {
   std::string manufacturer;
-  std::int64_t epoch = 0;   // ledger epoch and number of the entry that sold it
+  std::int64_t epoch = 0;  // ledger epoch and number of the entry that sold it
   std::int64_t number = 0;
 };
 

@@ -41,7 +41,7 @@ enum class Problem : std::uint8_t {  // The numbers are the wire's and the recor
 
 struct ProblemRow {
   Problem problem;
-  std::string_view name;   // "insufficient_stock"; type is "/problems/<name>"
+  std::string_view name;  // "insufficient_stock"; type is "/problems/<name>"
   int http_status;
   std::string_view title;  // for a person
 };

@@ -43,7 +43,7 @@ struct SyncHello {
   bool manufacturer = false;
   std::string id;    // the manufacturer's; "" for a gateway
   std::string name;  // shown to customers; the process' name for a gateway
-  std::optional<std::int64_t> agent_epoch, last_number;    // nil: no journal
+  std::optional<std::int64_t> agent_epoch, last_number;     // nil: no journal
   std::optional<std::int64_t> ledger_epoch, ledger_number;  // nil: no position yet
 };
 void encode(const SyncHello& hello, std::string& out);
@@ -103,8 +103,8 @@ enum class LedgerKind : std::uint8_t {
 std::string_view name_of(LedgerKind kind);
 
 struct LedgerRow {
-  std::string order;  // "" for offer rows
-  std::string sku;    // "" for state and cycle rows
+  std::string order;          // "" for offer rows
+  std::string sku;            // "" for state and cycle rows
   std::int64_t quantity = 0;  // sold, cancelled; `wanted` for an offer; status for state
   std::int64_t unit_price = 0;
   std::int64_t offered_after = 0, cut_after = 0, available_after = 0;
@@ -113,7 +113,9 @@ struct LedgerEntry {
   LedgerKind kind = LedgerKind::sold;
   std::int64_t time_ms = 0;
   std::string cycle;
-  std::vector<LedgerRow> rows;
+  std::vector<LedgerRow> rows;                           // of offer, sold, cancelled, state
+  std::int64_t previous_epoch = 0, previous_number = 0;  // epoch entries only
+  Cycle transition;                                      // cycle entries only
 };
 // [kind, time_ms, cycle, [rows flat as above]]
 std::optional<LedgerEntry> decode_ledger_entry(std::string_view bytes);
