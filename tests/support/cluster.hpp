@@ -64,6 +64,7 @@ class Cluster {
   void start();  // returns when every gateway is ready
   void stop();   // SIGTERM, and waits until all have ended
   bool running() { return up_ && up_->running(); }
+  Process& supervisor() { return up_.value(); }  // `depot up` itself
 
   const std::string& folder() const { return folder_.path(); }
   std::string config_path() const { return folder_.path() + "/config.yml"; }

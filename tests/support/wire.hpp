@@ -59,9 +59,13 @@ class Wire {
 };
 
 // A keep-alive client of one gateway. Reconnects for the next request once the peer has closed.
+// A copy has a connection of its own.
 class HttpClient {
  public:
   explicit HttpClient(int port) : port_(port) {}
+  HttpClient(const HttpClient& other) : port_(other.port_), timeout_(other.timeout_) {}
+  HttpClient(HttpClient&&) noexcept = default;
+  HttpClient& operator=(HttpClient&&) noexcept = default;
   HttpReply request(std::string_view method, std::string_view target, std::string_view body = "",
                     const Headers& headers = {});
   void set_timeout(std::chrono::milliseconds timeout) { timeout_ = timeout; }

@@ -1,0 +1,157 @@
+// Processes die under load: no order fails, none is lost, none doubled.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+#include "tests/support/cluster.hpp"
+#include "tests/support/load.hpp"
+#include "tests/support/wait.hpp"
+
+namespace depot::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::int64_t kPlenty = 1'000'000;
+
+// Lets the load go on until `count` more orders are placed: the rhythm of the faults.
+void let_buy(const Load& load, int count) {
+  const int goal = load.placed() + count;
+  EXPECT_TRUE(wait_until(
+      30s, [&] { return load.placed() >= goal || !load.failures().empty(); },
+      std::to_string(count) + " more orders"));
+}
+
+TEST(FaultsTest, WorkersKilledUnderLoadFailNoOrder) {
+  Cluster cluster{{"workers.count", "3"}};
+  cluster.start();
+  cluster.import({{.manufacturer = "m1", .sku = "a", .offered = kPlenty}});
+  Load load({cluster.port()}, "m1:a", 6);
+  for (int kills = 0; kills < 6 && load.failures().empty(); ++kills) {
+    let_buy(load, 40);
+    ASSERT_TRUE(wait_until(
+        10s, [&] { return cluster.pids("depot-worker").size() >= 2; }, "two workers are there"));
+    cluster.kill("depot-worker");
+  }
+  let_buy(load, 40);
+  load.stop();
+  EXPECT_THAT(load.failures(), testing::IsEmpty());
+  EXPECT_EQ(load.remembered(), load.placed());
+  EXPECT_TRUE(wait_until(
+      5s, [&] { return available(cluster.port(), "m1:a") == kPlenty - load.placed(); },
+      "the catalogue agrees with the orders"));
+  cluster.expect_clean_audit();
+}
+
+TEST(FaultsTest, BalancerKilledUnderLoadLosesNothing) {
+  Cluster cluster;
+  cluster.start();
+  cluster.import({{.manufacturer = "m1", .sku = "a", .offered = kPlenty}});
+  Load load({cluster.port()}, "m1:a", 4, false);
+  for (int kills = 0; kills < 2; ++kills) {
+    let_buy(load, 30);
+    cluster.kill("depot-load-balancer");
+  }
+  let_buy(load, 30);
+  load.stop();
+  EXPECT_THAT(load.failures(), testing::IsEmpty());
+  EXPECT_EQ(load.remembered(), load.placed());
+  cluster.expect_clean_audit();
+}
+
+TEST(FaultsTest, GatewayKilledUnderLoadLosesNothing) {
+  Cluster cluster{{"gateway.count", "2"}};
+  cluster.start();
+  cluster.import({{.manufacturer = "m1", .sku = "a", .offered = kPlenty}});
+  Load load({cluster.port(0), cluster.port(1)}, "m1:a", 4, false);
+  for (int kills = 0; kills < 2; ++kills) {
+    let_buy(load, 30);
+    cluster.kill("depot-gateway");
+  }
+  let_buy(load, 30);
+  load.stop();
+  EXPECT_THAT(load.failures(), testing::IsEmpty());
+  EXPECT_EQ(load.remembered(), load.placed());
+  cluster.expect_clean_audit();
+}
+
+TEST(FaultsTest, HubKilledUnderLoadStopsNoSaleAndStockIsShownAgain) {
+  Cluster cluster;
+  cluster.start();
+  cluster.import({{.manufacturer = "m1", .sku = "a", .offered = kPlenty}});
+  Load load({cluster.port()}, "m1:a", 4);
+  let_buy(load, 30);
+  cluster.kill("depot-hub");
+  let_buy(load, 30);
+  load.stop();
+  EXPECT_THAT(load.failures(), testing::IsEmpty());
+  EXPECT_TRUE(wait_until(
+      20s, [&] { return available(cluster.port(), "m1:a") == kPlenty - load.placed(); },
+      "the new hub brings the catalogue up to date"));
+  cluster.expect_clean_audit();
+}
+
+TEST(FaultsTest, RedisAwayIs503WithRetryAfterAndItsReturnLosesNothing) {
+  Cluster cluster;
+  cluster.start();
+  cluster.import({{.manufacturer = "m1", .sku = "a", .offered = 100}});
+  Customer customer(cluster.port());
+  ASSERT_EQ(customer.buy({{"m1:a", 1}}, unique("key")).status, 201);
+
+  cluster.supervisor().signal(SIGSTOP);  // Or Redis would be back before anybody looks.
+  cluster.kill("redis-server");
+  EXPECT_TRUE(wait_until(
+      10s, [&] { return HttpClient(cluster.port()).request("GET", "/readyz").status == 503; },
+      "the gateway says that it is not ready"));
+  const HttpReply refused = customer.buy({{"m1:a", 1}}, "while-away");
+  EXPECT_EQ(refused.status, 503) << refused.body;
+  EXPECT_EQ(refused.problem(), "unavailable");
+  EXPECT_FALSE(refused.header("retry-after").empty());
+  EXPECT_EQ(HttpClient(cluster.port()).request("GET", "/v1/catalogue").status, 200)
+      << "browsing needs no Redis";
+  EXPECT_EQ(HttpClient(cluster.port()).request("GET", "/livez").status, 200);
+
+  cluster.supervisor().signal(SIGCONT);
+  EXPECT_EQ(customer.buy_surely({{"m1:a", 1}}, "while-away").status, 201);
+  EXPECT_EQ(customer.orders().size(), 2u);
+  EXPECT_TRUE(wait_until(
+      10s, [&] { return available(cluster.port(), "m1:a") == 98; }, "98 are left"));
+  cluster.expect_clean_audit();
+}
+
+TEST(FaultsTest, RedisKilledUnderLoadLosesNothing) {
+  Cluster cluster;
+  cluster.start();
+  cluster.import({{.manufacturer = "m1", .sku = "a", .offered = kPlenty}});
+  Load load({cluster.port()}, "m1:a", 4, false);
+  for (int kills = 0; kills < 2; ++kills) {
+    let_buy(load, 30);
+    cluster.kill("redis-server");
+  }
+  let_buy(load, 30);
+  load.stop();
+  EXPECT_THAT(load.failures(), testing::IsEmpty());
+  EXPECT_EQ(load.remembered(), load.placed());
+  cluster.expect_clean_audit();
+}
+
+TEST(FaultsTest, DataSurvivesAStopAndAStart) {
+  Cluster cluster;
+  cluster.start();
+  cluster.import({{.manufacturer = "m1", .sku = "a", .offered = 10}});
+  Customer customer(cluster.port());
+  ASSERT_EQ(customer.buy({{"m1:a", 4}}, "one").status, 201);
+  cluster.stop();
+  cluster.start();
+  EXPECT_TRUE(wait_until(
+      10s, [&] { return available(cluster.port(), "m1:a") == 6; }, "6 are left after the restart"));
+  const HttpReply again = customer.buy_surely({{"m1:a", 4}}, "one");
+  EXPECT_EQ(again.status, 201);
+  EXPECT_EQ(again.header("idempotency-replayed"), "true");
+  EXPECT_EQ(customer.orders().size(), 1u);
+  cluster.expect_clean_audit();
+}
+
+}  // namespace
+}  // namespace depot::test

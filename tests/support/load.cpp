@@ -1,0 +1,53 @@
+#include "tests/support/load.hpp"
+
+namespace depot::test {
+
+Load::Load(std::vector<int> ports, std::string offer, int customers, bool strict)
+    : offer_(std::move(offer)), strict_(strict) {
+  for (int i = 0; i < customers; ++i) {
+    customers_.emplace_back(ports.at(static_cast<std::size_t>(i) % ports.size()));
+  }
+  for (Customer& customer : customers_) {
+    threads_.emplace_back([this, &customer] { buy_until_stopped(customer); });
+  }
+}
+
+Load::~Load() { stop(); }
+
+void Load::stop() {
+  stopped_ = true;
+  threads_.clear();  // joins
+}
+
+void Load::buy_until_stopped(Customer& customer) {
+  while (!stopped_) {
+    const std::string key = unique("load");
+    std::string why;
+    try {
+      const HttpReply reply =
+          strict_ ? customer.buy({{offer_, 1}}, key) : customer.buy_surely({{offer_, 1}}, key);
+      if (reply.status == 201) {
+        ++placed_;
+        continue;
+      }
+      why = std::to_string(reply.status) + " " + reply.body;
+    } catch (const std::exception& error) {
+      why = error.what();
+    }
+    std::lock_guard lock(mutex_);
+    if (failures_.size() < 10) failures_.push_back(key + ": " + why);
+  }
+}
+
+std::vector<std::string> Load::failures() const {
+  std::lock_guard lock(mutex_);
+  return failures_;
+}
+
+int Load::remembered() {
+  std::size_t count = 0;
+  for (Customer& customer : customers_) count += customer.orders().size();
+  return static_cast<int>(count);
+}
+
+}  // namespace depot::test
