@@ -4,9 +4,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+extern "C" {  // glibc 2.36 declares these without C linkage for C++.
+#include <sys/pidfd.h>
+}
 
 #include <cstring>
 #include <filesystem>
