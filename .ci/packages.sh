@@ -38,7 +38,7 @@ install_packages() {
   local as_root=()
   if [ "$(id -u)" -ne 0 ]; then
     if ! command -v sudo >/dev/null; then
-      echo "Neither root nor sudo. As root: apt-get install --no-install-recommends ${missing[*]}" >&2
+      echo "Neither root nor sudo. As root: apt-get install ${missing[*]}" >&2
       return 1
     fi
     as_root=(sudo)

@@ -21,8 +21,8 @@ RequestRecord with_body(const Given& given) {
 
 std::string frame_of(const std::vector<Given>& records) {
   std::string frame;
-  write_header(
-      {.type = FrameType::request, .count = static_cast<std::uint16_t>(records.size())}, frame);
+  write_header({.type = FrameType::request, .count = static_cast<std::uint16_t>(records.size())},
+               frame);
   for (const Given& record : records) append_request(with_body(record), frame);
   return frame;
 }
@@ -79,8 +79,8 @@ TEST(FrameTest, RefusesHeadersThatAreNotExactlyOurs) {
     const char* what;
     std::size_t at;
     char value;
-  } table[] = {{"magic", 0, 0x5B},  {"version", 1, 2},   {"type 0", 2, 0},
-               {"type 12", 2, 12},  {"reserved", 6, 1}, {"reserved high", 7, 1}};
+  } table[] = {{"magic", 0, 0x5B}, {"version", 1, 2},  {"type 0", 2, 0},
+               {"type 12", 2, 12}, {"reserved", 6, 1}, {"reserved high", 7, 1}};
   for (const auto& row : table) {
     std::string bad = good;
     bad[row.at] = row.value;
@@ -121,8 +121,8 @@ RC_GTEST_PROP(FrameTest, RequestsComeBackAsWritten, ()) {
 
 RC_GTEST_PROP(FrameTest, RepliesComeBackAsWritten, (std::vector<std::string> bodies)) {
   std::string frame;
-  write_header(
-      {.type = FrameType::reply, .count = static_cast<std::uint16_t>(bodies.size())}, frame);
+  write_header({.type = FrameType::reply, .count = static_cast<std::uint16_t>(bodies.size())},
+               frame);
   for (std::size_t i = 0; i < bodies.size(); ++i) {
     append_reply({.tag = static_cast<std::uint32_t>(i) << 20,
                   .status = static_cast<std::uint16_t>(i),
@@ -164,8 +164,8 @@ TEST(FrameTest, LengthsThatLieAreNotOk) {
   const std::string good = frame_of({{{}, "body"}});
   for (const std::uint32_t length : {0u, 31u, 37u, 0x7FFFFFFFu, 0xFFFFFFFCu, 0xFFFFFFFFu}) {
     std::string bad = good;
-    for (int i = 0; i < 4; ++i) bad[kHeaderSize + static_cast<std::size_t>(i)] =
-        static_cast<char>(length >> (8 * i));
+    for (int i = 0; i < 4; ++i)
+      bad[kHeaderSize + static_cast<std::size_t>(i)] = static_cast<char>(length >> (8 * i));
     EXPECT_EQ(read_all(bad), std::make_pair(0, false)) << length;
   }
 }
@@ -177,8 +177,8 @@ TEST(FrameTest, ARecordAboveTheLimitIsNotOk) {
   // One byte more, by hand: append_request would not write it.
   std::string larger = largest + "x";
   const auto length = static_cast<std::uint32_t>(kRecordBytesMax + 1 - 4);
-  for (int i = 0; i < 4; ++i) larger[kHeaderSize + static_cast<std::size_t>(i)] =
-      static_cast<char>(length >> (8 * i));
+  for (int i = 0; i < 4; ++i)
+    larger[kHeaderSize + static_cast<std::size_t>(i)] = static_cast<char>(length >> (8 * i));
   EXPECT_EQ(read_all(larger), std::make_pair(0, false));
 }
 

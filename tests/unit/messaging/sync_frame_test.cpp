@@ -41,8 +41,8 @@ TEST(SyncFrameTest, RefusesHeadersThatAreNotExactlyOurs) {
   ASSERT_TRUE(read_sync_header(good, header));
   EXPECT_FALSE(read_sync_header(std::string_view(good).substr(1), header));
   EXPECT_FALSE(read_sync_header("", header));
-  for (const auto& [at, value] : std::vector<std::pair<std::size_t, char>>{
-           {0, 0}, {1, 0}, {2, 2}, {3, 0}, {3, 11}}) {
+  for (const auto& [at, value] :
+       std::vector<std::pair<std::size_t, char>>{{0, 0}, {1, 0}, {2, 2}, {3, 0}, {3, 11}}) {
     std::string bad = good;
     bad[at] = value;
     EXPECT_FALSE(read_sync_header(bad, header)) << at;

@@ -1,0 +1,265 @@
+// The test of the checker: a correct data set is clean, and each planted fault is caught.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/crypto.hpp"
+#include "base/ids.hpp"
+#include "tests/unit/audit/shop.hpp"
+
+namespace depot::control::audit {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+
+std::vector<std::string> rules(const AuditResult& result) {
+  std::vector<std::string> out;
+  for (const Violation& one : result.first) out.push_back(one.rule + " " + one.text);
+  return out;
+}
+
+class AuditTest : public testing::Test {
+ protected:
+  AuditTest() {
+    shop_.offer("acme", "A", 1299, 10);
+    shop_.offer("acme", "B", 250, 5);
+    shop_.offer("bolt", "A", 1199, 3);
+    shop_.sell("one", "alice", {{"acme", "A", 4}, {"acme", "B", 1}, {"bolt", "A", 2}});
+    shop_.sell("two", "bob", {{"acme", "A", 6}});
+    shop_.offer("acme", "A", 1299, 12);  // two more
+    shop_.offer("bolt", "A", 1199, 1);   // one withdrawn, one short
+    shop_.sell("three", "alice", {{"acme", "A", 1}});
+    shop_.cancel("one");
+    shop_.refuse("four");
+  }
+
+  // That the audit finds `count` faults or more, one of them `rule` about `about`.
+  void expect_caught(const std::string& rule, const std::string& about,
+                     const std::string& histories = "") {
+    const AuditResult result = shop_.audit(histories);
+    EXPECT_FALSE(result.clean());
+    EXPECT_THAT(rules(result),
+                Contains(testing::AllOf(testing::StartsWith(rule + " "), HasSubstr(about))));
+  }
+
+  Shop shop_;
+};
+
+TEST_F(AuditTest, FindsCorrectBooksCleanAndCountsThem) {
+  const AuditResult result = shop_.audit();
+  EXPECT_THAT(rules(result), testing::IsEmpty());
+  EXPECT_TRUE(result.clean());
+  EXPECT_EQ(result.manufacturers, 2u);
+  EXPECT_EQ(result.offers, 3u);
+  EXPECT_EQ(result.entries, 2u + 5u + 3u + 2u);  // opened, offers, sales, cancellations
+  EXPECT_EQ(result.orders, 3u);
+  EXPECT_EQ(result.cancelled, 1u);
+  EXPECT_EQ(result.customers, 2u);
+  EXPECT_EQ(result.refusals, 1u);
+  EXPECT_EQ(result.units_sold, 7);
+  EXPECT_EQ(result.money_minor, 7 * 1299);
+}
+
+TEST_F(AuditTest, FindsAnEmptyRedisClean) {
+  shop_.redis({"FLUSHALL"});
+  EXPECT_TRUE(shop_.audit().clean());
+}
+
+TEST_F(AuditTest, CatchesAnOrderThatIsLost) {
+  shop_.redis({"DEL", "order:{s0}:" + id("two")});
+  expect_caught("L6", "sold by acme 1-4, but there is no such order; acme 1-4: 6 x A at 1299");
+  EXPECT_GE(shop_.audit().lost, 1u);
+}
+
+TEST_F(AuditTest, CatchesASaleThatIsLost) {
+  shop_.redis({"XDEL", "ledger:{s0}:acme", "1-4"});
+  expect_caught("L1", "acme 1-5: a gap");
+  expect_caught("L5", "order " + id("two") + ": row names acme 1-4; nothing sold there");
+}
+
+TEST_F(AuditTest, CatchesTheTailOfALedgerLost) {
+  shop_.redis({"XDEL", "ledger:{s0}:acme", "1-7"});
+  expect_caught("L3", "acme: the head says 1-7, the newest entry is 1-6");
+  expect_caught("L5", "cancelled, with 0 entries");
+}
+
+TEST_F(AuditTest, CatchesAnOrderTwiceInItsAccountsList) {
+  shop_.redis({"APPEND", "orders:{s0}:" + id("bob"), id("two")});
+  expect_caught("L8", "order " + id("two") + ": 2 times in the list");
+  EXPECT_EQ(shop_.audit().doubled, 1u);
+}
+
+TEST_F(AuditTest, CatchesAnOrderMissingFromItsAccountsList) {
+  shop_.redis({"DEL", "orders:{s0}:" + id("bob")});
+  expect_caught("L8", "order " + id("two") + ": 0 times in the list");
+  EXPECT_EQ(shop_.audit().lost, 1u);
+}
+
+TEST_F(AuditTest, CatchesAnOrderInAStrangersList) {
+  shop_.redis({"APPEND", "orders:{s0}:" + id("eve"), id("two")});
+  expect_caught("L8", "in the list of account " + id("eve"));
+}
+
+TEST_F(AuditTest, CatchesAListedOrderThatIsNowhere) {
+  shop_.redis({"APPEND", "orders:{s0}:" + id("bob"), id("ghost")});
+  expect_caught("L8", "order " + id("ghost"));
+}
+
+TEST_F(AuditTest, CatchesEveryCounterThatIsOffByOne) {
+  for (std::size_t counter = 0; counter < 5; ++counter) {
+    shop_.bend("acme:A", counter, 1);
+    expect_caught("L3", "acme:A in cycle 2026-11: the row says");
+    shop_.bend("acme:A", counter, -1);
+  }
+  EXPECT_TRUE(shop_.audit().clean());
+}
+
+TEST_F(AuditTest, CatchesAStockRowThatNobodyOffered) {
+  shop_.bend("acme:ghost", 2, 7);
+  expect_caught("L3", "acme:ghost");
+}
+
+TEST_F(AuditTest, CatchesAStockRowThatIsGone) {
+  shop_.redis({"HDEL", std::string("stock:{s0}:") + kCycle, "acme:A"});
+  expect_caught("L3", "nothing readable");
+}
+
+TEST_F(AuditTest, CatchesASaleThatIsThereTwice) {
+  shop_.append("acme", 2, {pack(id("two")), pack("A"), pack(1), pack(1299), pack(0)});
+  expect_caught("L5", "order " + id("two") + ": sold twice, by acme 1-4 and acme 1-8");
+  EXPECT_GE(shop_.audit().doubled, 1u);
+}
+
+TEST_F(AuditTest, CatchesAnOversoldOfferAndCountsItsUnits) {
+  shop_.sell("greedy", "eve", {{"bolt", "A", 4}});
+  expect_caught("L2", "bolt 1-5: A says");
+  EXPECT_EQ(shop_.audit().oversold, 3);
+}
+
+TEST_F(AuditTest, CatchesASaleAtAnotherPriceThanOffered) {
+  shop_.append("acme", 2, {pack(id("cheap")), pack("A"), pack(1), pack(1), pack(4)});
+  expect_caught("L2", "1 x A at 1, offered at 1299");
+}
+
+TEST_F(AuditTest, CatchesAnOrderRowWithAnotherPrice) {
+  shop_.redis({"SET", "order:{s0}:" + id("two"), shop_.order_row("two", 1, 0)});
+  expect_caught("L5", "lines differ from the sale; row: 6 x A at 1300; acme 1-4: 6 x A at 1299");
+}
+
+TEST_F(AuditTest, CatchesAnOrderRowThatPointsAtAnotherEntry) {
+  shop_.redis({"SET", "order:{s0}:" + id("two"), shop_.order_row("two", 0, 1)});
+  expect_caught("L5", "row points at acme 1-5, sold by acme 1-4");
+}
+
+TEST_F(AuditTest, CatchesAnOrderBothRefusedAndPlaced) {
+  shop_.refuse("two");
+  expect_caught("L7", "order " + id("two") + ": both placed and refused");
+}
+
+TEST_F(AuditTest, CatchesACancellationThatNeverReturnedTheStock) {
+  shop_.redis({"SET", "orderstate:{s0}:" + id("two"), pack_array({pack(4)})});
+  expect_caught("L5", "is cancelled, with 0 entries that cancel it");
+}
+
+TEST_F(AuditTest, CatchesAStockReturnedWithoutACancellation) {
+  shop_.redis({"DEL", "orderstate:{s0}:" + id("one")});
+  expect_caught("L5", "is not cancelled, with 1 entries that cancel it");
+}
+
+TEST_F(AuditTest, CatchesAnOfferThatForgetsWhatWasSold) {
+  // A supplier's "9 on hand" taken for what is available: the commonest defect of shops.
+  shop_.append("acme", 1, {pack("A"), pack(9), pack(1299), pack(16), pack(0), pack(9)});
+  expect_caught("L4", "A says offered 16, cut 0; it follows offered 12, cut 3");
+}
+
+TEST_F(AuditTest, CatchesGarbageWhereAnEntryShouldBe) {
+  shop_.redis({"XADD", "ledger:{s0}:bolt", "1-5", "e", "\x94garbage"});
+  expect_caught("L9", "bolt 1-5: malformed entry");
+}
+
+TEST_F(AuditTest, CatchesAnEpochThatDoesNotChain) {
+  const std::string opens =
+      pack_array({pack(0), pack(0), pack(kCycle), pack_array({pack(1), pack(99)})});
+  shop_.redis({"XADD", "ledger:{s0}:bolt", "2-0", "e", opens});
+  expect_caught("L1", "bolt 2-0: does not chain to 1-4");
+}
+
+TEST_F(AuditTest, CatchesGarbageInAnOrderRow) {
+  shop_.redis({"SETRANGE", "order:{s0}:" + id("two"), "1", "\xff\xff"});
+  expect_caught("L5", "order " + id("two") + ": malformed row");
+}
+
+// What one client saw: alice buys, bob is refused.
+class AuditHistoryTest : public AuditTest {
+ protected:
+  AuditHistoryTest() {
+    placed_ = order_id_for(id("carol"), "k1");
+    refused_ = order_id_for(id("carol"), "k2");
+    shop_.sell(placed_, "carol", {{"acme", "A", 1}});
+    shop_.refuse(refused_);
+    std::filesystem::create_directory(folder_);
+    say("k1", "done");
+    say("k2", "no");
+  }
+
+  void say(const std::string& key, const std::string& answer, const std::string& extra = "") {
+    std::ofstream file(folder_ + "/client.jsonl", std::ios::app);
+    file << R"({"client":")" << id("carol") << R"(","key":")" << key << R"(","fingerprint":")"
+         << to_hex(kFingerprint) << R"(","t_invoke_ns":1,"t_done_ns":2,"class":")" << answer << '"'
+         << extra << "}\n";
+  }
+
+  std::string folder_ = shop_.folder() + "/histories";
+  std::string placed_, refused_;
+};
+
+TEST_F(AuditHistoryTest, FindsWhatClientsSawClean) {
+  say("k1", "done");     // a repeat
+  say("k3", "unknown");  // no answer came, and nothing happened
+  const AuditResult result = shop_.audit(folder_);
+  EXPECT_THAT(rules(result), testing::IsEmpty());
+  EXPECT_EQ(result.requests, 4u);
+}
+
+TEST_F(AuditHistoryTest, CatchesAnAcknowledgedOrderWipedEverywhere) {
+  say("k9", "done");
+  expect_caught("H1", "acknowledged, and not there", folder_);
+  EXPECT_EQ(shop_.audit(folder_).lost, 1u);
+}
+
+TEST_F(AuditHistoryTest, CatchesTwoAnswersToOneKey) {
+  say("k1", "no");
+  expect_caught("H2", "both acknowledged and refused", folder_);
+}
+
+TEST_F(AuditHistoryTest, CatchesARefusedOrderThatIsThere) {
+  shop_.sell(refused_, "carol", {{"acme", "A", 1}});
+  expect_caught("H2", "refused, and it is there", folder_);
+}
+
+TEST_F(AuditHistoryTest, CatchesARefusalThatIsNotOnRecord) {
+  say("k5", "no");
+  expect_caught("H2", "refused, and no record of it", folder_);
+}
+
+TEST_F(AuditHistoryTest, CatchesAnAnswerWithASecondOrder) {
+  say("k1", "done", R"(,"order_id":"another-order-id")");
+  expect_caught("H2", "answered with order another-order-id", folder_);
+}
+
+TEST_F(AuditHistoryTest, CatchesAnOrderThatNobodyAskedFor) {
+  shop_.sell("phantom", "carol", {{"acme", "A", 1}});
+  expect_caught("H3", "order " + id("phantom"), folder_);
+}
+
+TEST_F(AuditHistoryTest, RefusesAHistoryItCannotRead) {
+  std::ofstream(folder_ + "/torn.jsonl") << R"({"client":"x)";
+  EXPECT_ANY_THROW(shop_.audit(folder_));
+}
+
+}  // namespace
+}  // namespace depot::control::audit
