@@ -1,0 +1,68 @@
+// The one checker: reads what Redis holds and recomputes it from the ledger.
+//
+// It shares no code with what it checks: its own blocking connection, its own msgpack walk, its own
+// arithmetic of docs/STORE.md, nothing from store/ or protocol/. Linear but for sorting, about 200
+// bytes of memory per order. It may run on a live system: rows are read before heads, heads and
+// counters together, and an order that looks wrong is read and judged again with newer heads before
+// it is called wrong.
+//
+// The rules, by the name that a violation carries:
+//   L1 each ledger's entries are gap-free, epochs chained     L2 offered = available + sold + cut
+//   and available >= 0 at every entry, each sale at the price offered     L3 counters and heads
+//   equal what the ledger says     L4 offered and cut follow from wanted and sold alone (so no
+//   repeated or reordered offer could move them)     L5 an order has exactly one sale entry per
+//   part, where its row says, with equal lines and prices; likewise cancelled     L6 no sale
+//   without its order L7 never both placed and refused     L8 each order exactly once in its
+//   account's list L9 each entry is well-formed and of this cycle's stock     H1 every acknowledged
+//   order is there, as asked     H2 one key never has two different answers     H3 no order that
+//   nobody asked for
+//
+// Threads: any; one run per call.
+// Errors:  StartupError (exit 69) where Redis cannot be read, (exit 1) an unreadable history.
+// Source:  docs/STORE.md; docs/ARCHITECTURE.md, "Stock".
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/config.hpp"
+
+namespace depot::control::audit {
+
+enum class Harm { other, lost, doubled };
+
+struct Violation {
+  std::string rule;
+  std::string text;  // what is wrong, with the entries
+};
+
+struct AuditResult {
+  std::uint64_t manufacturers = 0, offers = 0, entries = 0, orders = 0, cancelled = 0;
+  std::uint64_t refusals = 0, customers = 0, requests = 0;  // requests: read from histories
+  std::int64_t units_sold = 0, money_minor = 0;             // net of what was cancelled
+  std::int64_t oversold = 0;                                // units, at the worst moment
+  std::uint64_t lost = 0, doubled = 0;                      // orders
+  std::uint64_t violations = 0;
+  std::vector<Violation> first;  // the first kShownMax of them
+
+  static constexpr std::size_t kShownMax = 200;
+  bool clean() const { return violations == 0; }
+  void add(std::string_view rule, Harm harm, std::string text);
+  void take(AuditResult&& findings);  // its violations
+};
+
+struct AuditOptions {
+  std::string redis_url;  // unix:///path or redis://host:port
+  std::string histories;  // a folder of clients' *.jsonl (bench/history.hpp), or ""
+};
+
+AuditResult run(const AuditOptions& options);
+
+std::string to_text(const AuditResult& result, const Currency& currency);
+std::string to_json(const AuditResult& result);
+
+// `depot audit`: prints the result; 0 clean, 1 otherwise.
+int run_audit(const Config& config, const std::string& histories, bool json);
+
+}  // namespace depot::control::audit

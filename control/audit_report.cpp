@@ -1,0 +1,64 @@
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <cstdio>
+
+#include "base/fatal.hpp"
+#include "control/audit.hpp"
+
+namespace depot::control::audit {
+
+std::string to_text(const AuditResult& result, const Currency& currency) {
+  std::string out;
+  const auto row = [&out](std::string_view label, const std::string& text) {
+    out += fmt::format("{:<14} {}\n", label, text);
+  };
+  row("ledgers", fmt::format("{} manufacturers, {} offers, {} entries", result.manufacturers,
+                             result.offers, result.entries));
+  row("orders", fmt::format("{} of {} customers, {} cancelled; {} refusals on record",
+                            result.orders, result.customers, result.cancelled, result.refusals));
+  row("sold", fmt::format("{} units, {} {}", result.units_sold,
+                          format_money(result.money_minor, currency), currency.code));
+  if (result.requests > 0) row("histories", fmt::format("{} requests", result.requests));
+  row("oversold", std::to_string(result.oversold));
+  row("doubled", std::to_string(result.doubled));
+  row("lost", std::to_string(result.lost));
+  for (const Violation& one : result.first) out += fmt::format("{} {}\n", one.rule, one.text);
+  if (result.violations > result.first.size()) {
+    out += fmt::format("... and {} more\n", result.violations - result.first.size());
+  }
+  out +=
+      result.clean() ? "audit clean\n" : fmt::format("audit: {} violations\n", result.violations);
+  return out;
+}
+
+std::string to_json(const AuditResult& result) {
+  boost::json::array items;
+  for (const Violation& one : result.first)
+    items.push_back({{"rule", one.rule}, {"text", one.text}});
+  return boost::json::serialize(boost::json::object{{"clean", result.clean()},
+                                                    {"manufacturers", result.manufacturers},
+                                                    {"offers", result.offers},
+                                                    {"entries", result.entries},
+                                                    {"orders", result.orders},
+                                                    {"cancelled", result.cancelled},
+                                                    {"customers", result.customers},
+                                                    {"refusals", result.refusals},
+                                                    {"requests", result.requests},
+                                                    {"units_sold", result.units_sold},
+                                                    {"money_minor", result.money_minor},
+                                                    {"oversold", result.oversold},
+                                                    {"doubled", result.doubled},
+                                                    {"lost", result.lost},
+                                                    {"violations", result.violations},
+                                                    {"items", std::move(items)}});
+}
+
+int run_audit(const Config& config, const std::string& histories, bool json) {
+  const AuditResult result = run({config.redis_url(), histories});
+  const std::string text = json ? to_json(result) + "\n" : to_text(result, config.currency);
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return result.clean() ? kExitOk : kExitFailed;
+}
+
+}  // namespace depot::control::audit
