@@ -1,8 +1,8 @@
 // The private Redis server and its start wrapper.
 //
-// Before each start: redis-check-aof over the manifest; a bad tail of at most 1 MiB in the last file
-// is copied aside and cut, anything else stops with an alarm (Redis 7.0.15 mis-repairs a tail torn
-// inside MULTI: the second restart applies half of a dead transaction).
+// Before each start: redis-check-aof over the manifest; a bad tail of at most 1 MiB in the last
+// file is copied aside and cut, anything else stops with an alarm (Redis 7.0.15 mis-repairs a tail
+// torn inside MULTI: the second restart applies half of a dead transaction).
 //
 // Threads: one.
 // Errors:  StartupError (exit 69) with the last lines of Redis' log and what to do.
@@ -18,8 +18,8 @@
 
 namespace depot::store {
 
-// Writes <dir>/redis.conf, checks the AOF, starts redis-server as a child, waits until it has loaded
-// and answers, loads the function library. The child dies with us (PR_SET_PDEATHSIG).
+// Writes <dir>/redis.conf, checks the AOF, starts redis-server as a child, waits until it has
+// loaded and answers, loads the function library. The child dies with us (PR_SET_PDEATHSIG).
 class RedisServer {
  public:
   RedisServer(const Config& config, Log& log,

@@ -31,7 +31,7 @@ class Reply {
   bool is_array() const;
   std::string_view text() const;  // of a string or error
   std::int64_t integer() const;
-  std::size_t size() const;       // of an array
+  std::size_t size() const;  // of an array
   Reply operator[](std::size_t index) const;
 
  private:
@@ -60,8 +60,8 @@ class RedisClient {
   bool wants_write() const;
   void on_readable(TimePoint now);
   void on_writable(TimePoint now);
-  void flush();              // writes what is queued, as far as the socket takes it
-  void tick(TimePoint now);  // connects, reconnects; call at least every 50 ms
+  void flush();                    // writes what is queued, as far as the socket takes it
+  void tick(TimePoint now);        // connects, reconnects; call at least every 50 ms
   std::string last_error() const;  // why it is not connected
 
  private:

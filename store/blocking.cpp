@@ -1,0 +1,98 @@
+#include "store/blocking.hpp"
+
+#include <hiredis/hiredis.h>
+
+#include <csignal>
+
+#include "base/fatal.hpp"
+#include "store/redis_address.hpp"
+#include "store/redis_client.hpp"
+
+namespace depot::store {
+namespace {
+
+struct FreeContext {
+  void operator()(redisContext* context) const { redisFree(context); }
+};
+struct FreeReply {
+  void operator()(void* reply) const { freeReplyObject(reply); }
+};
+
+Value to_value(const redisReply& reply) {
+  Value value;
+  switch (reply.type) {
+    case REDIS_REPLY_STRING:
+    case REDIS_REPLY_STATUS:
+    case REDIS_REPLY_ERROR:
+      value.kind = reply.type == REDIS_REPLY_ERROR ? Value::Kind::error : Value::Kind::text;
+      value.text.assign(reply.str, reply.len);
+      break;
+    case REDIS_REPLY_INTEGER:
+      value.kind = Value::Kind::integer;
+      value.integer = reply.integer;
+      break;
+    case REDIS_REPLY_ARRAY:
+      value.kind = Value::Kind::array;
+      value.items.reserve(reply.elements);
+      for (std::size_t i = 0; i < reply.elements; ++i) {
+        value.items.push_back(to_value(*reply.element[i]));
+      }
+      break;
+    default:
+      break;
+  }
+  return value;
+}
+
+}  // namespace
+
+struct BlockingRedis::Impl {
+  std::unique_ptr<redisContext, FreeContext> context;
+};
+
+BlockingRedis::BlockingRedis(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+BlockingRedis::BlockingRedis(BlockingRedis&&) noexcept = default;
+BlockingRedis& BlockingRedis::operator=(BlockingRedis&&) noexcept = default;
+BlockingRedis::~BlockingRedis() = default;
+
+Result<BlockingRedis> BlockingRedis::connect(const std::string& url,
+                                             std::chrono::milliseconds timeout) try {
+  std::signal(SIGPIPE, SIG_IGN);  // hiredis writes with write(2).
+  const RedisAddress address = parse_redis_url(url);
+  const timeval limit{.tv_sec = timeout.count() / 1'000,
+                      .tv_usec = timeout.count() % 1'000 * 1'000};
+  auto impl = std::make_unique<Impl>();
+  impl->context.reset(address.path.empty()
+                          ? redisConnectWithTimeout(address.host.c_str(), address.port, limit)
+                          : redisConnectUnixWithTimeout(address.path.c_str(), limit));
+  if (!impl->context) return fail(ErrorCode::not_executed, "redis: out of memory");
+  if (impl->context->err != 0) {
+    return fail(ErrorCode::not_executed,
+                "redis at " + url + ": " + std::string(impl->context->errstr));
+  }
+  redisSetTimeout(impl->context.get(), limit);
+  return BlockingRedis(std::move(impl));
+} catch (const StartupError& error) {
+  return fail(ErrorCode::bad_input, error.what());
+}
+
+Result<Value> BlockingRedis::command(const std::vector<std::string>& arguments) {
+  std::vector<const char*> argv;
+  std::vector<std::size_t> lengths;
+  for (const std::string& argument : arguments) {
+    argv.push_back(argument.data());
+    lengths.push_back(argument.size());
+  }
+  const std::unique_ptr<void, FreeReply> reply(redisCommandArgv(
+      impl_->context.get(), static_cast<int>(argv.size()), argv.data(), lengths.data()));
+  if (!reply) {  // Broken for good: a late answer would be taken for the next command's.
+    return fail(ErrorCode::unknown, "redis: " + std::string(impl_->context->errstr));
+  }
+  Value value = to_value(*static_cast<const redisReply*>(reply.get()));
+  if (value.kind == Value::Kind::error) {
+    return fail(classify_error(value.text), "redis: " + value.text);
+  }
+  return value;
+}
+
+}  // namespace depot::store

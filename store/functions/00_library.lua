@@ -1,0 +1,144 @@
+-- What all functions share. A function reads and judges everything first, and then writes by calls
+-- that cannot fail: Redis does not roll back. docs/STORE.md names keys, rows and answers.
+
+-- While a library loads, Redis gives it register_function and nothing else: the rest is bound by
+-- the first call.
+local call, encode, decode, floor, min, max, char, sequence
+local function bind()
+  call, encode, decode, sequence = redis.call, cmsgpack.pack, cmsgpack.unpack, table.concat
+  floor, min, max, char = math.floor, math.min, math.max, string.char
+end
+
+local function register(name, run, flags)
+  redis.register_function{function_name = name, flags = flags or {}, callback = function(_, args)
+    if not call then bind() end
+    return run(args)
+  end}
+end
+
+local ARGUMENTS_MAX = 1000 -- unpack() fails near 8,000 values.
+local LINES_MAX = 1024 -- of an order
+local QUANTITY_MAX = 1000000
+local PRICE_MAX = 100000000
+local UNITS_MAX = 1000000000000 -- of one offer
+local TOTAL_MAX = 1e15 -- of an order, minor units
+local NIL = 'O\192'
+
+local PROBLEM = { -- protocol/problem.hpp
+  malformed = 1, unauthenticated = 3, card_required = 4, forbidden = 5, not_found = 6,
+  email_taken = 8, insufficient_stock = 9, price_changed = 10, offer_withdrawn = 11,
+  limit_exceeded = 12, cart_changed = 13, cycle_closed = 14, not_cancellable = 15, invalid = 18,
+  unknown_offer = 19, too_many_lines = 20, idempotency_key_reused = 21, rate_limited = 22,
+  unavailable = 25,
+}
+local STATE_OPEN = 2 -- protocol/cycles.hpp
+
+-- A msgpack array of at most 15 values, nil among them (a Lua table cannot hold nil).
+local function array(...) return char(0x90 + select('#', ...)) .. encode(...) end
+
+local function problem(name, detail, offers, retry_after_ms)
+  return 'X' .. array(PROBLEM[name], detail, offers, retry_after_ms)
+end
+
+local function now_ms()
+  local time = call('TIME')
+  return time[1] * 1000 + floor(time[2] / 1000)
+end
+
+-- The one msgpack array in `bytes`; nil for anything else. pcall: decode raises on bad bytes.
+local function decode_array(bytes)
+  local good, value, more = pcall(decode, bytes)
+  if good and more == nil and type(value) == 'table' then return value end
+end
+
+local function is_bytes(value, size) return type(value) == 'string' and #value == size end
+
+local function is_text(value, size_max)
+  return type(value) == 'string' and #value >= 1 and #value <= size_max and not value:find('%c')
+end
+
+local function is_integer(value, low, high)
+  return type(value) == 'number' and value >= low and value <= high and value % 1 == 0
+end
+
+-- An argument as a number. tonumber alone would take 1e3, 0x10 and " 7".
+local function to_integer(text)
+  if text and #text <= 15 and text:find('^%d+$') then return tonumber(text) end
+end
+
+local function is_name_part(text)
+  return type(text) == 'string' and #text <= 64 and text:find('^[%w._-]+$') ~= nil
+end
+
+-- call(name, key, values...) in pieces; `step` divides ARGUMENTS_MAX. Returns the joined replies.
+local function call_many(name, key, values)
+  if #values <= ARGUMENTS_MAX then
+    return #values > 0 and call(name, key, unpack(values)) or {}
+  end
+  local joined = {}
+  for first = 1, #values, ARGUMENTS_MAX do
+    local last = min(first + ARGUMENTS_MAX - 1, #values)
+    local reply = call(name, key, unpack(values, first, last))
+    if type(reply) == 'table' then
+      for i = 1, last - first + 1 do joined[first + i - 1] = reply[i] end
+    end
+  end
+  return joined
+end
+
+local function current_cycle()
+  local row = call('GET', 'cycle:{s0}')
+  if row then return decode(row), row end
+end
+
+-- fields: s, m, c, n, w, y as docs/STORE.md names them, each already encoded.
+local function add_to_feed(feed_max, ...)
+  call('XADD', 'feed:{s0}', 'MAXLEN', '~', feed_max, '1-*', ...)
+end
+
+local function feed_number()
+  local newest = call('XREVRANGE', 'feed:{s0}', '+', '-', 'COUNT', '1')[1]
+  return newest and tonumber(newest[1]:sub(3)) or -1
+end
+
+local function stream_id(epoch, number) return string.format('%d-%d', epoch, number) end
+
+-- session:{s0}:<16 bytes> = customer, generation, ends_at_ms, refreshed_at_ms, idle_ms. Its time to
+-- live is the idle limit or what is left of the absolute one: where it exists, it is good.
+local function write_session(session, customer, generation, ends_at, now, idle)
+  call('SET', 'session:{s0}:' .. session, encode(customer, generation, ends_at, now, idle), 'PX',
+    string.format('%d', max(1, min(idle, ends_at - now))))
+end
+
+-- True where `row` is a session of `customer` and no password change has ended it. Its idle time
+-- begins anew at most once a minute, so that reading stays reading.
+local function is_session(session, row, customer, generation, now)
+  if not row then return false end
+  local owner, of_generation, ends_at, refreshed_at, idle = decode(row)
+  if owner ~= customer or of_generation ~= generation then return false end
+  if now - refreshed_at > min(idle / 4, 60000) then
+    write_session(session, customer, generation, ends_at, now, idle)
+  end
+  return true
+end
+
+-- A function whose first argument is a body [session, customer, ...]: `run(body, args, now)` is
+-- called for a customer who is signed in.
+local function register_signed_in(name, run, flags)
+  register(name, function(args)
+    local body = args[1] and decode_array(args[1])
+    if not body or not is_bytes(body[1], 16) or not is_bytes(body[2], 16) then
+      return problem('malformed', 'not a body of ' .. name)
+    end
+    local now = now_ms()
+    local buyer = call('HGET', 'buyer:{s0}', body[2])
+    local session = buyer and call('GET', 'session:{s0}:' .. body[1])
+    if not buyer or not is_session(body[1], session, body[2], (decode(buyer)), now) then
+      return problem('unauthenticated')
+    end
+    return run(body, args, now)
+  end, flags)
+end
+
+-- Reading goes on when memory is full; the flag covers the refreshing of a session.
+local READS = {'allow-oom'}
