@@ -66,7 +66,7 @@ struct RequestRecord {
   std::uint8_t attempt = 0;
   std::uint8_t flags = 0;
   RequestId request_id{};
-  std::string_view body;
+  std::string_view body{};
 };
 // REQUIRES: body size + kRequestRecordHead <= kRecordBytesMax.
 void append_request(const RequestRecord& record, std::string& out);
@@ -75,7 +75,7 @@ struct ReplyRecord {
   std::uint32_t tag = 0;
   std::uint16_t status = 0;
   std::uint16_t retry_after_ms = 0;
-  std::string_view body;
+  std::string_view body{};
 };
 void append_reply(const ReplyRecord& record, std::string& out);
 
