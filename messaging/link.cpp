@@ -84,9 +84,9 @@ struct Link::Impl {
       case LinkState::Heard::replaced:
         forget_session();
         events.on_lost();
-        events.on_welcome();
-        break;
+        [[fallthrough]];
       case LinkState::Heard::welcomed:
+        credit_said = options.role == Role::gateway;  // A worker's first word is what it grants.
         events.on_welcome();
         break;
       case LinkState::Heard::lost:
