@@ -185,8 +185,8 @@ TEST_F(LinkTest, FramesHoldAtMost64RecordsOr32KiB) {
 
 TEST_F(LinkTest, AWorkerGrantsCreditAndSaysWhetherItsBackEndIsThere) {
   start(Role::worker);
-  welcome();
   link->set_credit(128, false);
+  welcome();
   ASSERT_TRUE(until_frame(FrameType::credit));
   auto credit = take_frame();
   EXPECT_EQ(credit.header.credit_limit, 128u);
