@@ -82,9 +82,11 @@ struct ServerOptions {
   std::size_t body_bytes_max = 128 * 1024;
   std::chrono::milliseconds header_deadline{5'000};
   std::chrono::milliseconds idle_timeout{60'000};
-  int connections_max = 20'000;
-  int connections_per_address_max = 1'024;  // loopback is exempt
-  int pipeline_max = 64;
+  std::chrono::milliseconds body_deadline{10'000};   // from the end of the head
+  std::chrono::milliseconds write_deadline{10'000};  // for the peer to take a reply
+  int connections_max = 20'000;                      // of this Server; beyond it 503
+  int connections_per_address_max = 1'024;           // of this Server; loopback is exempt
+  int pipeline_max = 64;                             // requests of one connection being answered
 };
 
 struct ServerStats {

@@ -1,0 +1,274 @@
+#include "http/request_reader.hpp"
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/basic_parser.hpp>
+#include <string>
+
+namespace depot::http {
+namespace {
+
+namespace beast = boost::beast;
+using beast::http::field;
+using boost::system::error_code;
+
+char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+
+bool same_name(std::string_view a, std::string_view lower) {
+  return a.size() == lower.size() && std::ranges::equal(a, lower, {}, to_lower);
+}
+
+Method to_method(beast::http::verb of) {
+  using beast::http::verb;
+  switch (of) {
+    case verb::get:
+      return Method::get;
+    case verb::head:
+      return Method::head;
+    case verb::post:
+      return Method::post;
+    case verb::put:
+      return Method::put;
+    case verb::patch:
+      return Method::patch;
+    case verb::delete_:
+      return Method::delete_;
+    case verb::options:
+      return Method::options;
+    default:
+      return Method::other;
+  }
+}
+
+// A line end that is not CRLF, or a NUL: no head can come of it, so there is no use in waiting.
+bool has_bare_line_end(std::string_view bytes, std::size_t from) {
+  for (std::size_t i = from; i < bytes.size(); ++i) {
+    if (bytes[i] == '\n' && (i == 0 || bytes[i - 1] != '\r')) return true;
+    if (bytes[i] == '\r' && i + 1 < bytes.size() && bytes[i + 1] != '\n') return true;
+    if (bytes[i] == '\0') return true;
+  }
+  return false;
+}
+
+// Beast joins a line that begins with a blank to the one before; proxies differ in what they do.
+bool has_folded_line(std::string_view head) {
+  for (std::size_t at = 0; (at = head.find('\n', at)) != head.npos;) {
+    if (++at < head.size() && (head[at] == ' ' || head[at] == '\t')) return true;
+  }
+  return false;
+}
+
+bool is_authority(std::string_view text) {
+  constexpr std::string_view kPunctuation = "-._~:[]!$&'()*+;=%";
+  return std::ranges::all_of(text, [&](char c) {
+    const char l = to_lower(c);
+    return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') ||
+           kPunctuation.find(c) != kPunctuation.npos;
+  });
+}
+
+}  // namespace
+
+// Keeps the fields as views and looks at what Beast lets pass.
+struct RequestReader::HeadParser final : beast::http::basic_parser<true> {
+  HeadParser(std::vector<Request::Impl::Field>& to, std::size_t head_size, std::size_t body_max)
+      : fields(to) {
+    fields.clear();
+    header_limit(static_cast<std::uint32_t>(head_size + 1));
+    body_limit(body_max);
+  }
+
+  std::vector<Request::Impl::Field>& fields;
+  std::string* chunked_body = nullptr;
+  Method method = Method::get;
+  std::string_view method_text, target, host, expect;
+  int version = 11;
+  int hosts = 0;
+  int lengths = 0;
+  int encodings = 0;
+  bool sound = true;
+
+  void on_request_impl(beast::http::verb verb, beast::string_view text, beast::string_view to,
+                       int http_version, error_code&) override {
+    method = to_method(verb);
+    method_text = {text.data(), text.size()};
+    target = {to.data(), to.size()};
+    version = http_version;
+  }
+  void on_field_impl(field id, beast::string_view n, beast::string_view v, error_code&) override {
+    if (is_header_done()) return;  // Trailers are dropped.
+    const std::string_view name{n.data(), n.size()}, value{v.data(), v.size()};
+    if (id == field::host) {
+      ++hosts;
+      host = value;
+    } else if (id == field::content_length) {
+      ++lengths;  // Beast takes "5,5" for 5.
+      sound = sound && std::ranges::all_of(value, [](char c) { return c >= '0' && c <= '9'; });
+    } else if (id == field::transfer_encoding) {
+      ++encodings;  // Beast ignores codings that are not last, and reads no body then.
+      sound = sound && same_name(value, "chunked");
+    } else if (id == field::expect) {
+      expect = value;
+    }
+    fields.push_back({name, value});
+  }
+  void on_header_impl(error_code&) override {}
+  void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
+  std::size_t on_body_impl(beast::string_view body, error_code&) override { return body.size(); }
+  void on_chunk_header_impl(std::uint64_t, beast::string_view, error_code&) override {}
+  std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view body, error_code&) override {
+    chunked_body->append(body);
+    return body.size();
+  }
+  void on_response_impl(int, beast::string_view, int, error_code&) override {}
+  void on_finish_impl(error_code&) override {}
+};
+
+struct RequestReader::Chunks {
+  Chunks(std::string_view bytes, std::size_t body_max)
+      : head(bytes), parser(fields, head.size(), body_max) {
+    parser.chunked_body = &body;
+  }
+  std::string head;  // The parser's views lie in it.
+  std::string body;
+  std::vector<Request::Impl::Field> fields;
+  HeadParser parser;
+  std::size_t used_at_end = 0;  // What the read() that completed it used.
+};
+
+RequestReader::RequestReader(std::size_t header_bytes_max, std::size_t body_bytes_max)
+    : header_bytes_max_(header_bytes_max), body_bytes_max_(body_bytes_max) {
+  request_.impl = &fields_;
+}
+
+RequestReader::~RequestReader() = default;
+
+RequestReader::Step RequestReader::read(std::string_view bytes, std::size_t& used) {
+  used = 0;
+  if (bytes.size() < bytes_wanted_) return Step::need_more;
+  if (!chunks_) return read_head(bytes, used);
+  if (!chunks_->parser.is_done()) return read_chunks(bytes, used);
+  used = chunks_->used_at_end;
+  return Step::request;
+}
+
+void RequestReader::next() {
+  searched_ = 0;
+  bytes_wanted_ = 0;
+  wants_continue_ = false;
+  chunks_.reset();
+}
+
+RequestReader::Step RequestReader::read_head(std::string_view bytes, std::size_t& used) {
+  // One empty line before a request is allowed for (RFC 9112, 2.2).
+  const std::size_t start = bytes.starts_with("\r\n") ? 2 : 0;
+  const std::size_t end = bytes.find("\r\n\r\n", std::max(start, searched_));
+  if (end == bytes.npos) {
+    if (bytes.size() - start > header_bytes_max_) return Step::headers_too_large;
+    if (has_bare_line_end(bytes, searched_)) return Step::malformed;
+    searched_ = bytes.size() < 3 ? 0 : bytes.size() - 3;
+    return Step::need_more;
+  }
+  const std::string_view head = bytes.substr(start, end + 4 - start);
+  if (head.size() > header_bytes_max_) return Step::headers_too_large;
+  if (has_folded_line(head)) return Step::malformed;
+
+  HeadParser parser(fields_.fields, head.size(), body_bytes_max_);
+  error_code error;
+  parser.put(boost::asio::const_buffer(head.data(), head.size()), error);
+  if (error == beast::http::error::body_limit) return Step::body_too_large;
+  if (error || !parser.is_header_done() || !accept(parser)) return Step::malformed;
+
+  wants_continue_ = version_ == 11 && same_name(parser.expect, "100-continue");
+  if (parser.chunked()) {
+    used = start + head.size();
+    chunks_ = std::make_unique<Chunks>(head, body_bytes_max_);
+    chunks_->parser.put(boost::asio::const_buffer(chunks_->head.data(), head.size()), error);
+    std::size_t more = 0;
+    const Step step = read_chunks(bytes.substr(used), more);
+    used += more;
+    chunks_->used_at_end = used;
+    return step;
+  }
+  const std::size_t length = parser.content_length().value_or(0);
+  used = start + head.size() + length;
+  if (bytes.size() < used) {
+    bytes_wanted_ = std::exchange(used, 0);
+    return Step::need_more;
+  }
+  request_.body = bytes.substr(start + head.size(), length);
+  return Step::request;
+}
+
+RequestReader::Step RequestReader::read_chunks(std::string_view bytes, std::size_t& used) {
+  HeadParser& parser = chunks_->parser;
+  error_code error;
+  while (!parser.is_done() && used < bytes.size()) {
+    const std::string_view rest = bytes.substr(used);
+    used += parser.put(boost::asio::const_buffer(rest.data(), rest.size()), error);
+    if (error == beast::http::error::need_more) break;
+    if (error == beast::http::error::body_limit) return Step::body_too_large;
+    if (error) return Step::malformed;
+  }
+  if (!parser.is_done()) {
+    // Chunk extensions and trailers have to end as a head has to.
+    return bytes.size() - used > header_bytes_max_ ? Step::malformed : Step::need_more;
+  }
+  if (!accept(parser)) return Step::malformed;
+  fields_.fields = chunks_->fields;
+  request_.body = chunks_->body;
+  chunks_->used_at_end = used;
+  return Step::request;
+}
+
+// What Beast lets pass and we do not; fills in the request.
+bool RequestReader::accept(const HeadParser& parser) {
+  if (!parser.sound || parser.lengths > 1 || parser.encodings > 1) return false;
+  if (parser.encodings == 1 && (parser.lengths > 0 || parser.version == 10)) return false;
+  if (parser.hosts > 1 || (parser.hosts == 0 && parser.version == 11)) return false;
+  if (!is_authority(parser.host)) return false;
+
+  std::string_view target = parser.target;
+  if (target.starts_with("http://") || target.starts_with("https://")) {
+    target.remove_prefix(target.find("//") + 2);
+    const std::size_t slash = std::min(target.find_first_of("/?"), target.size());
+    if (target.substr(0, slash) != parser.host) return false;
+    target.remove_prefix(slash);
+    if (target.empty()) target = "/";
+    if (!target.starts_with('/')) return false;
+  } else if (!target.starts_with('/') && parser.method != Method::options &&
+             parser.method_text != "CONNECT") {
+    return false;
+  }
+  const std::size_t question = std::min(target.find('?'), target.size());
+  if (target.find('#') != target.npos) return false;
+  request_.method = parser.method;
+  request_.method_text = parser.method_text;
+  request_.path = target.substr(0, question);
+  request_.query = target.substr(std::min(question + 1, target.size()));
+  request_.body = {};
+  version_ = parser.version;
+  keep_alive_ = parser.keep_alive();
+  return true;
+}
+
+std::string_view Request::header(std::string_view name) const {
+  const auto found =
+      std::ranges::find_if(impl->fields, [&](const auto& f) { return same_name(f.name, name); });
+  return found == impl->fields.end() ? std::string_view{} : found->value;
+}
+
+bool Request::has_header(std::string_view name) const { return header_count(name) > 0; }
+
+std::size_t Request::header_count(std::string_view name) const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(impl->fields, [&](const auto& f) { return same_name(f.name, name); }));
+}
+
+std::string_view name_of(Method method) {
+  constexpr std::string_view kNames[] = {"GET",   "HEAD",   "POST",    "PUT",
+                                         "PATCH", "DELETE", "OPTIONS", ""};
+  return kNames[static_cast<std::size_t>(method)];
+}
+
+}  // namespace depot::http

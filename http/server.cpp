@@ -1,0 +1,199 @@
+#include "http/server.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <ctime>
+#include <unordered_map>
+
+#include "http/listener.hpp"
+#include "http/problem.hpp"
+#include "http/server_connection.hpp"
+
+namespace depot::http {
+namespace {
+
+namespace net = boost::asio;
+using boost::system::error_code;
+
+constexpr std::chrono::milliseconds kSweepEvery{250};
+
+std::string http_date() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  char text[32];
+  return {text, std::strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &parts)};
+}
+
+bool is_shortage(const error_code& error) {
+  return error == net::error::no_descriptors || error == net::error::no_memory ||
+         error == net::error::no_buffer_space ||
+         error == boost::system::errc::too_many_files_open_in_system;
+}
+
+}  // namespace
+
+struct Server::Impl final : ServerCore {
+  Impl(net::io_context& context, const ServerOptions& server_options, Handler to)
+      : ServerCore(context, server_options, std::move(to)),
+        acceptor(open_listener(context, options.listen, options.reuse_port)),
+        port(port_of(acceptor)),
+        timer(context) {}
+
+  Acceptor acceptor;
+  std::uint16_t port;
+  net::basic_waitable_timer<std::chrono::steady_clock, net::wait_traits<std::chrono::steady_clock>,
+                            net::io_context::executor_type>
+      timer;
+  std::vector<std::shared_ptr<ServerConnection>> open;
+  std::unordered_map<std::string, int> by_address;
+  std::function<void()> drained;
+  bool accept_paused = false;  // Until the next sweep.
+  bool stopped = false;
+
+  void accept();
+  void admit(StreamSocket socket);
+  void sweep();
+  void stop();
+  void stop_accepting();
+  void finish_drain();
+  void forget(ServerConnection& connection) override;
+  std::shared_ptr<Impl> self() { return std::static_pointer_cast<Impl>(shared_from_this()); }
+};
+
+void ServerCore::want_turn() {
+  if (std::exchange(turn_posted, true)) return;
+  net::post(io, [core = shared_from_this()] {
+    core->turn_posted = false;
+    // What the hook sends on its way is for others to work on while we write answers.
+    if (core->turn_end) core->turn_end();
+    for (std::vector<std::shared_ptr<ServerConnection>> batch; !core->ready.empty();) {
+      batch.swap(core->ready);
+      for (const auto& connection : batch) connection->turn();
+      batch.clear();
+    }
+  });
+}
+
+void Server::Impl::accept() {
+  acceptor.async_accept([me = self()](const error_code& error, auto socket) {
+    if (me->stopped || !me->acceptor.is_open()) return;
+    if (is_shortage(error)) {
+      me->accept_paused = true;  // Trying again at once would spin.
+      return;
+    }
+    if (!error) me->admit(StreamSocket(std::move(socket)));
+    me->accept();
+  });
+}
+
+void Server::Impl::admit(StreamSocket socket) {
+  Peer peer = peer_of(socket);
+  error_code ignored;
+  socket.non_blocking(true, ignored);
+  const bool full = stats.connections_now >= static_cast<std::uint64_t>(options.connections_max);
+  if (full || (!peer.loopback && by_address[peer.address] >= options.connections_per_address_max)) {
+    constexpr std::string_view kBusy =
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 2\r\n"
+        "Connection: close\r\n\r\n";
+    socket.write_some(net::buffer(kBusy), ignored);
+    socket.shutdown(net::socket_base::shutdown_send, ignored);
+    return;
+  }
+  if (peer.address != "unix") socket.set_option(net::ip::tcp::no_delay(true), ignored);
+  ++by_address[peer.address];
+  ++stats.connections_now;
+  ++stats.connections_total;
+  auto connection = std::make_shared<ServerConnection>(*this, std::move(socket), std::move(peer));
+  connection->index = open.size();
+  open.push_back(connection);
+  connection->turn();
+}
+
+void Server::Impl::forget(ServerConnection& connection) {
+  const auto of_address = by_address.find(connection.peer().address);
+  if (--of_address->second == 0) by_address.erase(of_address);
+  --stats.connections_now;
+  const std::size_t at = connection.index;
+  std::swap(open[at], open.back());
+  open[at]->index = at;
+  open.pop_back();
+  if (draining && open.empty()) finish_drain();
+}
+
+void Server::Impl::sweep() {
+  now = std::chrono::steady_clock::now();
+  date = http_date();
+  for (std::size_t i = open.size(); i-- > 0;) {  // A close puts the last one, seen, in its place.
+    const std::shared_ptr<ServerConnection> connection = open[i];
+    connection->sweep(now);
+  }
+  if (std::exchange(accept_paused, false) && acceptor.is_open()) accept();
+  timer.expires_at(now + kSweepEvery);
+  timer.async_wait([me = self()](const error_code& error) {
+    if (!error && !me->stopped) me->sweep();
+  });
+}
+
+void Server::Impl::stop_accepting() {
+  if (!acceptor.is_open()) return;
+  error_code ignored;
+  acceptor.close(ignored);
+  if (options.listen.starts_with("unix:")) ::unlink(options.listen.c_str() + 5);
+}
+
+void Server::Impl::finish_drain() {
+  if (drained) net::post(io, std::exchange(drained, nullptr));
+}
+
+void Server::Impl::stop() {
+  stopped = true;
+  drained = nullptr;
+  turn_end = nullptr;
+  stop_accepting();
+  timer.cancel();
+  while (!open.empty()) std::shared_ptr<ServerConnection>(open.back())->close();
+}
+
+Server::Server(net::io_context& io, const ServerOptions& options, Handler handler)
+    : impl_(std::make_shared<Impl>(io, options, std::move(handler))) {
+  impl_->sweep();
+  impl_->accept();
+}
+
+Server::~Server() { impl_->stop(); }
+
+std::uint16_t Server::port() const { return impl_->port; }
+
+void Server::on_turn_end(std::function<void()> hook) { impl_->turn_end = std::move(hook); }
+
+void Server::drain(std::function<void()> done) {
+  impl_->draining = true;
+  impl_->drained = std::move(done);
+  impl_->stop_accepting();
+  const auto connections = impl_->open;
+  for (const auto& connection : connections) connection->close_if_idle();
+  if (impl_->open.empty()) impl_->finish_drain();
+}
+
+ServerStats Server::stats() const { return impl_->stats; }
+
+void Responder::send(Response response) {
+  const std::shared_ptr<Slot> slot = std::exchange(slot_, nullptr);
+  if (slot && slot->connection != nullptr) slot->connection->answered(*slot, std::move(response));
+}
+
+Responder& Responder::operator=(Responder&& other) noexcept {
+  if (this != &other) {
+    Responder dropped(std::move(slot_));
+    slot_ = std::move(other.slot_);
+  }
+  return *this;
+}
+
+Responder::~Responder() {
+  if (slot_) send(problem_response(protocol::Problem::internal, "The request was not answered."));
+}
+
+}  // namespace depot::http

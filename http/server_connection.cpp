@@ -1,0 +1,292 @@
+#include "http/server_connection.hpp"
+
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/status.hpp>
+
+#include "http/problem.hpp"
+
+namespace depot::http {
+namespace {
+
+namespace net = boost::asio;
+using boost::system::error_code;
+
+constexpr std::size_t kReadSize = 16 * 1024;    // Also what every connection keeps.
+constexpr std::size_t kUnsentMax = 256 * 1024;  // Beyond it no further request is handled.
+constexpr std::size_t kDiscardMax = 1024 * 1024;
+constexpr std::chrono::seconds kLinger{2};
+constexpr std::chrono::milliseconds kSweepSlack{250};  // `now` may be this old.
+
+protocol::Problem problem_of(RequestReader::Step step) {
+  switch (step) {
+    case RequestReader::Step::body_too_large:
+      return protocol::Problem::too_large;
+    case RequestReader::Step::headers_too_large:
+      return protocol::Problem::headers_too_large;
+    default:
+      return protocol::Problem::malformed;
+  }
+}
+
+std::string_view detail_of(RequestReader::Step step) {
+  switch (step) {
+    case RequestReader::Step::body_too_large:
+      return "The body is larger than this server takes.";
+    case RequestReader::Step::headers_too_large:
+      return "The request line and headers are too large.";
+    default:
+      return "This is not a well-formed HTTP/1.1 request.";
+  }
+}
+
+// A header's value may carry what a customer sent; a line end in it would end the header.
+void append_header(std::string_view name, std::string_view value, std::string& out) {
+  out.append(name).append(": ");
+  for (const char c : value) {
+    if (c != '\r' && c != '\n' && c != '\0') out += c;
+  }
+  out.append("\r\n");
+}
+
+}  // namespace
+
+ServerConnection::ServerConnection(ServerCore& core, StreamSocket socket, Peer peer)
+    : core_(core),
+      socket_(std::move(socket)),
+      peer_(std::move(peer)),
+      reader_(core.options.header_bytes_max, core.options.body_bytes_max) {
+  input_.reserve(kReadSize);
+}
+
+void ServerConnection::turn() {
+  in_ready_ = false;
+  if (!open_) return;
+  parse();
+  if (!open_) return;
+  if (wants_bytes_ && reader_.wants_continue() && queue_.empty() && !continue_sent_) {
+    continue_sent_ = true;
+    out_.append("HTTP/1.1 100 Continue\r\n\r\n");
+  }
+  write();
+  if (!open_) return;
+  if (ended_ && idle()) return close();
+  read();
+  set_deadline();
+}
+
+void ServerConnection::parse() {
+  if (reading_) return;  // Nothing new is here, and what input_ has prepared must stay in place.
+  parsing_ = true;
+  wants_bytes_ = false;
+  while (open_ && may_parse()) {
+    std::size_t used = 0;
+    const RequestReader::Step step = reader_.read(unread(), used);
+    if (step == RequestReader::Step::need_more) {
+      input_.consume(used);
+      wants_bytes_ = true;
+      break;
+    }
+    if (step != RequestReader::Step::request) {
+      refuse(step);
+      break;
+    }
+    if (!is_safe(reader_.request().method) && !queue_.empty()) break;
+    hand_over();
+    input_.consume(used);
+    reader_.next();
+    continue_sent_ = false;
+  }
+  parsing_ = false;
+}
+
+bool ServerConnection::may_parse() const {
+  if (refused_ || last_ || out_.size() + sending_.size() > kUnsentMax) return false;
+  if (queue_.empty()) return true;
+  return queue_.back()->safe &&
+         queue_.size() < static_cast<std::size_t>(core_.options.pipeline_max);
+}
+
+void ServerConnection::hand_over() {
+  Request request = reader_.request();
+  request.address = peer_.address;
+  request.loopback = peer_.loopback;
+  queue_.push_back(std::make_shared<Responder::Slot>(
+      Responder::Slot{this, is_safe(request.method), request.method == Method::head,
+                      reader_.keep_alive(), reader_.minor_version_0(), nullptr}));
+  ++core_.stats.requests_total;
+  if (core_.turn_end) core_.want_turn();
+  core_.handler(request, Responder(queue_.back()));
+}
+
+void ServerConnection::refuse(RequestReader::Step step) {
+  ++core_.stats.malformed_total;
+  refused_ = true;
+  queue_.push_back(std::make_shared<Responder::Slot>(
+      Responder::Slot{this, false, false, false, false, nullptr}));
+  answered(*queue_.back(), problem_response(problem_of(step), detail_of(step)));
+}
+
+void ServerConnection::answered(Responder::Slot& slot, Response response) {
+  if (&slot != queue_.front().get()) {
+    slot.ready = std::make_unique<Response>(std::move(response));
+    return;
+  }
+  append(slot, response);
+  queue_.pop_front();
+  while (!last_ && !queue_.empty() && queue_.front()->ready) {
+    append(*queue_.front(), *queue_.front()->ready);
+    queue_.pop_front();
+  }
+  if (last_) {
+    for (const auto& dropped : queue_) dropped->connection = nullptr;
+    queue_.clear();
+  }
+  if (parsing_ || std::exchange(in_ready_, true)) return;
+  core_.ready.push_back(shared_from_this());
+  core_.want_turn();
+}
+
+void ServerConnection::append(const Responder::Slot& slot, const Response& response) {
+  // When draining, the last answer that we owe says that the connection ends.
+  const bool keep = slot.keep_alive && !response.close && !(core_.draining && queue_.size() == 1);
+  const int status = response.status;
+  const bool bodiless = status == 204 || status == 304;
+  const auto reason = boost::beast::http::obsolete_reason(
+      boost::beast::http::int_to_status(static_cast<unsigned>(status)));
+  out_.append("HTTP/1.1 ").append(std::to_string(status)).append(" ").append(reason);
+  out_.append("\r\nDate: ").append(core_.date).append("\r\n");
+  if (!bodiless) {
+    append_header("Content-Type", response.content_type, out_);
+    out_.append("Content-Length: ").append(std::to_string(response.body.size())).append("\r\n");
+  }
+  for (const auto& [name, value] : response.headers) append_header(name, value, out_);
+  if (!keep) {
+    out_.append("Connection: close\r\n");
+  } else if (slot.minor_version_0) {
+    out_.append("Connection: keep-alive\r\n");
+  }
+  out_.append("\r\n");
+  if (!bodiless && !slot.head) out_.append(response.body);
+  last_ = !keep;
+}
+
+void ServerConnection::write() {
+  if (writing_ || out_.empty()) return;
+  error_code error;
+  std::size_t size = socket_.write_some(net::buffer(out_), error);
+  if (error == net::error::would_block) {
+    size = 0;
+  } else if (error) {
+    return close();
+  }
+  if (size == out_.size()) {
+    out_.clear();
+    if (out_.capacity() > kUnsentMax) out_.shrink_to_fit();
+    return on_written();
+  }
+  writing_ = true;
+  sending_.swap(out_);
+  net::async_write(socket_, net::buffer(sending_.data() + size, sending_.size() - size),
+                   [self = shared_from_this()](const error_code& ec, std::size_t) {
+                     if (!self->open_) return;
+                     if (ec) return self->close();
+                     self->writing_ = false;
+                     std::string().swap(self->sending_);
+                     self->on_written();
+                     self->turn();
+                   });
+}
+
+void ServerConnection::on_written() {
+  if (!open_ || !out_.empty()) return;
+  if (last_ && !refused_) return close();
+  if (last_) {
+    // The peer may still be sending: closing now would reset the connection and take the answer
+    // with it. So it is told that we are done, and what it sends is thrown away for a while.
+    error_code ignored;
+    socket_.shutdown(net::socket_base::shutdown_send, ignored);
+    input_.consume(input_.size());
+    wants_bytes_ = true;
+  } else if (core_.draining) {
+    close_if_idle();
+  } else if (!may_parse() || wants_bytes_) {
+    return;
+  } else if (!std::exchange(in_ready_, true)) {
+    core_.ready.push_back(shared_from_this());  // parse() stopped for the unsent bytes.
+    core_.want_turn();
+  }
+}
+
+void ServerConnection::read() {
+  if (reading_ || ended_ || !wants_bytes_) return;
+  reading_ = true;
+  if (input_.size() == 0 && input_.capacity() > kReadSize) {
+    input_.shrink_to_fit();
+    input_.reserve(kReadSize);
+  }
+  const std::size_t space = input_.capacity() - input_.size();
+  socket_.async_read_some(input_.prepare(space > 0 ? space : input_.size()),
+                          [self = shared_from_this()](const error_code& ec, std::size_t size) {
+                            if (self->open_) self->on_read(ec, size);
+                          });
+}
+
+void ServerConnection::on_read(const error_code& error, std::size_t size) {
+  reading_ = false;
+  if (error && error != net::error::eof) return close();
+  ended_ = static_cast<bool>(error);
+  if (last_) {
+    discarded_ += size;
+    if ((ended_ && idle()) || discarded_ > kDiscardMax) return close();
+    return read();
+  }
+  input_.commit(size);
+  turn();
+}
+
+// One deadline by what the connection waits for; set anew only when that changes.
+void ServerConnection::set_deadline() {
+  using enum Waiting;
+  Waiting waiting = nothing;
+  std::chrono::milliseconds limit{0};
+  if (writing_) {
+    waiting = write;
+    limit = core_.options.write_deadline;
+  } else if (last_) {
+    waiting = linger;
+    limit = kLinger;
+  } else if (queue_.empty() && reader_.in_body()) {
+    waiting = body;
+    limit = core_.options.body_deadline;
+  } else if (queue_.empty()) {
+    waiting = input_.size() > 0 ? head : request;
+    limit = input_.size() > 0 ? core_.options.header_deadline : core_.options.idle_timeout;
+  }
+  if (waiting == std::exchange(waiting_, waiting) && waiting != request) return;
+  deadline_ = waiting == nothing ? ServerCore::TimePoint::max() : core_.now + limit + kSweepSlack;
+}
+
+void ServerConnection::sweep(ServerCore::TimePoint now) {
+  if (now >= deadline_) close();
+}
+
+bool ServerConnection::idle() const { return queue_.empty() && out_.empty() && !writing_; }
+
+void ServerConnection::close_if_idle() {
+  if (idle() && input_.size() == 0 && !reader_.in_body()) close();
+}
+
+void ServerConnection::close() {
+  if (!std::exchange(open_, false)) return;
+  error_code ignored;
+  socket_.close(ignored);
+  for (const auto& slot : queue_) slot->connection = nullptr;
+  queue_.clear();
+  core_.forget(*this);
+}
+
+std::string_view ServerConnection::unread() const {
+  return {static_cast<const char*>(input_.data().data()), input_.size()};
+}
+
+}  // namespace depot::http

@@ -1,0 +1,112 @@
+// One connection of the server: reads, hands requests to the handler, writes answers in order.
+//
+// Safe requests of a pipeline are handled side by side; an unsafe one waits until all before it are
+// answered, and holds what comes behind it. What cannot be handled now is not read either, so that
+// a peer who asks faster than it listens is slowed down by TCP.
+//
+// Threads: the Server's.
+// Errors:  of the peer; they end the connection.
+#pragma once
+
+#include <boost/beast/core/flat_buffer.hpp>
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "http/listener.hpp"
+#include "http/request_reader.hpp"
+#include "http/server.hpp"
+
+namespace depot::http {
+
+class ServerConnection;
+
+// What the connections of a Server share.
+struct ServerCore : std::enable_shared_from_this<ServerCore> {
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  ServerCore(boost::asio::io_context& context, const ServerOptions& server_options, Handler to)
+      : io(context), options(server_options), handler(std::move(to)) {}
+
+  boost::asio::io_context& io;
+  ServerOptions options;
+  Handler handler;
+  std::function<void()> turn_end;
+  ServerStats stats;
+  TimePoint now = std::chrono::steady_clock::now();  // As of the last sweep.
+  std::string date;                                  // The Date header's value, likewise.
+  bool draining = false;
+  bool turn_posted = false;
+  std::vector<std::shared_ptr<ServerConnection>> ready;  // To be written or parsed in this turn.
+
+  // Runs, once behind all that this turn of the loop has ready: `ready`, then `turn_end`.
+  void want_turn();
+  // A connection has closed; the last reference may go.
+  virtual void forget(ServerConnection& connection) = 0;
+  virtual ~ServerCore() = default;
+};
+
+struct Responder::Slot {
+  ServerConnection* connection;  // Null once the connection has closed.
+  bool safe;
+  bool head;  // Answer without a body.
+  bool keep_alive;
+  bool minor_version_0;
+  std::unique_ptr<Response> ready;  // Answered while others before it are not.
+};
+
+class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
+ public:
+  ServerConnection(ServerCore& core, StreamSocket socket, Peer peer);
+
+  void turn();  // Handles what is read, writes what is ready, reads on.
+  void answered(Responder::Slot& slot, Response response);
+  void sweep(ServerCore::TimePoint now);
+  void close_if_idle();
+  void close();
+
+  const Peer& peer() const { return peer_; }
+  std::size_t index = 0;  // In the server's list.
+
+ private:
+  enum class Waiting { nothing, request, head, body, write, linger };
+
+  void parse();
+  void hand_over();
+  void refuse(RequestReader::Step step);
+  void append(const Responder::Slot& slot, const Response& response);
+  void write();
+  void on_written();
+  void read();
+  void on_read(const boost::system::error_code& error, std::size_t size);
+  void set_deadline();
+  bool may_parse() const;
+  bool idle() const;
+  std::string_view unread() const;
+
+  ServerCore& core_;
+  StreamSocket socket_;
+  Peer peer_;
+  boost::beast::flat_buffer input_;
+  RequestReader reader_;
+  std::deque<std::shared_ptr<Responder::Slot>> queue_;  // Not yet answered, in order.
+  std::string out_;      // Answers that were not given to the kernel.
+  std::string sending_;  // What async_write is at; out_ fills up behind it.
+  bool open_ = true;
+  bool parsing_ = false;
+  bool wants_bytes_ = true;  // parse() stopped for want of input, not for another reason.
+  bool reading_ = false;
+  bool writing_ = false;
+  bool in_ready_ = false;
+  bool continue_sent_ = false;
+  bool refused_ = false;  // What follows in the input means nothing.
+  bool last_ = false;     // The last answer is in out_; close behind it.
+  bool ended_ = false;    // The peer sends no more.
+  std::size_t discarded_ = 0;
+  Waiting waiting_ = Waiting::nothing;
+  ServerCore::TimePoint deadline_ = ServerCore::TimePoint::max();
+};
+
+}  // namespace depot::http
