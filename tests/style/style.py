@@ -158,7 +158,7 @@ def check_links(_):
 
 def config_bindings():
     text = "\n".join(lines_of("base/config.cpp"))
-    return re.findall(r't\.\w+(?:<\w+>)?\(\s*"([a-z_.]+)",\s*c\.([\w.]+)', text)
+    return re.findall(r't\.\w+(?:<[\w:]+>)?\(\s*"([a-z_.]+)",\s*c\.([\w.]+)', text)
 
 
 def check_config(_):
@@ -187,7 +187,7 @@ def check_config(_):
     product = "\n".join(
         "\n".join(lines_of(p)) for p in tracked(".cpp", ".hpp")
         if not p.startswith("tests/") and p != "base/config.hpp")
-    product = re.sub(r't\.\w+(?:<\w+>)?\(\s*"[^;]*;', "", product)
+    product = re.sub(r't\.\w+(?:<[\w:]+>)?\(\s*"[^;]*;', "", product)
     for key, member in bindings:
         if not re.search(rf"\b{member.split('.')[-1]}\b", product):
             yield f"base/config.cpp:1: {key} is read from the file and then used by nobody"
