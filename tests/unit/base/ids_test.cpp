@@ -1,0 +1,72 @@
+#include "base/ids.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+namespace depot {
+namespace {
+
+TEST(IdsTest, NamePartsAreShortAndPlain) {
+  for (const std::string& good : {std::string("a"), std::string("Az09._-"), std::string(64, 'x')}) {
+    EXPECT_TRUE(is_name_part(good)) << good;
+  }
+  for (const std::string& bad :
+       {std::string(), std::string(65, 'x'), std::string("a b"), std::string("a:b"),
+        std::string("a/b"), std::string("\xc3\xa9"), std::string("a\0b", 3), std::string("a\n")}) {
+    EXPECT_FALSE(is_name_part(bad)) << bad;
+  }
+}
+
+TEST(IdsTest, OfferIdsHaveTwoNameParts) {
+  EXPECT_TRUE(is_offer_id("alder-mill:AM-101"));
+  for (const char* bad : {"", ":", "a:", ":b", "ab", "a:b:c", "a b:c", "a:b "}) {
+    EXPECT_FALSE(is_offer_id(bad)) << bad;
+  }
+  EXPECT_EQ(manufacturer_of("alder-mill:AM-101"), "alder-mill");
+  EXPECT_EQ(sku_of("alder-mill:AM-101"), "AM-101");
+  EXPECT_EQ(make_offer_id("m", "s"), "m:s");
+}
+
+TEST(IdsTest, OrderIdsDeriveFromCustomerAndKey) {
+  // The first 12 bytes of SHA-256("order1" "AAAAAAAAAAAAAAAA" 0 "k"), computed with sha256sum.
+  EXPECT_EQ(order_id_for("AAAAAAAAAAAAAAAA", "k"), "pDaNFSF7nV3s-WY7");
+  EXPECT_NE(order_id_for("AAAAAAAAAAAAAAAA", "k"), order_id_for("AAAAAAAAAAAAAAAB", "k"));
+  EXPECT_NE(order_id_for("AAAAAAAAAAAAAAAA", "k"), order_id_for("AAAAAAAAAAAAAAAA", "l"));
+}
+
+TEST(IdsTest, MadeIdsAreWellFormedAndDiffer) {
+  EXPECT_TRUE(is_id(make_customer_id()));
+  EXPECT_NE(make_customer_id(), make_customer_id());
+  EXPECT_NE(make_request_id(), make_request_id());
+  EXPECT_TRUE(is_id(order_id_for("c", "k")));
+  for (const char* bad :
+       {"", "AAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAA=", "AAAAAAAAAAAAAAA."}) {
+    EXPECT_FALSE(is_id(bad)) << bad;
+  }
+}
+
+TEST(IdsTest, TokensReadBackAndHashTheirSecretOnly) {
+  const Token token{make_customer_id(), make_token_secret()};
+  const auto read = parse_token(token.text());
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->customer, token.customer);
+  EXPECT_EQ(read->secret, token.secret);
+  EXPECT_EQ(read->hash(), token.hash());
+  EXPECT_EQ(token.hash().size(), 16u);
+  EXPECT_EQ((Token{"another-customer", token.secret}).hash(), token.hash());
+}
+
+RC_GTEST_PROP(IdsTest, TokensChangedAnywhereAreRefusedOrAnother, ()) {
+  const Token token{make_customer_id(), make_token_secret()};
+  std::string text = token.text();
+  const auto at = *rc::gen::inRange<std::size_t>(0, text.size());
+  const auto with = *rc::gen::arbitrary<char>();
+  RC_PRE(text[at] != with);
+  text[at] = with;
+  const auto read = parse_token(text);
+  RC_ASSERT(!read || read->text() == text);
+  RC_ASSERT(!parse_token(text.substr(0, at)));
+}
+
+}  // namespace
+}  // namespace depot

@@ -1,0 +1,182 @@
+#include "base/yaml.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <cstdlib>
+
+#include "base/fatal.hpp"
+
+namespace depot {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Line {
+  std::string sku;
+  int rate = 1;
+};
+
+struct Sample {
+  std::string id;
+  int count = 2;
+  std::uint64_t bytes = 64 * 1'024;
+  std::chrono::milliseconds wait{250};
+  bool open = false;
+  std::vector<std::string> names;
+  std::vector<Line> lines;
+
+  YamlTable table() {
+    YamlTable t;
+    t.text("id", id);
+    t.integer("part.count", count, 0, 64);
+    t.size("part.bytes", bytes, 1, 1 << 20);
+    t.duration("part.wait", wait, 1ms, 24h);
+    t.flag("part.open", open);
+    t.list("names", names, 3);
+    t.items<Line>("lines", lines, 2, [](Line& line) {
+      YamlTable item;
+      item.text("sku", line.sku);
+      item.integer("rate", line.rate, 1, 10);
+      item.required("sku");
+      return item;
+    });
+    t.required("id");
+    return t;
+  }
+};
+
+std::string error_of(const std::string& text) {
+  Sample sample;
+  try {
+    read_yaml(text, "f.yml", sample.table());
+  } catch (const StartupError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(YamlTest, ReadsEveryType) {
+  Sample sample;
+  read_yaml(
+      "# comment\nid: m1\npart:\n  count: 7\n  bytes: 8KiB\n  wait: 5m\n  open: true\n"
+      "names: [a, \"b c\"]\nlines:\n  - {sku: x, rate: 3}\n  - sku: y\n",
+      "f.yml", sample.table());
+  EXPECT_EQ(sample.id, "m1");
+  EXPECT_EQ(sample.count, 7);
+  EXPECT_EQ(sample.bytes, 8'192u);
+  EXPECT_EQ(sample.wait, 5min);
+  EXPECT_TRUE(sample.open);
+  EXPECT_EQ(sample.names, (std::vector<std::string>{"a", "b c"}));
+  ASSERT_EQ(sample.lines.size(), 2u);
+  EXPECT_EQ(sample.lines[0].rate, 3);
+  EXPECT_EQ(sample.lines[1].sku, "y");
+  EXPECT_EQ(sample.lines[1].rate, 1);
+}
+
+TEST(YamlTest, KeysLeftOutKeepTheirValue) {
+  Sample sample;
+  read_yaml("id: x\npart:\n", "f.yml", sample.table());
+  EXPECT_EQ(sample.count, 2);
+  EXPECT_EQ(sample.wait, 250ms);
+}
+
+TEST(YamlTest, ErrorsNameFileLineKeyAndWhatIsAllowed) {
+  const std::string range = "must be a number from 0 to 64";
+  const std::string time = "must be a duration such as 250ms, 5s, 15m, 24h or 14d, from 1ms to 1d";
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"", "f.yml:1: id: is missing"},
+      {"id: x\nprat: 1\n", "f.yml:2: prat: unknown key; known here: id, lines, names, part"},
+      {"id: x\npart:\n  conut: 1\n",
+       "f.yml:3: part.conut: unknown key; known here: bytes, count, open, wait"},
+      {"id: x\nid: y\n", "f.yml:2: id: is there twice"},
+      {"id:\n", "f.yml:1: id: has no value"},
+      {"id: [x]\n", "f.yml:1: id: must be one value"},
+      {"id: x\npart: 5\n", "f.yml:2: part: must be a mapping (key: value lines)"},
+      {"- id\n", "f.yml:1: : must be a mapping (key: value lines)"},
+      {"id: x\npart: {count: 65}\n", "f.yml:2: part.count: " + range},
+      {"id: x\npart: {count: -1}\n", "f.yml:2: part.count: " + range},
+      {"id: x\npart: {count: 2.0}\n", "f.yml:2: part.count: " + range},
+      {"id: x\npart: {count: 0x10}\n", "f.yml:2: part.count: " + range},
+      {"id: x\npart: {count: 1e1}\n", "f.yml:2: part.count: " + range},
+      {"id: x\npart: {count: 99999999999999999999}\n", "f.yml:2: part.count: " + range},
+      {"id: x\npart: {bytes: 2GiB}\n",
+       "f.yml:2: part.bytes: must be a size such as 4096, 64KiB or 8MiB, from 1 to 1MiB"},
+      {"id: x\npart:\n  wait: 250\n", "f.yml:3: part.wait: " + time},
+      {"id: x\npart:\n  wait: 2d\n", "f.yml:3: part.wait: " + time},
+      {"id: x\npart:\n  wait: 9999999999999999d\n", "f.yml:3: part.wait: " + time},
+      {"id: x\npart: {open: yes}\n", "f.yml:2: part.open: must be true or false"},
+      {"id: x\nnames: a\n", "f.yml:2: names: must be a list"},
+      {"id: x\nnames: [a, [b]]\n", "f.yml:2: names[1]: must be one value"},
+      {"id: x\nnames: [a, b, c, d]\n", "f.yml:2: names: has 4 entries, at most 3 are allowed"},
+      {"id: x\nlines:\n  - sku: a\n  - rate: 2\n", "f.yml:4: lines[1].sku: is missing"},
+      {"id: x\nlines:\n  - {sku: a, rate: 11}\n",
+       "f.yml:3: lines[0].rate: must be a number from 1 to 10"},
+      {"id: x\n---\nid: y\n", "f.yml:3: a second document; one is allowed"},
+      {std::string(kYamlBytesMax + 1, '#'), "f.yml: larger than 1 MiB"},
+  };
+  for (const auto& [text, error] : cases) EXPECT_EQ(error_of(text), error) << text.substr(0, 80);
+}
+
+TEST(YamlTest, BrokenYamlIsAnErrorWithItsLine) {
+  for (const std::string text : {"id: x\n\tpart: 1\n", "id: [x\n", "id: \"x\n", "id: x: y\n",
+                                 "id: *nobody\n", "%YAML 9.9\n", "? [a]\n: b\n"}) {
+    EXPECT_TRUE(error_of(text).starts_with("f.yml:")) << text << " -> " << error_of(text);
+  }
+  EXPECT_TRUE(error_of("id: x\n  bad: [\n").starts_with("f.yml:2:"));
+  EXPECT_NE(error_of(std::string(100'000, '[')), "");  // Deep nesting ends in an error, no crash.
+}
+
+RC_GTEST_PROP(YamlTest, AnyTextIsReadOrRefused, (const std::string& text)) { error_of(text); }
+
+TEST(YamlTest, EnvironmentOverridesAndRefusesUnknownNames) {
+  Sample sample;
+  setenv("DEPOT_ID", "from-environment", 1);
+  setenv("DEPOT_PART__COUNT", "9", 1);
+  setenv("DEPOT_NAMES", "p,q", 1);
+  read_environment(sample.table());
+  EXPECT_EQ(sample.id, "from-environment");
+  EXPECT_EQ(sample.count, 9);
+  EXPECT_EQ(sample.names, (std::vector<std::string>{"p", "q"}));
+
+  const auto refused = [&](const char* name, const char* value) {
+    setenv(name, value, 1);
+    std::string what;
+    try {
+      read_environment(sample.table());
+    } catch (const StartupError& error) {
+      what = error.what();
+    }
+    unsetenv(name);
+    return what;
+  };
+  EXPECT_EQ(refused("DEPOT_PART__COUNT", "65"),
+            "environment: DEPOT_PART__COUNT: must be a number from 0 to 64");
+  EXPECT_EQ(refused("DEPOT_PART__CONUT", "6"),
+            "environment: DEPOT_PART__CONUT: names no key of config.yml");
+  unsetenv("DEPOT_ID");
+  unsetenv("DEPOT_NAMES");
+}
+
+TEST(YamlTest, DescribesEveryKeyInForce) {
+  Sample sample;
+  sample.names = {"a", "b"};
+  EXPECT_EQ(describe(sample.table()),
+            "id: \npart.count: 2\npart.bytes: 64KiB\npart.wait: 250ms\npart.open: false\n"
+            "names: [a, b]\nlines: 0 items\n");
+}
+
+TEST(YamlTest, FilesThatCannotBeReadAreNamed) {
+  Sample sample;
+  for (const std::string path : {"/nowhere/f.yml", "/tmp"}) {
+    try {
+      read_yaml_file(path, sample.table());
+      FAIL() << path;
+    } catch (const StartupError& error) {
+      EXPECT_TRUE(std::string(error.what()).starts_with(path + ": ")) << error.what();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace depot
