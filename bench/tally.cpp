@@ -1,0 +1,108 @@
+#include "bench/tally.hpp"
+
+#include <fmt/format.h>
+
+namespace depot::bench {
+namespace {
+
+constexpr std::pair<const char*, double> kPercentiles[] = {
+    {"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99.9", 0.999}};
+
+std::uint64_t total(const std::map<std::string, std::uint64_t>& counts) {
+  std::uint64_t sum = 0;
+  for (const auto& [name, count] : counts) sum += count;
+  return sum;
+}
+
+double milliseconds(std::chrono::nanoseconds time) {
+  return std::chrono::duration<double, std::milli>(time).count();
+}
+
+}  // namespace
+
+std::uint64_t Tally::refused_total() const { return total(refused); }
+std::uint64_t Tally::failed_total() const { return total(failed); }
+
+double Tally::orders_per_second() const {
+  const double seconds = std::chrono::duration<double>(duration).count();
+  return seconds > 0 ? static_cast<double>(orders()) / seconds : 0;
+}
+
+void Tally::merge(const Tally& other) {
+  placed += other.placed;
+  partial += other.partial;
+  units += other.units;
+  money_minor += other.money_minor;
+  for (const auto& [name, count] : other.refused) refused[name] += count;
+  for (const auto& [name, count] : other.failed) failed[name] += count;
+  retries += other.retries;
+  repeats += other.repeats;
+  latency.merge(other.latency);
+  duration = std::max(duration, other.duration);
+}
+
+std::string grouped(std::uint64_t number) {
+  std::string out = std::to_string(number);
+  for (std::size_t at = out.size(); at > 3; at -= 3) out.insert(at - 3, ",");
+  return out;
+}
+
+Rows rows_of(const Tally& tally, const Currency& currency) {
+  Rows rows;
+  std::string placed = grouped(tally.placed) + " orders";
+  if (tally.partial > 0) placed += fmt::format(", {} of them in part", grouped(tally.partial));
+  rows.emplace_back("placed", placed);
+  rows.emplace_back("refused", grouped(tally.refused_total()) + " orders");
+  for (const auto& [name, count] : tally.refused)
+    rows.emplace_back("", name + " " + grouped(count));
+  if (tally.failed_total() > 0) rows.emplace_back("failed", grouped(tally.failed_total()));
+  for (const auto& [name, count] : tally.failed) rows.emplace_back("", name + " " + grouped(count));
+  rows.emplace_back("units", grouped(tally.units));
+  rows.emplace_back("money", format_money(tally.money_minor, currency) + " " + currency.code);
+  rows.emplace_back("throughput",
+                    fmt::format("{:.0f} orders/s over {:.1f} s", tally.orders_per_second(),
+                                milliseconds(tally.duration) / 1000));
+  std::string latency;
+  for (const auto& [name, fraction] : kPercentiles) {
+    latency += fmt::format("{} {:.1f}  ", name, milliseconds(tally.latency.percentile(fraction)));
+  }
+  latency += fmt::format("max {:.1f} ms", milliseconds(tally.latency.max()));
+  rows.emplace_back("latency", latency);
+  if (tally.retries > 0) rows.emplace_back("retries", grouped(tally.retries));
+  if (tally.repeats > 0) rows.emplace_back("repeats", grouped(tally.repeats));
+  return rows;
+}
+
+std::string to_lines(const Rows& rows) {
+  std::string out;
+  for (const auto& [label, text] : rows) out += fmt::format("{:<14} {}\n", label, text);
+  return out;
+}
+
+boost::json::object json_of(const Tally& tally) {
+  const auto counts = [](const std::map<std::string, std::uint64_t>& from) {
+    boost::json::object out;
+    for (const auto& [name, count] : from) out[name] = count;
+    return out;
+  };
+  boost::json::object latency;
+  for (const auto& [name, fraction] : kPercentiles) {
+    latency[name] = milliseconds(tally.latency.percentile(fraction));
+  }
+  latency["max"] = milliseconds(tally.latency.max());
+  return {{"placed", tally.placed},
+          {"placed_in_part", tally.partial},
+          {"refused", tally.refused_total()},
+          {"refused_by_reason", counts(tally.refused)},
+          {"failed", tally.failed_total()},
+          {"failed_by_reason", counts(tally.failed)},
+          {"units", tally.units},
+          {"money_minor", tally.money_minor},
+          {"seconds", milliseconds(tally.duration) / 1000},
+          {"orders_per_second", tally.orders_per_second()},
+          {"latency_ms", std::move(latency)},
+          {"retries", tally.retries},
+          {"repeats", tally.repeats}};
+}
+
+}  // namespace depot::bench

@@ -1,0 +1,47 @@
+// What a load did: orders placed and refused, units, money, latency; and the table that closes it.
+//
+// Threads: one owner; merged when the owners are done.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/histogram.hpp"
+#include "base/money.hpp"
+
+namespace depot::bench {
+
+struct Tally {
+  std::uint64_t placed = 0;
+  std::uint64_t partial = 0;  // of those: not all that was asked for
+  std::uint64_t units = 0;
+  std::int64_t money_minor = 0;
+  std::map<std::string, std::uint64_t> refused;  // a verdict, by problem name
+  std::map<std::string, std::uint64_t> failed;   // anything else, by what happened
+  std::uint64_t retries = 0;                     // attempts after the first of a request
+  std::uint64_t repeats = 0;                     // requests answered with the order of before
+  Histogram latency;                             // from the first attempt to the answer
+  Duration duration{};
+
+  std::uint64_t refused_total() const;
+  std::uint64_t failed_total() const;
+  std::uint64_t orders() const { return placed + refused_total() + failed_total(); }
+  double orders_per_second() const;
+  void merge(const Tally& other);
+};
+
+// Label and text, one per line, for to_lines(). The reasons of refusals stand below their total.
+using Rows = std::vector<std::pair<std::string, std::string>>;
+Rows rows_of(const Tally& tally, const Currency& currency);
+std::string to_lines(const Rows& rows);
+boost::json::object json_of(const Tally& tally);
+
+// 1234567 -> "1,234,567".
+std::string grouped(std::uint64_t number);
+
+}  // namespace depot::bench
