@@ -22,6 +22,7 @@
 // Source:  docs/STORE.md; docs/ARCHITECTURE.md, "Stock".
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -60,7 +61,7 @@ struct AuditOptions {
 AuditResult run(const AuditOptions& options);
 
 std::string to_text(const AuditResult& result, const Currency& currency);
-std::string to_json(const AuditResult& result);
+boost::json::object json_of(const AuditResult& result);
 
 // `depot audit`: prints the result; 0 clean, 1 otherwise.
 int run_audit(const Config& config, const std::string& histories, bool json);

@@ -32,31 +32,24 @@ std::string to_text(const AuditResult& result, const Currency& currency) {
   return out;
 }
 
-std::string to_json(const AuditResult& result) {
+boost::json::object json_of(const AuditResult& result) {
   boost::json::array items;
   for (const Violation& one : result.first)
     items.push_back({{"rule", one.rule}, {"text", one.text}});
-  return boost::json::serialize(boost::json::object{{"clean", result.clean()},
-                                                    {"manufacturers", result.manufacturers},
-                                                    {"offers", result.offers},
-                                                    {"entries", result.entries},
-                                                    {"orders", result.orders},
-                                                    {"cancelled", result.cancelled},
-                                                    {"customers", result.customers},
-                                                    {"refusals", result.refusals},
-                                                    {"requests", result.requests},
-                                                    {"units_sold", result.units_sold},
-                                                    {"money_minor", result.money_minor},
-                                                    {"oversold", result.oversold},
-                                                    {"doubled", result.doubled},
-                                                    {"lost", result.lost},
-                                                    {"violations", result.violations},
-                                                    {"items", std::move(items)}});
+  return {{"clean", result.clean()},           {"manufacturers", result.manufacturers},
+          {"offers", result.offers},           {"entries", result.entries},
+          {"orders", result.orders},           {"cancelled", result.cancelled},
+          {"customers", result.customers},     {"refusals", result.refusals},
+          {"requests", result.requests},       {"units_sold", result.units_sold},
+          {"money_minor", result.money_minor}, {"oversold", result.oversold},
+          {"doubled", result.doubled},         {"lost", result.lost},
+          {"violations", result.violations},   {"items", std::move(items)}};
 }
 
 int run_audit(const Config& config, const std::string& histories, bool json) {
   const AuditResult result = run({config.redis_url(), histories});
-  const std::string text = json ? to_json(result) + "\n" : to_text(result, config.currency);
+  const std::string text =
+      json ? boost::json::serialize(json_of(result)) + "\n" : to_text(result, config.currency);
   std::fwrite(text.data(), 1, text.size(), stdout);
   return result.clean() ? kExitOk : kExitFailed;
 }
