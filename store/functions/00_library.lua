@@ -1,29 +1,16 @@
 -- What all functions share. A function reads and judges everything first, and then writes by calls
 -- that cannot fail: Redis does not roll back. docs/STORE.md names keys, rows and answers.
 
--- While a library loads, Redis gives it register_function and nothing else: the rest is bound by
--- the first call.
-local call, encode, decode, floor, min, max, char, sequence
-local function bind()
-  call, encode, decode, sequence = redis.call, cmsgpack.pack, cmsgpack.unpack, table.concat
-  floor, min, max, char = math.floor, math.min, math.max, string.char
-end
-
-local function register(name, run, flags)
-  redis.register_function{function_name = name, flags = flags or {}, callback = function(_, args)
-    if not call then bind() end
-    return run(args)
-  end}
-end
-
-local ARGUMENTS_MAX = 1000 -- unpack() fails near 8,000 values.
-local LINES_MAX = 1024 -- of an order
+local ARGUMENTS_MAX = 1000 -- of one call; unpack() fails near 8,000 values
+local LINES_MAX = 1024 -- of an order or a cart
 local QUANTITY_MAX = 1000000
 local PRICE_MAX = 100000000
-local UNITS_MAX = 1000000000000 -- of one offer
-local TOTAL_MAX = 1e15 -- of an order, minor units
-local NIL = 'O\192'
-
+local UNITS_MAX = 1000000000000 -- offered of one offer
+local INTEGER_MAX = 9000000000000000 -- exact in a double
+local TOTAL_MAX = 1000000000000000 -- of an order, in minor units
+local DONE = 'O\192' -- "O" and nil
+local OPEN = 2 -- protocol/cycles.hpp
+local LEDGER_EPOCH, LEDGER_OFFER, LEDGER_SOLD, LEDGER_CANCELLED = 0, 1, 2, 3 -- protocol/sync.hpp
 local PROBLEM = { -- protocol/problem.hpp
   malformed = 1, unauthenticated = 3, card_required = 4, forbidden = 5, not_found = 6,
   email_taken = 8, insufficient_stock = 9, price_changed = 10, offer_withdrawn = 11,
@@ -31,7 +18,19 @@ local PROBLEM = { -- protocol/problem.hpp
   unknown_offer = 19, too_many_lines = 20, idempotency_key_reused = 21, rate_limited = 22,
   unavailable = 25,
 }
-local STATE_OPEN = 2 -- protocol/cycles.hpp
+
+-- While a library loads, Redis gives it register_function and nothing else: these are bound by the
+-- first call.
+local call, encode, decode, join, floor, min, max, char
+local function register(name, run, flags)
+  redis.register_function{function_name = name, flags = flags or {}, callback = function(_, args)
+    if not call then
+      call, encode, decode, join = redis.call, cmsgpack.pack, cmsgpack.unpack, table.concat
+      floor, min, max, char = math.floor, math.min, math.max, string.char
+    end
+    return run(args)
+  end}
+end
 
 -- A msgpack array of at most 15 values, nil among them (a Lua table cannot hold nil).
 local function array(...) return char(0x90 + select('#', ...)) .. encode(...) end
@@ -40,12 +39,14 @@ local function problem(name, detail, offers, retry_after_ms)
   return 'X' .. array(PROBLEM[name], detail, offers, retry_after_ms)
 end
 
+local function text_of(integer) return string.format('%d', integer) end
+
 local function now_ms()
   local time = call('TIME')
   return time[1] * 1000 + floor(time[2] / 1000)
 end
 
--- The one msgpack array in `bytes`; nil for anything else. pcall: decode raises on bad bytes.
+-- The one msgpack array in `bytes`, or nil. pcall: decode raises on bytes that are not msgpack.
 local function decode_array(bytes)
   local good, value, more = pcall(decode, bytes)
   if good and more == nil and type(value) == 'table' then return value end
@@ -61,20 +62,19 @@ local function is_integer(value, low, high)
   return type(value) == 'number' and value >= low and value <= high and value % 1 == 0
 end
 
--- An argument as a number. tonumber alone would take 1e3, 0x10 and " 7".
+local function is_name_part(value)
+  return type(value) == 'string' and #value <= 64 and value:find('^[%w._-]+$') ~= nil
+end
+
+-- An argument as a number, or nil. tonumber alone would take 1e3, 0x10 and " 7".
 local function to_integer(text)
   if text and #text <= 15 and text:find('^%d+$') then return tonumber(text) end
 end
 
-local function is_name_part(text)
-  return type(text) == 'string' and #text <= 64 and text:find('^[%w._-]+$') ~= nil
-end
-
--- call(name, key, values...) in pieces; `step` divides ARGUMENTS_MAX. Returns the joined replies.
+-- call(name, key, values...) in calls of at most ARGUMENTS_MAX values; replies joined.
 local function call_many(name, key, values)
-  if #values <= ARGUMENTS_MAX then
-    return #values > 0 and call(name, key, unpack(values)) or {}
-  end
+  if #values == 0 then return {} end
+  if #values <= ARGUMENTS_MAX then return call(name, key, unpack(values)) end
   local joined = {}
   for first = 1, #values, ARGUMENTS_MAX do
     local last = min(first + ARGUMENTS_MAX - 1, #values)
@@ -91,7 +91,7 @@ local function current_cycle()
   if row then return decode(row), row end
 end
 
--- fields: s, m, c, n, w, y as docs/STORE.md names them, each already encoded.
+-- The rest: field, value, ... as docs/STORE.md names them.
 local function add_to_feed(feed_max, ...)
   call('XADD', 'feed:{s0}', 'MAXLEN', '~', feed_max, '1-*', ...)
 end
@@ -101,17 +101,18 @@ local function feed_number()
   return newest and tonumber(newest[1]:sub(3)) or -1
 end
 
-local function stream_id(epoch, number) return string.format('%d-%d', epoch, number) end
-
--- session:{s0}:<16 bytes> = customer, generation, ends_at_ms, refreshed_at_ms, idle_ms. Its time to
--- live is the idle limit or what is left of the absolute one: where it exists, it is good.
-local function write_session(session, customer, generation, ends_at, now, idle)
-  call('SET', 'session:{s0}:' .. session, encode(customer, generation, ends_at, now, idle), 'PX',
-    string.format('%d', max(1, min(idle, ends_at - now))))
+local function add_to_ledger(manufacturer, epoch, number, kind, now, cycle, rows)
+  call('XADD', 'ledger:{s0}:' .. manufacturer, text_of(epoch) .. '-' .. text_of(number), 'e',
+    array(kind, now, cycle, rows))
 end
 
--- True where `row` is a session of `customer` and no password change has ended it. Its idle time
--- begins anew at most once a minute, so that reading stays reading.
+local function write_session(session, customer, generation, ends_at, now, idle)
+  call('SET', 'session:{s0}:' .. session, encode(customer, generation, ends_at, now, idle), 'PX',
+    text_of(max(1, min(idle, ends_at - now))))
+end
+
+-- True where `row` is a session of this customer and no password change has ended it. The idle time
+-- begins anew at most once a minute: reading is to stay reading.
 local function is_session(session, row, customer, generation, now)
   if not row then return false end
   local owner, of_generation, ends_at, refreshed_at, idle = decode(row)
@@ -122,13 +123,13 @@ local function is_session(session, row, customer, generation, now)
   return true
 end
 
--- A function whose first argument is a body [session, customer, ...]: `run(body, args, now)` is
--- called for a customer who is signed in.
+-- A function with the first argument [session, customer, ...]; `run(body, args, now)` is called for
+-- a customer who is signed in.
 local function register_signed_in(name, run, flags)
   register(name, function(args)
     local body = args[1] and decode_array(args[1])
     if not body or not is_bytes(body[1], 16) or not is_bytes(body[2], 16) then
-      return problem('malformed', 'not a body of ' .. name)
+      return problem('malformed', name .. ': no session and customer')
     end
     local now = now_ms()
     local buyer = call('HGET', 'buyer:{s0}', body[2])
@@ -140,5 +141,5 @@ local function register_signed_in(name, run, flags)
   end, flags)
 end
 
--- Reading goes on when memory is full; the flag covers the refreshing of a session.
+-- Reading goes on when memory is full; the flag is for the sessions that it refreshes.
 local READS = {'allow-oom'}

@@ -1,0 +1,52 @@
+-- Offers: what is for sale, and the one rule that moves it. offered = available + sold + cut for
+-- every offer at every moment; available is derived and never stored.
+
+local function stock_key(cycle) return 'stock:{s0}:' .. cycle end
+
+local function to_offer(row)
+  local price, wanted, offered, cut, sold, refused = decode(row)
+  return {price = price, wanted = wanted, offered = offered, cut = cut, sold = sold,
+    refused = refused, left = offered - cut - sold}
+end
+
+local function to_row(offer)
+  return encode(offer.price, offer.wanted, offer.offered, offer.cut, offer.sold, offer.refused)
+end
+
+-- After an offer and after a cancellation: what is on sale follows what the manufacturer wants, but
+-- never below what is sold.
+local function level(offer)
+  local target, net = max(offer.wanted, offer.sold), offer.offered - offer.cut
+  if target > net then offer.offered = offer.offered + target - net end
+  if target < net then offer.cut = offer.cut + net - target end
+  offer.left = target - offer.sold
+end
+
+-- id -> offer for those of `ids` that were offered in the cycle.
+local function read_offers(cycle, ids)
+  local offers, rows = {}, call_many('HMGET', stock_key(cycle), ids)
+  for i = 1, #ids do
+    if rows[i] then offers[ids[i]] = to_offer(rows[i]) end
+  end
+  return offers
+end
+
+-- manufacturer -> {epoch, number} of the newest ledger entry.
+local function read_heads(manufacturers)
+  local heads, rows = {}, call_many('HMGET', 'heads:{s0}', manufacturers)
+  for i = 1, #manufacturers do
+    if rows[i] then heads[manufacturers[i]] = {decode(rows[i])} end
+  end
+  return heads
+end
+
+-- Why a line cannot be sold as it stands (protocol/problem.hpp), or nil; and how much of it can.
+local WITHDRAWN, PRICE_CHANGED, LIMIT, SOLD_OUT, SHORT = 1, 2, 3, 4, 5
+local function judge_line(offer, quantity, seen_price, allowed)
+  if not offer or offer.wanted == 0 then return WITHDRAWN, 0 end
+  if seen_price and seen_price ~= offer.price then return PRICE_CHANGED, 0 end
+  local saleable = min(quantity, offer.left, allowed or quantity)
+  if saleable == quantity then return nil, quantity end
+  if allowed and allowed < quantity then return LIMIT, saleable end
+  return offer.left == 0 and SOLD_OUT or SHORT, saleable
+end
