@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 
@@ -46,6 +48,15 @@ Options parse_options(std::string_view program, std::string_view purpose, std::s
   }
   options.config_path = find_config(config);
   return options;
+}
+
+int instance_index(std::string_view name) {
+  const std::size_t dash = name.rfind('-');
+  int number = 0;
+  if (dash != std::string_view::npos) {
+    std::from_chars(name.data() + dash + 1, name.data() + name.size(), number);
+  }
+  return std::max(number, 1) - 1;
 }
 
 std::string find_config(std::string_view from_option) {

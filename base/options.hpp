@@ -28,6 +28,9 @@ struct ExtraOption {
 Options parse_options(std::string_view program, std::string_view purpose, std::string_view examples,
                       int argc, char** argv, const std::vector<ExtraOption>& extra = {});
 
+// Which of its kind an instance is, from 0: "hub-2" -> 1; 0 for a name without a number.
+int instance_index(std::string_view name);
+
 // --config, else $DEPOT_CONFIG, else ./config.yml, else /etc/depot/config.yml, else "".
 std::string find_config(std::string_view from_option);
 
