@@ -1,0 +1,287 @@
+#include "manufacturer_hub/hub.hpp"
+
+#include <fmt/format.h>
+
+#include "base/crypto.hpp"
+#include "base/ids.hpp"
+#include "http/problem.hpp"
+
+namespace depot::manufacturer_hub {
+
+using messaging::kNoPosition;
+using messaging::PublicKind;
+using messaging::Sent;
+using messaging::SyncError;
+using messaging::SyncHeader;
+using messaging::SyncType;
+
+namespace {
+
+constexpr std::size_t kComplainedMax = 1'000;  // Peers remembered for one warning a minute.
+constexpr Duration kComplainEvery = std::chrono::minutes(1);
+constexpr Duration kAskEvery = std::chrono::milliseconds(50);
+constexpr std::string_view kSayHello = "no session here, or of another epoch: say HELLO";
+
+}  // namespace
+
+Hub::Hub(const HubOptions& options, HubActions& actions, Metrics& metrics)
+    : options_(options),
+      actions_(actions),
+      applied_(metrics.counter("depot_hub_offers_applied_total", "Offer records written")),
+      repeated_(metrics.counter("depot_hub_offers_repeated_total", "Offer records known already")),
+      gaps_(metrics.counter("depot_hub_gaps_total", "Times that records were asked for again")),
+      malformed_(metrics.counter("depot_hub_malformed_total", "Frames dropped as malformed")),
+      kinds_{Kind{PublicKind::catalogue, "catalogue/"}, Kind{PublicKind::stock, "stock/"},
+             Kind{PublicKind::cycle, "cycle/"}} {}
+
+void Hub::on_store(StoreState state) {
+  const std::string hash = sha256(state.store_id);
+  const bool same = state.store_id == store_id_ && state.feed_number >= feed_number_;
+  store_id_ = std::move(state.store_id);
+  cycle_ = std::move(state.cycle);
+  data_set_ = 0;
+  for (const char c : hash.substr(0, 8)) data_set_ = data_set_ << 8 | static_cast<unsigned char>(c);
+  if (!same) {  // Of the same store, what we have not read of its feed is still to come.
+    window_ = {};
+    feed_number_ = state.feed_number;
+    for (Kind& kind : kinds_) kind.last = feed_number_;
+  }
+  for (const auto& [peer, session] : sessions_) send_error(peer, SyncError::say_hello, kSayHello);
+  sessions_.clear();
+  jobs_.clear();
+  manufacturers_.clear();
+  dirty_heads_.clear();
+  heads_due_ = {};
+}
+
+void Hub::on_sync(const std::string& peer, std::string_view frame, TimePoint now) {
+  SyncHeader header;
+  if (!read_sync_header(frame, header)) return complain(peer, "malformed frame on sync", now);
+  const std::string_view body = frame.substr(messaging::kSyncHeaderSize);
+  if (store_id_.empty()) return;  // There is nothing true to say yet; they ask again.
+  if (header.type == SyncType::hello) return on_hello(peer, body, now);
+  const auto found = sessions_.find(peer);
+  if (found == sessions_.end()) return send_error(peer, SyncError::say_hello, kSayHello);
+  Session& session = found->second;
+  if (!session.welcomed) return;
+  session.heard = now;
+  if (header.type == SyncType::fetch || header.type == SyncType::snapshot) {
+    return on_fetch(peer, session, header);
+  }
+  const auto maker = manufacturers_.find(session.manufacturer);
+  if (maker == manufacturers_.end()) {
+    if (header.type != SyncType::head) complain(peer, "only a manufacturer may say that", now);
+  } else if (header.type == SyncType::accept) {
+    actions_.accept(peer, session.manufacturer, header.epoch, header.to);
+  } else {
+    on_offer(maker->first, maker->second, header, body, now);
+  }
+}
+
+void Hub::on_hello(const std::string& peer, std::string_view body, TimePoint now) {
+  const std::optional<protocol::SyncHello> hello = protocol::decode_sync_hello(body);
+  if (!hello || (hello->manufacturer && !is_name_part(hello->id))) {
+    complain(peer, "malformed HELLO", now);
+    return send_error(peer, SyncError::refused, "malformed HELLO");
+  }
+  auto session = sessions_.find(peer);
+  if (session != sessions_.end()) {
+    if (!session->second.welcomed) return;  // Its answer is on the way.
+    if (session->second.manufacturer != hello->id) drop(peer);
+  } else if (sessions_.size() >= options_.sessions_max) {
+    return send_error(peer, SyncError::busy, "the hub has as many sessions as it may");
+  }
+  if (!hello->manufacturer) {
+    sessions_[peer].heard = now;
+    return on_greeted(peer, protocol::SyncWelcome{.store_id = store_id_, .cycle = cycle_});
+  }
+  const auto known = manufacturers_.find(hello->id);
+  if (known != manufacturers_.end() && known->second.peer != peer) {
+    if (alive(known->second.peer, now)) {
+      return send_error(peer, SyncError::busy, "an agent of " + hello->id + " is connected");
+    }
+    drop(std::string(known->second.peer));
+  }
+  Session& mine = sessions_[peer];
+  mine.manufacturer = hello->id;
+  mine.heard = now;
+  mine.welcomed = false;
+  Manufacturer& maker = manufacturers_[hello->id];
+  maker.name = hello->name;
+  maker.peer = peer;
+  actions_.greet(peer, *hello);
+}
+
+void Hub::on_greeted(const std::string& peer, const Result<protocol::SyncWelcome>& answer) {
+  const auto found = sessions_.find(peer);
+  if (found == sessions_.end()) return;
+  Session& session = found->second;
+  if (!answer) {
+    if (answer.error().code == ErrorCode::refused) {
+      send_error(peer, SyncError::refused, answer.error().message);
+      actions_.warn("HELLO refused: " + answer.error().message, session.manufacturer);
+    }
+    return drop(peer);  // It says HELLO again.
+  }
+  session.welcomed = true;
+  if (!session.manufacturer.empty()) {
+    Manufacturer& maker = manufacturers_[session.manufacturer];
+    maker.epoch = maker.sent_epoch = static_cast<std::uint64_t>(answer->agent_epoch);
+    maker.last = maker.sent_last = static_cast<std::uint64_t>(answer->last_number);
+    maker.head_epoch = static_cast<std::uint64_t>(answer->ledger_epoch);
+    maker.head_number = static_cast<std::uint64_t>(answer->ledger_number);
+  }
+  std::string body;
+  encode(*answer, body);
+  send(peer, {.type = SyncType::welcome, .epoch = data_set_, .to = feed_number_}, body);
+}
+
+void Hub::on_published(std::string_view topic, std::string_view header_bytes, std::string_view body,
+                       TimePoint now) {
+  std::string_view kind, id;
+  SyncHeader header;
+  if (!messaging::split_topic(topic, kind, id) || kind != "offer" || !is_name_part(id) ||
+      !read_sync_header(header_bytes, header)) {
+    return complain(topic.substr(0, kNamePartMax), "malformed message on in", now);
+  }
+  // Anybody can publish under any topic: only a manufacturer with a session is listened to, and of
+  // it the function takes nothing but the next number.
+  const auto maker = manufacturers_.find(id);
+  if (maker == manufacturers_.end()) return;
+  const auto session = sessions_.find(maker->second.peer);
+  if (session == sessions_.end() || !session->second.welcomed) return;
+  on_offer(maker->first, maker->second, header, body, now);
+}
+
+// A manufacturer's RECORD, or its HEAD, in which a lost tail shows.
+void Hub::on_offer(const std::string& id, Manufacturer& maker, const SyncHeader& header,
+                   std::string_view body, TimePoint now) {
+  const bool head = header.type == SyncType::head;
+  if ((!head && header.type != SyncType::record) || header.to == kNoPosition) {
+    return complain(id, "neither RECORD nor HEAD", now);
+  }
+  if (header.epoch < maker.epoch) return send_error(maker.peer, SyncError::say_hello, kSayHello);
+  if (header.epoch == maker.epoch && header.to <= maker.last) {
+    if (head) return;
+    repeated_.add();
+    send(maker.peer, {.type = SyncType::ack, .epoch = maker.epoch, .to = maker.last});
+    return;
+  }
+  if (header.epoch < maker.sent_epoch) return;
+  const std::uint64_t next = header.epoch == maker.sent_epoch ? maker.sent_last + 1 : 1;
+  if (header.to < next) return;  // The store has it already.
+  if (head || header.to > next) return ask_again(maker, header.epoch, next, now);
+  if (maker.in_flight >= options_.offers_in_flight_max) return;  // It is sent again.
+  if (header.from != header.to || !protocol::decode_offer_record(body)) {
+    complain(id, "malformed offer record", now);
+    return send_error(maker.peer, SyncError::refused, "malformed offer record");
+  }
+  maker.sent_epoch = header.epoch;
+  maker.sent_last = header.to;
+  ++maker.in_flight;
+  actions_.apply(id, header.epoch, header.to, body);
+}
+
+void Hub::on_applied(const std::string& id, const Result<OfferAnswer>& answer, TimePoint now) {
+  const auto found = manufacturers_.find(id);
+  if (found == manufacturers_.end() || found->second.in_flight == 0) return;  // Of before on_store.
+  Manufacturer& maker = found->second;
+  --maker.in_flight;
+  const auto known = [&maker] { return std::pair(maker.epoch, maker.last); };
+  if (answer) {
+    std::tie(maker.epoch, maker.last) = std::max(known(), std::pair(answer->epoch, answer->last));
+  }
+  const bool gap = answer && answer->verdict == OfferVerdict::gap;
+  if (!answer || gap || known() > std::pair(maker.sent_epoch, maker.sent_last)) {
+    // Lost, or another hub was faster: what comes is judged from what is known to be applied.
+    std::tie(maker.sent_epoch, maker.sent_last) = known();
+  }
+  if (!answer) {
+    if (answer.error().code != ErrorCode::refused) return;
+    actions_.warn("offer refused: " + answer.error().message, id);
+    return send_error(maker.peer, SyncError::refused, answer.error().message);
+  }
+  if (gap) return ask_again(maker, maker.epoch, maker.last + 1, now);
+  if (answer->verdict == OfferVerdict::old_epoch) {
+    return send_error(maker.peer, SyncError::say_hello, kSayHello);
+  }
+  (answer->verdict == OfferVerdict::duplicate ? repeated_ : applied_).add();
+  send(maker.peer, {.type = SyncType::ack, .epoch = maker.epoch, .to = maker.last});
+}
+
+void Hub::on_accepted(const std::string& peer, std::uint64_t epoch, std::uint64_t number) {
+  send(peer, {.type = SyncType::accept, .epoch = epoch, .to = number});
+}
+
+void Hub::ask_again(Manufacturer& maker, std::uint64_t epoch, std::uint64_t from, TimePoint now) {
+  if (now - maker.asked < kAskEvery) return;
+  maker.asked = now;
+  gaps_.add();
+  send(maker.peer, {.type = SyncType::fetch, .epoch = epoch, .from = from});
+}
+
+// Says HEAD to the peer: the router knows who is gone.
+bool Hub::alive(const std::string& peer, TimePoint now) {
+  const auto found = sessions_.find(peer);
+  if (found == sessions_.end()) return false;
+  SyncHeader head{SyncType::head, 0, data_set_, feed_number_ + 1, feed_number_};
+  if (const std::string& id = found->second.manufacturer; !id.empty()) {
+    if (now - found->second.heard > options_.silence_max) return false;
+    const Manufacturer& maker = manufacturers_[id];
+    head = {SyncType::head, 0, maker.head_epoch, maker.head_number + 1, maker.head_number};
+  }
+  return send(peer, head) != Sent::unreachable;
+}
+
+void Hub::drop(const std::string& peer) {
+  const auto found = sessions_.find(peer);
+  if (found == sessions_.end()) return;
+  const auto maker = manufacturers_.find(found->second.manufacturer);
+  jobs_.erase(found->second.ticket);
+  sessions_.erase(found);
+  if (maker == manufacturers_.end() || maker->second.peer != peer) return;
+  maker->second.peer.clear();
+  // An id that the store does not know either is forgotten: names are a stranger's to make up.
+  if (maker->second.head_epoch == 0) manufacturers_.erase(maker);
+}
+
+void Hub::complain(std::string_view who, std::string_view what, TimePoint now) {
+  malformed_.add();
+  if (complained_.size() >= kComplainedMax) complained_.clear();
+  const auto [last, first_time] = complained_.try_emplace(std::string(who), now);
+  if (!first_time && now - last->second < kComplainEvery) return;
+  last->second = now;
+  actions_.warn(what, who);
+}
+
+Sent Hub::send(std::string_view peer, SyncHeader header, std::string_view body) {
+  if (peer.empty()) return Sent::unreachable;
+  std::string frame;
+  frame.reserve(messaging::kSyncHeaderSize + body.size());
+  header.time_us = time_us_;
+  write_sync_header(header, frame);
+  frame += body;
+  return actions_.send(peer, frame);
+}
+
+void Hub::send_error(std::string_view peer, SyncError code, std::string_view text) {
+  send(peer, {.type = SyncType::error, .flags = static_cast<std::uint32_t>(code)}, text);
+}
+
+std::string Hub::status_json() const {
+  std::string rows;
+  std::size_t connected = 0;
+  for (const auto& [id, maker] : manufacturers_) {
+    const auto session = sessions_.find(maker.peer);
+    const bool here = session != sessions_.end() && session->second.welcomed;
+    connected += session != sessions_.end();
+    rows += fmt::format("{}{{\"id\": \"{}\", \"name\": ", rows.empty() ? "" : ", ", id);
+    http::append_json_string(maker.name, rows);
+    rows += fmt::format(", \"connected\": {}, \"last_number\": {}, \"head\": {}}}", here,
+                        maker.last, maker.head_number);
+  }
+  return fmt::format("{{\"manufacturers\": [{}], \"gateways\": {}, \"feed_number\": {}}}", rows,
+                     sessions_.size() - connected, feed_number_);
+}
+
+}  // namespace depot::manufacturer_hub

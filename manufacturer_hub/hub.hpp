@@ -1,0 +1,177 @@
+// Decides what the hub says: takes frames, feed entries and the store's answers, and says through
+// HubActions what to send, publish and ask of the store. It keeps nothing that Redis has not.
+//
+// An offer is acknowledged when the store has written it. What was lost or dropped on the way the
+// agent sends again, and the store's function alone judges which record is the next.
+//
+// Threads: one.
+// Errors:  none to the caller: a peer's nonsense is counted, warned of once a minute, and dropped.
+// Source:  docs/PROTOCOL.md, "Sync".
+#pragma once
+
+#include <array>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/metrics.hpp"
+#include "base/result.hpp"
+#include "manufacturer_hub/feed.hpp"
+#include "messaging/socket.hpp"
+#include "messaging/sync_frame.hpp"
+#include "protocol/sync.hpp"
+
+namespace depot::manufacturer_hub {
+
+struct HubOptions {
+  Duration pace = std::chrono::milliseconds(10);  // Coalescing of the public kinds.
+  Duration head_every = std::chrono::milliseconds(500);
+  Duration head_pace = std::chrono::milliseconds(100);  // Of one manufacturer's ledger head.
+  Duration silence_max = std::chrono::seconds(3);       // Of a manufacturer on sync.
+  std::size_t sessions_max = 10'000;
+  std::size_t jobs_max = 1'000;           // Answers to FETCH and SNAPSHOT under way.
+  std::size_t offers_in_flight_max = 64;  // Of one manufacturer; more are dropped, and sent again.
+};
+
+enum class OfferVerdict { applied = 0, duplicate = 1, gap = 2, stale_cycle = 3, old_epoch = 4 };
+
+// What the store answers.
+struct StoreState {
+  std::string store_id;
+  protocol::Cycle cycle;
+  std::uint64_t feed_number = 0;
+};
+struct OfferAnswer {
+  OfferVerdict verdict;
+  std::uint64_t epoch, last;  // What is applied now.
+};
+struct LedgerLine {
+  std::uint64_t epoch, number;
+  std::string_view entry;
+};
+struct CataloguePage {
+  std::string next_cursor;  // "0" behind the last page
+  std::uint64_t number;
+  std::string_view record;
+};
+inline constexpr std::size_t kPageEntries = 200;  // Of a ledger or the feed; a shorter one is last.
+
+class HubActions {
+ public:
+  virtual ~HubActions() = default;
+  virtual messaging::Sent send(std::string_view peer, std::string_view frame) = 0;
+  virtual void publish(std::string_view topic, std::string_view header, std::string_view body) = 0;
+  virtual void warn(std::string_view what, std::string_view who) = 0;
+  // Each asks the store and is answered by the Hub's on_... below, possibly before it returns. A
+  // ticket comes back with the page, so that one of an older request is told apart.
+  virtual void greet(const std::string& peer, const protocol::SyncHello& hello) = 0;
+  virtual void apply(const std::string& manufacturer, std::uint64_t epoch, std::uint64_t number,
+                     std::string_view record) = 0;
+  virtual void accept(const std::string& peer, const std::string& manufacturer, std::uint64_t epoch,
+                      std::uint64_t number) = 0;
+  virtual void read_ledger(std::uint64_t ticket, const std::string& manufacturer,
+                           std::uint64_t epoch, std::uint64_t from) = 0;
+  virtual void read_feed(std::uint64_t ticket, std::uint64_t from) = 0;
+  virtual void read_catalogue(std::uint64_t ticket, const std::string& cursor) = 0;
+};
+
+class Hub {
+ public:
+  Hub(const HubOptions& options, HubActions& actions, Metrics& metrics);
+
+  void on_sync(const std::string& peer, std::string_view frame, TimePoint now);
+  void on_published(std::string_view topic, std::string_view header, std::string_view body,
+                    TimePoint now);
+  void on_subscription(std::string_view topic);
+  void on_tick(TimePoint now, WallTime wall);  // Publishes what is due; once per loop turn.
+
+  // The store is there (again). Everybody is asked to say HELLO (again).
+  void on_store(StoreState state);
+  void on_feed(const FeedEntry& entry);  // In order, from feed_number() + 1.
+  void on_greeted(const std::string& peer, const Result<protocol::SyncWelcome>& answer);
+  void on_applied(const std::string& manufacturer, const Result<OfferAnswer>& answer,
+                  TimePoint now);
+  void on_accepted(const std::string& peer, std::uint64_t epoch, std::uint64_t number);
+  void on_ledger(std::uint64_t ticket, const Result<std::vector<LedgerLine>>& page);
+  void on_feed_page(std::uint64_t ticket, const Result<std::vector<FeedEntry>>& page);
+  void on_catalogue(std::uint64_t ticket, const Result<CataloguePage>& page);
+
+  std::uint64_t feed_number() const { return feed_number_; }
+  bool publishing() const { return !window_.empty(); }
+  std::string status_json() const;
+
+ private:
+  // The answer to a FETCH or SNAPSHOT, one page of the store at a time.
+  struct Job {
+    std::string peer;
+    enum class Kind { ledger, feed, snapshot } kind;
+    std::uint64_t epoch = 0, from = 0;  // snapshot: from = the lowest number of its parts
+    std::string cursor = "0";
+    std::uint32_t part = 0;
+    bool full = false;  // The peer reads slowly: the page is read again at the next tick.
+  };
+  struct Session {
+    std::string manufacturer;  // "": a gateway
+    bool welcomed = false;     // Not yet: the store is being asked.
+    TimePoint heard{};
+    std::uint64_t ticket = 0;  // of its newest request
+  };
+  struct Manufacturer {
+    std::string name, peer;                       // peer: its session, "" without
+    std::uint64_t epoch = 0, last = 0;            // applied, as far as we heard
+    std::uint64_t sent_epoch = 0, sent_last = 0;  // handed to the store
+    std::size_t in_flight = 0;
+    std::uint64_t head_epoch = 0, head_number = 0;  // of its ledger
+    TimePoint head_sent{}, asked{};
+  };
+  struct Kind {
+    messaging::PublicKind flag;
+    std::string_view topic;
+    std::uint64_t last = 0;
+  };
+
+  void on_hello(const std::string& peer, std::string_view body, TimePoint now);
+  void on_fetch(const std::string& peer, Session& session, const messaging::SyncHeader& header);
+  void on_offer(const std::string& id, Manufacturer& maker, const messaging::SyncHeader& header,
+                std::string_view body, TimePoint now);
+  void on_record(const std::string& id, Manufacturer& maker, const messaging::SyncHeader& header,
+                 std::string_view body, TimePoint now);
+  void ask_again(Manufacturer& maker, std::uint64_t epoch, std::uint64_t from, TimePoint now);
+  void read_page(std::uint64_t ticket);
+  Job* job_for(std::uint64_t ticket, bool good);
+  bool send_page(Job& job, const messaging::SyncHeader& header, std::string_view body);
+  void end_job(std::uint64_t ticket, std::uint64_t epoch, std::uint64_t to);
+  bool alive(const std::string& peer, TimePoint now);
+  void drop(const std::string& peer);
+  void complain(std::string_view who, std::string_view what, TimePoint now);
+  messaging::Sent send(std::string_view peer, messaging::SyncHeader header,
+                       std::string_view body = {});
+  void send_error(std::string_view peer, messaging::SyncError code, std::string_view text);
+  void publish(std::string_view topic, messaging::SyncHeader header, std::string_view body = {});
+  void publish_window();
+  void publish_heads(TimePoint now);
+  void publish_ledger_heads(TimePoint now);
+
+  HubOptions options_;
+  HubActions& actions_;
+  Counter &applied_, &repeated_, &gaps_, &malformed_;
+  std::uint64_t time_us_ = 0;
+  std::string store_id_;        // "" until the store was there once
+  std::uint64_t data_set_ = 0;  // 64 bits of its hash: the public epoch
+  protocol::Cycle cycle_;
+  std::uint64_t feed_number_ = 0;
+  FeedWindow window_;
+  std::array<Kind, 3> kinds_;
+  std::map<std::string, Session, std::less<>> sessions_;
+  std::map<std::string, Manufacturer, std::less<>> manufacturers_;
+  std::map<std::uint64_t, Job> jobs_;  // by ticket
+  std::uint64_t tickets_ = 0;
+  std::set<std::string, std::less<>> dirty_heads_;
+  std::map<std::string, TimePoint, std::less<>> complained_;
+  TimePoint window_due_{}, heads_due_{};
+};
+
+}  // namespace depot::manufacturer_hub

@@ -1,0 +1,326 @@
+#include "manufacturer_hub/hub_loop.hpp"
+
+#include <charconv>
+#include <memory>
+
+#include "base/fatal.hpp"
+#include "manufacturer_hub/cycle_clock.hpp"
+#include "messaging/poller.hpp"
+#include "protocol/msgpack.hpp"
+#include "protocol/orders.hpp"
+
+namespace depot::manufacturer_hub {
+
+using namespace std::chrono_literals;
+using messaging::Message;
+using messaging::Sent;
+using messaging::SocketKind;
+using store::Reply;
+
+namespace {
+
+constexpr int kMessagesPerTurn = 256;
+constexpr auto kTick = 50ms;
+constexpr std::string_view kPageCount = "200";
+constexpr std::string_view kCataloguePageCount = "400";  // About 100 KiB a part.
+static_assert(kPageEntries == 200);
+
+std::string text(std::uint64_t number) { return std::to_string(number); }
+std::string text(std::optional<std::int64_t> number) { return std::to_string(number.value_or(-1)); }
+
+// The row behind the 'O' of a function's answer, or why there is none.
+Result<std::string_view> row_of(const Result<Reply>& reply) {
+  if (!reply) return tl::unexpected(reply.error());
+  const std::string_view answer = reply->text();
+  if (reply->is_error()) return fail(store::classify_error(answer), std::string(answer));
+  if (answer.starts_with('O')) return answer.substr(1);
+  const std::optional<protocol::ProblemReply> problem = protocol::decode_problem(answer);
+  if (!problem) return fail(ErrorCode::unknown, "an answer that cannot be read");
+  // What is not there yet comes by itself; anything else is for good.
+  const bool later = problem->problem == protocol::Problem::unavailable;
+  const std::string_view why =
+      problem->detail.empty() ? row_of(problem->problem).title : std::string_view(problem->detail);
+  return fail(later ? ErrorCode::not_executed : ErrorCode::refused, std::string(why));
+}
+
+// "3-17" -> 3, 17.
+std::pair<std::uint64_t, std::uint64_t> stream_id(std::string_view id) {
+  std::pair<std::uint64_t, std::uint64_t> parts{};
+  const auto epoch = std::from_chars(id.data(), id.data() + id.size(), parts.first);
+  if (epoch.ptr != id.data() + id.size()) {
+    std::from_chars(epoch.ptr + 1, id.data() + id.size(), parts.second);
+  }
+  return parts;
+}
+
+// Entries of XRANGE, or of the one stream of XREAD.
+std::vector<FeedEntry> feed_entries(const Reply& entries) {
+  std::vector<FeedEntry> feed(entries.size());
+  for (std::size_t i = 0; i < feed.size(); ++i) {
+    feed[i].number = stream_id(entries[i][0].text()).second;
+    const Reply fields = entries[i][1];
+    for (std::size_t k = 0; k + 1 < fields.size(); k += 2) {
+      feed[i].fields.emplace_back(fields[k].text(), fields[k + 1].text());
+    }
+  }
+  return feed;
+}
+
+// Arrays have no letter in front; an error reply is an error all the same.
+Result<Reply> array_of(const Result<Reply>& reply) {
+  if (!reply || !reply->is_error()) return reply;
+  return fail(store::classify_error(reply->text()), std::string(reply->text()));
+}
+
+}  // namespace
+
+HubLoop::HubLoop(messaging::Context& context, const Config& config, int index, Log& log,
+                 Metrics& metrics)
+    : config_(config),
+      log_(log),
+      in_(context, SocketKind::sub),
+      out_(context, SocketKind::xpub),
+      sync_(context, SocketKind::router),
+      hub_({.pace = config.hub.pace, .head_every = config.hub.head_every}, *this, metrics),
+      commands_(config.redis_url()),
+      feed_(config.redis_url()),
+      feed_max_(std::to_string(config.limits.feed_entries_max)),
+      feed_number_(metrics.gauge("depot_hub_feed_number", "Newest entry read of the feed")),
+      connected_(metrics.gauge("depot_hub_redis_connected", "1 while Redis is there")),
+      unsent_(metrics.counter("depot_hub_unsent_total", "Frames to peers that are gone or slow")) {
+  cycle_bounds(config.cycle, wall_now());  // A bad zone or period is said now.
+  in_.bind(config.hub_in_endpoint(index));
+  out_.bind(config.hub_out_endpoint(index));
+  sync_.bind(config.hub_sync_endpoint(index));
+  in_.subscribe("offer/");
+}
+
+void HubLoop::run(StopSignal& stop) {
+  messaging::Poller poller;
+  poller.add_fd(stop.fd());
+  poller.add(in_);
+  poller.add(out_);
+  poller.add(sync_);
+  store::RedisClient* const clients[] = {&commands_, &feed_};
+  const std::size_t places[] = {poller.add_fd(-1), poller.add_fd(-1)};
+  bool more = false;
+  while (!stop.requested()) {
+    for (std::size_t i = 0; i < 2; ++i) {
+      clients[i]->tick(now_ = steady_now());
+      clients[i]->flush();
+      poller.set_fd(places[i], clients[i]->fd(), clients[i]->wants_write());
+    }
+    poller.wait(more ? 0ms : hub_.publishing() ? config_.hub.pace : Millis(kTick));
+    now_ = steady_now();
+    for (std::size_t i = 0; i < 2; ++i) {
+      if (!poller.ready(places[i])) continue;
+      if (clients[i]->wants_write()) clients[i]->on_writable(now_);
+      clients[i]->on_readable(now_);
+    }
+    follow_store();
+    more = drain_sockets();
+    hub_.on_tick(now_, wall_now());
+    if (now_ >= next_report_) report();
+  }
+}
+
+bool HubLoop::drain_sockets() {
+  Message first, second, third;
+  int count = 0;
+  for (; count < kMessagesPerTurn && sync_.receive_from(first, second); ++count) {
+    hub_.on_sync(std::string(first.bytes()), second.bytes(), now_);
+  }
+  bool more = count == kMessagesPerTurn;
+  for (count = 0; count < kMessagesPerTurn && in_.receive_published(first, second, third);
+       ++count) {
+    hub_.on_published(first.bytes(), second.bytes(), third.bytes(), now_);
+  }
+  more = more || count == kMessagesPerTurn;
+  bool subscribed = false;
+  std::string topic;
+  while (out_.receive_subscription(subscribed, topic)) {
+    if (subscribed) hub_.on_subscription(topic);
+  }
+  return more;
+}
+
+void HubLoop::follow_store() {
+  const bool connected = commands_.connected() && feed_.connected();
+  if (up_ && !connected) {
+    log_.warning("redis lost: offers and fetches wait", {{"why", commands_.last_error()}});
+    ready_ = reading_ = preparing_ = false;
+  }
+  up_ = connected;
+  connected_.set(connected);
+  if (!connected) return;
+  if (!ready_ && !preparing_ && now_ >= next_try_) prepare();
+  if (ready_ && !reading_) read_more();
+}
+
+// What must be known before anybody is served. The first hub of an empty data set opens its cycle.
+void HubLoop::prepare() {
+  preparing_ = true;
+  const auto failed = [this](const std::string& why) {
+    if (preparing_) log_.warning("redis is not ready for the hub", {{"why", why}});
+    preparing_ = false;
+    next_try_ = now_ + 1s;
+  };
+  const CycleBounds bounds = cycle_bounds(config_.cycle, wall_now());
+  const auto ms = [](WallTime time) { return std::to_string(time.time_since_epoch().count()); };
+  call({"FCALL", "start_cycle_v1", "0", bounds.id, ms(bounds.opens), ms(bounds.closes), feed_max_},
+       [failed](const Result<std::string_view>& row) {
+         if (!row) failed(row.error().message);
+       });
+  auto state = std::make_shared<StoreState>();
+  const std::string_view store_id[] = {"HGET", "meta:{s0}", "store_id"};
+  commands_.command(store_id, [state](const Result<Reply>& reply) {
+    if (reply && reply->is_string()) state->store_id = reply->text();
+  });
+  call({"FCALL", "readiness_v1", "0"}, [this, state, failed](const auto& row) {
+    if (!preparing_) return;
+    if (!row) return failed(row.error().message);
+    protocol::Reader in(*row);
+    in.array();
+    const std::string_view from_cycle = in.rest();
+    in.skip();
+    const auto cycle =
+        protocol::decode_cycle(from_cycle.substr(0, from_cycle.size() - in.rest().size()));
+    state->feed_number = in.unsigned_integer();
+    if (!cycle || !in.done() || state->store_id.empty()) return failed("no cycle or no store id");
+    state->cycle = *cycle;
+    preparing_ = false;
+    ready_ = true;
+    log_.info(
+        "following the feed",
+        {{"store", state->store_id}, {"cycle", cycle->id}, {"feed_number", state->feed_number}});
+    hub_.on_store(*state);
+  });
+}
+
+void HubLoop::read_more() {
+  reading_ = true;
+  const std::string from = "1-" + text(hub_.feed_number());
+  const std::string_view arguments[] = {"XREAD", "COUNT",   kPageCount,  "BLOCK",
+                                        "1000",  "STREAMS", "feed:{s0}", from};
+  feed_.command(arguments, [this](const Result<Reply>& reply) {
+    reading_ = false;
+    if (!reply || reply->is_error()) return void(next_try_ = now_ + 1s);
+    if (reply->size() == 0) return;  // Nothing new within the second.
+    for (const FeedEntry& entry : feed_entries((*reply)[0][1])) hub_.on_feed(entry);
+  });
+}
+
+void HubLoop::call(std::initializer_list<std::string_view> arguments, Row row) {
+  const std::span list(arguments.begin(), arguments.size());
+  commands_.command(list,
+                    [row = std::move(row)](const Result<Reply>& reply) { row(row_of(reply)); });
+}
+
+Sent HubLoop::send(std::string_view peer, std::string_view frame) {
+  const Sent sent = sync_.send_to(peer, frame);
+  if (sent != Sent::yes) unsent_.add();
+  return sent;
+}
+
+void HubLoop::publish(std::string_view topic, std::string_view header, std::string_view body) {
+  if (out_.publish(topic, header, body) != Sent::yes) unsent_.add();
+}
+
+void HubLoop::warn(std::string_view what, std::string_view who) {
+  const bool printable = is_name_part(who);
+  log_.warning(what, {{"peer", printable ? std::string(who) : to_hex(who)}});
+}
+
+void HubLoop::greet(const std::string& peer, const protocol::SyncHello& hello) {
+  // Anybody may come by ipc, which only our own user reaches; by tcp nobody may who is not known.
+  const bool open = config_.manufacturers.open && config_.hub_sync_endpoint().starts_with("ipc:");
+  call({"FCALL", "hello_v1", "0", hello.id, hello.name, open ? "1" : "0", text(hello.ledger_epoch),
+        text(hello.ledger_number), feed_max_},
+       [this, peer](const Result<std::string_view>& row) {
+         if (!row) return hub_.on_greeted(peer, tl::unexpected(row.error()));
+         const std::optional<protocol::SyncWelcome> welcome = protocol::decode_sync_welcome(*row);
+         if (welcome) return hub_.on_greeted(peer, *welcome);
+         hub_.on_greeted(peer, fail(ErrorCode::unknown, "hello_v1: an answer that cannot be read"));
+       });
+}
+
+void HubLoop::apply(const std::string& manufacturer, std::uint64_t epoch, std::uint64_t number,
+                    std::string_view record) {
+  call({"FCALL", "offer_v1", "0", manufacturer, text(epoch), text(number), record, feed_max_},
+       [this, manufacturer](const Result<std::string_view>& row) {
+         if (!row) return hub_.on_applied(manufacturer, tl::unexpected(row.error()), now_);
+         protocol::Reader in(*row);
+         in.array();
+         const auto verdict = static_cast<OfferVerdict>(in.integer(0, 4));
+         const OfferAnswer answer{verdict, in.unsigned_integer(), in.unsigned_integer()};
+         if (in.done()) return hub_.on_applied(manufacturer, answer, now_);
+         hub_.on_applied(manufacturer, fail(ErrorCode::unknown, "offer_v1: unreadable"), now_);
+       });
+}
+
+void HubLoop::accept(const std::string& peer, const std::string& manufacturer, std::uint64_t epoch,
+                     std::uint64_t number) {
+  call({"FCALL", "accept_v1", "0", manufacturer, text(epoch), text(number)},
+       [this, peer, epoch, number](const Result<std::string_view>& row) {
+         if (row) hub_.on_accepted(peer, epoch, number);
+       });
+}
+
+void HubLoop::read_ledger(std::uint64_t ticket, const std::string& manufacturer,
+                          std::uint64_t epoch, std::uint64_t from) {
+  const std::string key = "ledger:{s0}:" + manufacturer;
+  const std::string first = text(epoch) + "-" + text(from);
+  const std::string_view arguments[] = {"XRANGE", key, first, "+", "COUNT", kPageCount};
+  commands_.command(arguments, [this, ticket](const Result<Reply>& reply) {
+    const Result<Reply> entries = array_of(reply);
+    if (!entries) return hub_.on_ledger(ticket, tl::unexpected(entries.error()));
+    std::vector<LedgerLine> lines(entries->size());
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      std::tie(lines[i].epoch, lines[i].number) = stream_id((*entries)[i][0].text());
+      lines[i].entry = (*entries)[i][1][1].text();
+    }
+    hub_.on_ledger(ticket, std::move(lines));
+  });
+}
+
+void HubLoop::read_feed(std::uint64_t ticket, std::uint64_t from) {
+  const std::string first = "1-" + text(from);
+  const std::string_view arguments[] = {"XRANGE", "feed:{s0}", first, "+", "COUNT", kPageCount};
+  commands_.command(arguments, [this, ticket](const Result<Reply>& reply) {
+    const Result<Reply> entries = array_of(reply);
+    if (!entries) return hub_.on_feed_page(ticket, tl::unexpected(entries.error()));
+    hub_.on_feed_page(ticket, feed_entries(*entries));
+  });
+}
+
+void HubLoop::read_catalogue(std::uint64_t ticket, const std::string& cursor) {
+  call({"FCALL", "catalogue_v1", "0", cursor, kCataloguePageCount},
+       [this, ticket](const Result<std::string_view>& row) {
+         if (!row) return hub_.on_catalogue(ticket, tl::unexpected(row.error()));
+         protocol::Reader in(*row);
+         in.array();
+         const std::string next(in.string());
+         const std::uint64_t number = in.unsigned_integer();
+         if (in.ok()) return hub_.on_catalogue(ticket, CataloguePage{next, number, in.rest()});
+         hub_.on_catalogue(ticket, fail(ErrorCode::unknown, "catalogue_v1: unreadable"));
+       });
+}
+
+void HubLoop::report() {
+  next_report_ = now_ + config_.hub.head_every;
+  feed_number_.set(static_cast<std::int64_t>(hub_.feed_number()));
+  std::string status = hub_.status_json();
+  const std::lock_guard lock(status_mutex_);
+  status_.swap(status);
+}
+
+std::string HubLoop::not_ready() const {
+  return ready_ ? "" : "Redis is not there, or holds no cycle yet";
+}
+
+std::string HubLoop::status() const {
+  const std::lock_guard lock(status_mutex_);
+  return status_;
+}
+
+}  // namespace depot::manufacturer_hub

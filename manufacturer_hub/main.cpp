@@ -1,0 +1,35 @@
+// depot-hub: the distributor's door for manufacturers.
+#include "base/crypto.hpp"
+#include "base/fatal.hpp"
+#include "base/options.hpp"
+#include "http/admin_server.hpp"
+#include "manufacturer_hub/hub_loop.hpp"
+
+using namespace depot;
+
+int main(int argc, char** argv) try {
+  const Options options = parse_options(
+      "depot-hub", "Takes manufacturers' offers and announces what was sold, changed and closed.",
+      "  depot-hub --config config.yml\n  depot-hub --config config.yml --name hub-2\n", argc,
+      argv);
+  const Config config = load_config(options.config_path);
+  if (options.check_config) return print_config(config);
+
+  crypto_start();
+  make_runtime_dir(config);
+  Log log(config.log, options.name);
+  StopSignal stop{SIGINT, SIGTERM};  // Before any thread exists, so that all inherit the mask.
+  Metrics metrics;
+  messaging::Context context(config.zmq_io_threads);
+  manufacturer_hub::HubLoop loop(context, config, instance_index(options.name), log, metrics);
+  const http::AdminServer admin(config.admin_socket(options.name), metrics,
+                                {.not_ready = [&loop] { return loop.not_ready(); },
+                                 .drain = [&stop] { stop.request(); },
+                                 .status = [&loop] { return loop.status(); },
+                                 .other = {}});
+  log.info("ready", {{"in", config.hub_in_endpoint()}, {"sync", config.hub_sync_endpoint()}});
+  loop.run(stop);
+  return kExitOk;
+} catch (const std::exception& error) {
+  return report_fatal("depot-hub", error);
+}
