@@ -31,7 +31,7 @@ int main(int argc, char** argv) try {
        .silence_max = config.load_balancer.silence_max,
        .ping_every = config.load_balancer.ping_every},
       metrics, log);
-  const http::AdminServer admin(config.admin_socket(options.name), metrics,
+  const http::AdminServer admin("unix:" + config.admin_socket(options.name), metrics,
                                 {.not_ready = [&loop] { return loop.ready() ? "" : "draining"; },
                                  .drain = [&stop] { stop.request(); },
                                  .status = [&loop] { return loop.status(); },
