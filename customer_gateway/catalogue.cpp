@@ -1,0 +1,259 @@
+#include "customer_gateway/catalogue.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <set>
+#include <tuple>
+
+#include "base/crypto.hpp"
+
+namespace depot::customer_gateway {
+namespace {
+
+constexpr std::size_t kAlternativesMax = 10;
+
+}  // namespace
+
+std::optional<std::string> from_hex(std::string_view hex) {
+  std::string out;
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
+    unsigned byte = 0;
+    const char* end = hex.data() + i + 2;
+    if (std::from_chars(hex.data() + i, end, byte, 16).ptr != end) return std::nullopt;
+    out += static_cast<char>(byte);
+  }
+  return hex.size() % 2 == 0 ? std::optional(out) : std::nullopt;
+}
+
+std::string fold_case(std::string_view utf8) {
+  std::string out(utf8);
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    auto byte = static_cast<unsigned char>(out[i]);
+    if (byte >= 'A' && byte <= 'Z') out[i] = static_cast<char>(byte + 32);
+    if (byte < 0xC3 || byte > 0xC5 || i + 1 >= out.size()) continue;
+    auto next = static_cast<unsigned char>(out[++i]);
+    unsigned letter = (byte & 0x1Fu) << 6 | (next & 0x3Fu);
+    if (letter < 0xDF) {
+      if (letter != 0xD7) letter += 32;
+    } else if ((letter >= 0x139 && letter <= 0x148) || (letter >= 0x179 && letter <= 0x17E)) {
+      letter += letter % 2;  // In these two ranges capitals are odd.
+    } else if (letter >= 0x100 && letter < 0x178 && letter != 0x130 && letter != 0x138) {
+      letter |= 1;
+    }
+    out[i - 1] = static_cast<char>(0xC0 | letter >> 6);
+    out[i] = static_cast<char>(0x80 | (letter & 0x3F));
+  }
+  return out;
+}
+
+Catalogue::Catalogue(const std::vector<protocol::CatalogueItem>& items, Manufacturers manufacturers)
+    : manufacturers_(std::move(manufacturers)) {
+  std::set<std::pair<std::string_view, std::string_view>> by_name;
+  for (const auto& [id, name] : manufacturers_) by_name.emplace(name, id);
+  std::map<std::string_view, std::pair<std::string_view, std::uint32_t>> ranks;  // id: name, rank
+  for (const auto& [name, id] : by_name) {
+    ranks[id] = {name, static_cast<std::uint32_t>(ranks.size())};
+  }
+  std::unordered_map<std::string_view, const protocol::CatalogueItem*> latest;
+  for (const auto& item : items) latest[item.offer] = &item;
+  products_.reserve(latest.size());
+  for (const auto& [offer, item] : latest) {
+    Product product;
+    product.offer = item->offer;
+    product.name = item->name;
+    product.folded = fold_case(item->name);
+    const auto rank = ranks.find(manufacturer_of(offer));
+    if (rank != ranks.end()) {
+      std::tie(product.manufacturer, product.manufacturer_name) =
+          std::pair(rank->first, rank->second.first);
+      product.manufacturer_rank = rank->second.second;
+    }
+    products_.push_back(std::move(product));
+  }
+  const auto order = [](const Product& p) {
+    return std::tie(p.folded, p.name, p.manufacturer_rank, p.offer);
+  };
+  std::ranges::sort(products_,
+                    [&](const Product& a, const Product& b) { return order(a) < order(b); });
+  values_ = std::make_unique<Values[]>(products_.size());
+  for (std::uint32_t i = 0; i < products_.size(); ++i) {
+    Product& product = products_[i];
+    if (product.manufacturer.empty()) {  // Its name has not been told yet.
+      product.manufacturer = product.manufacturer_name = manufacturer_of(product.offer);
+    }
+    by_offer_[product.offer] = i;
+    by_manufacturer_[product.manufacturer].push_back(i);
+    (folded_ += product.folded) += '\0';
+    name_ends_.push_back(folded_.size());
+    const protocol::CatalogueItem& item = *latest[product.offer];
+    values_[i].available = item.withdrawn ? kWithdrawn : item.available;
+    values_[i].unit_price = item.unit_price;
+  }
+}
+
+ItemView Catalogue::view(std::uint32_t index) const {
+  const Product& product = products_[index];
+  const Values& values = values_[index];
+  return {.offer_id = product.offer,
+          .manufacturer_id = product.manufacturer,
+          .manufacturer_name = product.manufacturer_name,
+          .sku = sku_of(product.offer),
+          .name = product.name,
+          .unit_price = values.unit_price.load(std::memory_order_relaxed),
+          .available = std::max<std::int64_t>(0, values.available.load(std::memory_order_relaxed))};
+}
+
+std::optional<ItemView> Catalogue::find(std::string_view offer) const {
+  const auto found = by_offer_.find(offer);
+  return found == by_offer_.end() ? std::nullopt : std::optional(view(found->second));
+}
+
+std::vector<Alternative> Catalogue::alternatives(std::string_view offer) const {
+  std::vector<Alternative> found;
+  const auto at = by_offer_.find(offer);
+  if (at == by_offer_.end()) return found;
+  const Product& wanted = products_[at->second];
+  // Equal names stand together, since the order begins with the name.
+  const auto same =
+      std::ranges::equal_range(products_, std::tie(wanted.folded, wanted.name), std::less<>(),
+                               [](const Product& p) { return std::tie(p.folded, p.name); });
+  for (const Product& product : same) {
+    const ItemView item = view(static_cast<std::uint32_t>(&product - products_.data()));
+    if (product.manufacturer == wanted.manufacturer || item.available == 0) continue;
+    found.push_back(
+        {product.offer, std::string(product.manufacturer_name), item.unit_price, item.available});
+  }
+  std::ranges::stable_sort(found, {}, &Alternative::unit_price);
+  if (found.size() > kAlternativesMax) found.resize(kAlternativesMax);
+  return found;
+}
+
+std::int64_t Catalogue::sort_value(const CatalogueQuery& query, std::uint32_t index) const {
+  std::int64_t value = index;
+  if (query.sort == Sort::manufacturer) value = products_[index].manufacturer_rank;
+  if (query.sort == Sort::price) value = view(index).unit_price;
+  if (query.sort == Sort::available) value = view(index).available;
+  return query.descending ? -value : value;
+}
+
+// A cursor is the hex of "<sort value> <offer id>": a place that survives changes of the catalogue.
+std::optional<Catalogue::Key> Catalogue::position_of(const CatalogueQuery& query) const {
+  const std::optional<std::string> text = from_hex(query.cursor);
+  if (!text) return std::nullopt;
+  Key key;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), key.first);
+  const auto used = static_cast<std::size_t>(end - text->data());
+  if (error != std::errc() || used >= text->size() || *end != ' ') return std::nullopt;
+  const auto found = by_offer_.find(std::string_view(*text).substr(used + 1));
+  if (found == by_offer_.end()) return std::nullopt;
+  key.second = found->second;
+  const bool moves = query.sort == Sort::price || query.sort == Sort::available;
+  if (!moves) key.first = sort_value(query, key.second);
+  return key;
+}
+
+// Calls f(index) in order of name, from `from` on, until it returns false.
+template <typename F>
+void Catalogue::for_each_match(const CatalogueQuery& query, std::uint32_t from, F&& f) const {
+  const std::string text = fold_case(query.text);
+  if (!query.manufacturer.empty()) {
+    const auto own = by_manufacturer_.find(query.manufacturer);
+    if (own == by_manufacturer_.end()) return;
+    for (auto it = std::ranges::lower_bound(own->second, from); it != own->second.end(); ++it) {
+      if (products_[*it].folded.find(text) != std::string::npos && !f(*it)) return;
+    }
+  } else if (text.empty()) {
+    while (from < products_.size() && f(from)) ++from;
+  } else {
+    // One search over all names at once; a 0 byte cannot be part of the text (see routes).
+    std::size_t at = from == 0 ? 0 : name_ends_[from - 1];
+    while (at < folded_.size()) {
+      const void* hit = memmem(folded_.data() + at, folded_.size() - at, text.data(), text.size());
+      if (!hit) return;
+      at = static_cast<std::size_t>(static_cast<const char*>(hit) - folded_.data());
+      const auto end = std::ranges::upper_bound(name_ends_, at);
+      if (!f(static_cast<std::uint32_t>(end - name_ends_.begin()))) return;
+      at = *end;
+    }
+  }
+}
+
+std::optional<CataloguePage> Catalogue::list(const CatalogueQuery& query) const {
+  std::optional<Key> after;
+  if (!query.cursor.empty() && !(after = position_of(query))) return std::nullopt;
+  // The smallest keys behind `after`, as a heap with the largest of them in front: no request
+  // sorts the whole catalogue, and the common order (by name) stops at its page's end.
+  const bool by_name = query.sort == Sort::name && !query.descending;
+  const std::size_t wanted = query.limit + 1;
+  std::vector<Key> heap;
+  for_each_match(query, by_name && after ? after->second + 1 : 0, [&](std::uint32_t index) {
+    const std::int64_t available = values_[index].available.load(std::memory_order_relaxed);
+    if (available < 0 || (available == 0 && !query.include_sold_out)) return true;
+    const Key key{sort_value(query, index), index};
+    if (after && key <= *after) return true;
+    if (heap.size() == wanted) {
+      if (key >= heap.front()) return !by_name;
+      std::ranges::pop_heap(heap);
+      heap.back() = key;
+    } else {
+      heap.push_back(key);
+    }
+    std::ranges::push_heap(heap);
+    return !by_name || heap.size() < wanted;
+  });
+  std::ranges::sort_heap(heap);
+  CataloguePage page;
+  const bool more = heap.size() == wanted;
+  if (more) heap.pop_back();
+  for (const Key& key : heap) page.items.push_back(view(key.second));
+  if (more) {
+    page.next_cursor =
+        to_hex(std::to_string(heap.back().first) + " " + std::string(page.items.back().offer_id));
+  }
+  return page;
+}
+
+bool Catalogue::set(std::string_view offer, std::int64_t available, std::int64_t unit_price) {
+  const auto found = by_offer_.find(offer);
+  if (found == by_offer_.end()) return false;
+  Values& values = values_[found->second];
+  values.available.store(available, std::memory_order_relaxed);
+  if (unit_price != kUnchanged) values.unit_price.store(unit_price, std::memory_order_relaxed);
+  return true;
+}
+
+std::vector<protocol::CatalogueItem> Catalogue::items() const {
+  std::vector<protocol::CatalogueItem> all;
+  all.reserve(products_.size());
+  for (std::uint32_t i = 0; i < products_.size(); ++i) {
+    const ItemView item = view(i);
+    all.push_back({products_[i].offer, products_[i].name, item.unit_price, item.available,
+                   values_[i].available.load(std::memory_order_relaxed) == kWithdrawn});
+  }
+  return all;
+}
+
+CatalogueHolder::CatalogueHolder()
+    : catalogue_(std::make_shared<Catalogue>()),
+      instance_(std::to_string(random_u64() % 1000000)) {}
+
+std::shared_ptr<const Catalogue> CatalogueHolder::get() const {
+  const std::scoped_lock lock(mutex_);
+  return catalogue_;
+}
+
+std::string CatalogueHolder::etag() const {
+  return "\"" + instance_ + "-" + std::to_string(version_.load(std::memory_order_acquire)) + "\"";
+}
+
+void CatalogueHolder::replace(std::shared_ptr<const Catalogue> catalogue) {
+  {
+    const std::scoped_lock lock(mutex_);
+    catalogue_.swap(catalogue);
+  }
+  ready_.store(true, std::memory_order_release);
+  changed();
+}
+
+}  // namespace depot::customer_gateway

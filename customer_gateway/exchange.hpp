@@ -1,0 +1,97 @@
+// One HTTP request on its way to an answer: who asks, where it is counted, how it ends.
+//
+// Every answer of the gateway leaves through Exchange::send, which counts it by route and code,
+// times it and logs each 5xx with the request id.
+//
+// Threads: those of one I/O thread.
+// Errors:  an exchange dropped unanswered answers 500 (http::Responder).
+#pragma once
+
+#include <initializer_list>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "customer_gateway/health.hpp"
+#include "customer_gateway/json.hpp"
+#include "customer_gateway/operations.hpp"
+#include "http/server.hpp"
+
+namespace depot::customer_gateway {
+
+// Requests of one route, by status code, and how long they took.
+class RouteMetrics {
+ public:
+  RouteMetrics(Metrics& metrics, const std::string& method, const std::string& pattern);
+  void count(int status, Duration took);
+
+ private:
+  std::map<int, Counter*> codes_;
+  Counter& other_codes_;
+  LatencyMetric& latency_;
+};
+
+class Exchange {
+ public:
+  // What is referred to outlives every exchange.
+  Exchange(http::Responder responder, RouteMetrics& metrics, const std::string& currency, Log& log);
+
+  Requester requester;
+
+  void send(http::Response response);
+  void send_json(int status, std::string body);
+  void fail(const Failure& failure);  // problem+json
+  const std::string& currency() const { return currency_; }
+
+ private:
+  const TimePoint started_ = steady_now();
+  http::Responder responder_;
+  RouteMetrics& metrics_;
+  const std::string& currency_;
+  Log& log_;
+};
+
+http::Response response_of(const Failure& failure, std::string_view currency);
+
+// What the handler of a route is given.
+struct Visit {
+  const http::Request& request;  // good until the handler returns
+  std::shared_ptr<Exchange> exchange;
+  std::string parameter;  // what stood for {parameter} in the pattern, decoded
+  Operations& operations;
+  const Health& health;
+
+  const Requester& who() const { return exchange->requester; }
+  void fail(protocol::Problem problem, std::string detail) const {
+    exchange->fail({.problem = problem, .detail = std::move(detail)});
+  }
+};
+
+// Continues an operation with its JSON answer.
+template <typename T>
+Done<T> json_reply(const Visit& visit) {
+  return [exchange = visit.exchange](Answer<T> answer) {
+    if (!answer) return exchange->fail(answer.error());
+    JsonWriter json;
+    write(json, *answer, exchange->currency());
+    exchange->send_json(200, json.take());
+  };
+}
+
+// True when the body is JSON and `fields` took all of it; else it has answered 415 or 400.
+bool accept_json(const Visit& visit, JsonBody& body, JsonFields& fields);
+
+// The parameters of a list: limit (1..100), cursor, and `others` by name. nullopt where one is
+// unknown, twice or out of range: it has then answered 400.
+struct ListQuery {
+  std::size_t limit = 50;
+  std::string cursor;
+  std::map<std::string, std::string> others;
+};
+std::optional<ListQuery> read_list_query(const Visit& visit,
+                                         std::initializer_list<std::string_view> others = {});
+
+}  // namespace depot::customer_gateway

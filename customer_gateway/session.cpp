@@ -1,0 +1,62 @@
+#include "customer_gateway/session.hpp"
+
+#include <algorithm>
+
+namespace depot::customer_gateway {
+namespace {
+
+bool equal_folded(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+}  // namespace
+
+std::optional<std::string_view> cookie_value(std::string_view header, std::string_view name) {
+  while (!header.empty()) {
+    const std::size_t end = std::min(header.find(';'), header.size());
+    std::string_view pair = header.substr(0, end);
+    header.remove_prefix(std::min(end + 1, header.size()));
+    pair.remove_prefix(std::min(pair.find_first_not_of(" \t"), pair.size()));
+    if (pair.starts_with(name) && pair.substr(name.size()).starts_with('=')) {
+      std::string_view value = pair.substr(name.size() + 1);
+      return value.substr(0, value.find_last_not_of(" \t") + 1);
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Token> token_of(const http::Request& request) {
+  const std::string_view authorization = request.header("authorization");
+  if (!authorization.empty()) {
+    constexpr std::string_view kScheme = "bearer ";
+    if (!equal_folded(authorization.substr(0, kScheme.size()), kScheme)) return std::nullopt;
+    return parse_token(authorization.substr(kScheme.size()));
+  }
+  const auto cookie = cookie_value(request.header("cookie"), "sid");
+  return cookie ? parse_token(*cookie) : std::nullopt;
+}
+
+std::string session_cookie(std::string_view token) {
+  return "sid=" + std::string(token) + "; Path=/; HttpOnly; SameSite=Lax";
+}
+
+std::string ended_session_cookie() { return session_cookie("") + "; Max-Age=0"; }
+
+bool same_origin(const OriginHeaders& headers) {
+  if (!headers.sec_fetch_site.empty()) {
+    return headers.sec_fetch_site == "same-origin" || headers.sec_fetch_site == "none";
+  }
+  if (headers.origin.empty()) return true;
+  const std::size_t scheme = headers.origin.find("://");
+  return scheme != std::string_view::npos &&
+         equal_folded(headers.origin.substr(scheme + 3), headers.host);
+}
+
+bool request_allowed(const http::Request& request) {
+  return http::is_safe(request.method) || request.has_header("authorization") ||
+         same_origin(
+             {request.header("sec-fetch-site"), request.header("origin"), request.header("host")});
+}
+
+}  // namespace depot::customer_gateway
