@@ -26,9 +26,9 @@ void read_cycle(Reader& reader, Cycle& cycle) {
   cycle.closes_at_ms = reader.integer();
 }
 
-std::string read_product_name(Reader& reader) {
+std::string read_product_name(Reader& reader, std::size_t size_min = 1) {
   const std::string_view name = reader.string();
-  if (name.empty() || name.size() > kProductNameMax) reader.fail();
+  if (name.size() < size_min || name.size() > kProductNameMax) reader.fail();
   return std::string(name);
 }
 
@@ -37,7 +37,7 @@ void read_offer_rows(Reader& reader, std::vector<OfferRow>& rows) {
   if (count > kOfferRowsPerRecordMax) return reader.fail();
   for (std::size_t i = 0; i < count && reader.ok(); ++i) {
     rows.push_back({.sku = std::string(reader.string()),
-                    .name = read_product_name(reader),
+                    .name = read_product_name(reader, 0),
                     .unit_price = reader.integer(0, kUnitPriceMax),
                     .offered = reader.integer(0, kOfferedMax)});
     if (!is_name_part(rows.back().sku)) reader.fail();

@@ -23,7 +23,7 @@ inline constexpr std::size_t kOfferRowsPerRecordMax = 200;
 // One sku's offer: absolute totals for the cycle that the record names.
 struct OfferRow {
   std::string sku;
-  std::string name;
+  std::string name;  // "" keeps the one it has
   std::int64_t unit_price = 0;
   std::int64_t offered = 0;  // the total wanted on sale in this cycle; 0 withdraws
 };

@@ -39,16 +39,18 @@ register('hello_v1', function(args)
     .. encode(agent_epoch or 0, last_number or 0, epoch, number)
 end)
 
+local ROWS_MAX = 200 -- of one record
 -- The rows of an offer record as {offer id -> {sku, name, price, wanted}} and the ids in order; nil
 -- and the reason for a record that is not well-formed.
 local function read_offer_rows(manufacturer, flat)
   local rows, ids = {}, {}
-  if type(flat) ~= 'table' or #flat % 4 ~= 0 or #flat > 800 then return nil, 'rows' end
+  if type(flat) ~= 'table' or #flat % 4 ~= 0 or #flat > 4 * ROWS_MAX then return nil, 'rows' end
   for i = 1, #flat, 4 do
     local sku, name, price, wanted = unpack(flat, i, i + 3)
     local id = is_name_part(sku) and manufacturer .. ':' .. sku
     if not id or rows[id] then return nil, 'sku of row ' .. text_of((i + 3) / 4) end
-    if not is_text(name, 200) or not is_integer(price, 1, PRICE_MAX)
+    if name == '' then name = nil end -- What it is called already.
+    if (name and not is_text(name, 200)) or not is_integer(price, 1, PRICE_MAX)
       or not is_integer(wanted, 0, UNITS_MAX) then
       return nil, 'offer ' .. id
     end
@@ -57,7 +59,9 @@ local function read_offer_rows(manufacturer, flat)
   return rows, ids
 end
 
--- A new agent epoch begins with a snapshot: what it does not name is no longer offered.
+-- A new agent epoch begins with a snapshot: what it does not name is no longer offered. One of a
+-- single record ends here; of a longer one the agent states as 0 what it no longer offers, since its
+-- next records name what this one does not.
 local function withdraw_unnamed(manufacturer, cycle, rows, ids)
   local stock = call('HKEYS', stock_key(cycle))
   local prefix = manufacturer .. ':'
@@ -80,7 +84,7 @@ local function apply_offers(manufacturer, cycle, rows, ids, now, feed_max)
   for i, id in ipairs(ids) do
     local row, offer = rows[id], offers[id]
     if not offer or (row.name and row.name ~= names[i]) then
-      named[#named + 1], named[#named + 2] = id, row.name or names[i]
+      named[#named + 1], named[#named + 2] = id, row.name or names[i] or row.sku
     end
     if not offer or offer.price ~= row.price or offer.wanted ~= row.wanted then
       offer = offer or {offered = 0, cut = 0, sold = 0, refused = 0}
@@ -122,7 +126,7 @@ register('offer_v1', function(args)
     if not rows then return problem('malformed', ids) end
     if record[1] == cycle[1] then
       local now = now_ms()
-      if epoch > known_epoch and known_epoch > 0 then
+      if epoch > known_epoch and known_epoch > 0 and #ids < ROWS_MAX then
         withdraw_unnamed(manufacturer, cycle[1], rows, ids)
       end
       local fault = apply_offers(manufacturer, cycle[1], rows, ids, now, feed_max)
