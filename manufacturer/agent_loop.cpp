@@ -1,0 +1,186 @@
+#include "manufacturer/agent_loop.hpp"
+
+#include <fmt/format.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+#include "base/fatal.hpp"
+#include "http/problem.hpp"
+#include "messaging/poller.hpp"
+
+namespace depot::manufacturer {
+
+using namespace std::chrono_literals;
+using messaging::Message;
+using messaging::SocketKind;
+
+namespace {
+
+constexpr auto kTick = 50ms;
+constexpr auto kSettle = 200ms;  // Editors write a file in several steps.
+constexpr auto kReportEvery = 500ms;
+constexpr int kMessagesPerTurn = 256;
+
+}  // namespace
+
+AgentLoop::AgentLoop(messaging::Context& context, const Config& config, AgentFile file,
+                     std::string data, Log& log, Metrics& metrics)
+    : config_(config),
+      file_(std::move(file)),
+      data_(std::filesystem::path(data) / file_.id),
+      log_(log),
+      out_(context, SocketKind::pub),
+      in_(context, SocketKind::sub),
+      agent_({.id = file_.id,
+              .name = file_.name,
+              .hubs = static_cast<std::size_t>(config.hub.count),
+              .head_every = config.hub.head_every},
+             *this),
+      unacknowledged_(
+          metrics.gauge("depot_manufacturer_unacknowledged", "Offer records under way")),
+      behind_(metrics.gauge("depot_manufacturer_ledger_entries", "Ledger entries that are here")) {
+  agent_.set_offers(read_offers(file_.catalogue, config.currency));
+  std::filesystem::create_directories(data_);
+  in_.subscribe("head/" + file_.id + "/");
+  in_.subscribe("cycle/");
+  for (int hub = 0; hub < config.hub.count; ++hub) {
+    out_.connect(config.hub_in_endpoint(hub));
+    in_.connect(config.hub_out_endpoint(hub));
+    sync_.emplace_back(context, SocketKind::dealer);
+    sync_.back().connect(config.hub_sync_endpoint(hub));
+  }
+  // The folder, not the file: editors put a new file in its place.
+  watch_fd_ = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  const std::string folder = std::filesystem::path(file_.catalogue).parent_path();
+  if (inotify_add_watch(watch_fd_, folder.c_str(), IN_CLOSE_WRITE | IN_MOVED_TO) < 0) {
+    throw StartupError(folder + ": cannot be watched for changes", kExitUnavailable);
+  }
+}
+
+AgentLoop::~AgentLoop() { close(watch_fd_); }
+
+void AgentLoop::run(StopSignal& stop) {
+  messaging::Poller poller;
+  poller.add_fd(stop.fd());
+  poller.add_fd(watch_fd_);
+  poller.add(in_);
+  for (const messaging::Socket& sync : sync_) poller.add(sync);
+  while (!stop.requested()) {
+    poller.wait(kTick);
+    const TimePoint now = steady_now();
+    drain_sockets(now);
+    watch_file(now);
+    agent_.on_tick(now);
+    settled_ = agent_.settled();
+    if (now >= report_due_) report();
+  }
+}
+
+void AgentLoop::drain_sockets(TimePoint now) {
+  Message first, second, third;
+  for (std::size_t hub = 0; hub < sync_.size(); ++hub) {
+    for (int i = 0; i < kMessagesPerTurn && sync_[hub].receive(first); ++i) {
+      agent_.on_sync(hub, first.bytes(), now);
+    }
+  }
+  for (int i = 0; i < kMessagesPerTurn && in_.receive_published(first, second, third); ++i) {
+    agent_.on_published(first.bytes(), second.bytes(), third.bytes(), now);
+  }
+  kept_.flush();
+}
+
+void AgentLoop::watch_file(TimePoint now) {
+  char events[4'096];
+  while (read(watch_fd_, events, sizeof events) > 0) read_due_ = now + kSettle;
+  if (now < read_due_) return;
+  read_due_ = TimePoint::max();
+  try {
+    agent_.set_offers(read_offers(file_.catalogue, config_.currency));
+    log_.info("catalogue read", {{"file", file_.catalogue}});
+  } catch (const StartupError& error) {
+    log_.error("catalogue refused; the offers stay as they were", {{"why", error.what()}});
+  }
+}
+
+void AgentLoop::send(std::size_t hub, std::string_view frame) {
+  // Nobody connected, or the pipe full: what matters is sent again.
+  static_cast<void>(sync_[hub].send(frame));
+}
+
+void AgentLoop::publish(std::string_view topic, std::string_view header, std::string_view body) {
+  static_cast<void>(out_.publish(topic, header, body));
+}
+
+// One file per data set, written anew from the beginning: without a journal everything is fetched.
+void AgentLoop::on_new_ledger(const std::string& store_id) {
+  const std::string path = fmt::format("{}/ledger-{}.jsonl", data_, store_id);
+  kept_ = std::ofstream(path, std::ios::trunc);
+  if (!kept_) log_.error("the ledger cannot be kept", {{"file", path}});
+}
+
+void AgentLoop::on_entry(const KeptEntry& entry, bool news) {
+  kept_ << to_json(entry) << '\n';
+  if (!news) return;
+  for (const std::string& line : news_of(entry.entry, agent_.state().offers, config_.currency)) {
+    say(line);
+  }
+}
+
+void AgentLoop::on_cycle(const protocol::Cycle& cycle) {
+  if (cycle.id == cycle_.id && cycle.state == cycle_.state) return;
+  cycle_ = cycle;
+  const WallTime closes{std::chrono::milliseconds(cycle.closes_at_ms)};
+  say(fmt::format("cycle {} is {}, until {}", cycle.id, name_of(cycle.state), to_rfc3339(closes)));
+}
+
+void AgentLoop::on_trouble(messaging::SyncError code, std::string_view why) {
+  const bool busy = code == messaging::SyncError::busy;
+  log_.warning(busy ? "not let in yet" : "refused by the hub", {{"why", why}});
+}
+
+void AgentLoop::say(const std::string& line) {
+  std::puts(line.c_str());
+  std::fflush(stdout);
+}
+
+void AgentLoop::report() {
+  report_due_ = steady_now() + kReportEvery;
+  const AgentState& state = agent_.state();
+  const Ledger& ledger = agent_.ledger();
+  unacknowledged_.set(static_cast<std::int64_t>(state.records.size()));
+  std::string skus;
+  for (const auto& [sku, row] : state.offers) {
+    const auto found = ledger.totals().find(sku);
+    const Totals total = found == ledger.totals().end() ? Totals{} : found->second;
+    skus += fmt::format("{}{{\"sku\": \"{}\", \"name\": ", skus.empty() ? "" : ", ", sku);
+    http::append_json_string(row.name, skus);
+    skus += fmt::format(
+        R"(, "unit_price": {}, "wanted": {}, "offered": {}, "sold": {}, "cut": {}, )"
+        R"("available": {}}})",
+        row.unit_price, row.offered, total.offered, total.sold, total.cut, total.available);
+  }
+  std::string name;
+  http::append_json_string(file_.name, name);
+  const KeptEntry newest = ledger.empty() ? KeptEntry{} : ledger.newest();
+  std::string status = fmt::format(
+      R"({{"id": "{}", "name": {}, "offers": {}, "acknowledged": {}, "ledger": {{"epoch": {}, )"
+      R"("number": {}}}, "skus": [{}]}})",
+      file_.id, name, state.offers.size(), agent_.settled(), newest.epoch, newest.number, skus);
+  const std::lock_guard lock(status_mutex_);
+  status_.swap(status);
+}
+
+std::string AgentLoop::not_ready() const {
+  return settled_ ? "" : "not every offer is acknowledged by the hub yet";
+}
+
+std::string AgentLoop::status() const {
+  const std::lock_guard lock(status_mutex_);
+  return status_;
+}
+
+}  // namespace depot::manufacturer

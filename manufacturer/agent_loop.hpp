@@ -1,0 +1,67 @@
+// Moves frames between an Agent and its hubs, reads the catalogue again when its file changes,
+// keeps the ledger in a file, and prints what was sold.
+//
+// Threads: run() is one thread's; not_ready() and status() are anybody's.
+// Errors:  the constructor throws StartupError; a catalogue that turns bad later is named in the
+// log,
+//          and the offers stay as they were.
+#pragma once
+
+#include <atomic>
+#include <fstream>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/config.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "base/stop_signal.hpp"
+#include "manufacturer/agent.hpp"
+#include "manufacturer/catalogue.hpp"
+#include "messaging/socket.hpp"
+
+namespace depot::manufacturer {
+
+class AgentLoop final : private AgentActions {
+ public:
+  // `data`: the folder for <id>/ledger-<store id>.jsonl.
+  AgentLoop(messaging::Context& context, const Config& config, AgentFile file, std::string data,
+            Log& log, Metrics& metrics);
+  ~AgentLoop();
+  void run(StopSignal& stop);
+
+  std::string not_ready() const;  // "" when every offer is acknowledged
+  std::string status() const;     // JSON
+
+ private:
+  void send(std::size_t hub, std::string_view frame) override;
+  void publish(std::string_view topic, std::string_view header, std::string_view body) override;
+  void on_new_ledger(const std::string& store_id) override;
+  void on_entry(const KeptEntry& entry, bool news) override;
+  void on_cycle(const protocol::Cycle& cycle) override;
+  void on_trouble(messaging::SyncError code, std::string_view why) override;
+
+  void drain_sockets(TimePoint now);
+  void watch_file(TimePoint now);
+  void report();
+  void say(const std::string& line);
+
+  const Config& config_;
+  AgentFile file_;
+  std::string data_;
+  Log& log_;
+  messaging::Socket out_, in_;
+  std::vector<messaging::Socket> sync_;
+  Agent agent_;
+  int watch_fd_ = -1;
+  TimePoint read_due_ = TimePoint::max(), report_due_{};
+  std::ofstream kept_;
+  protocol::Cycle cycle_;
+  Gauge &unacknowledged_, &behind_;
+  std::atomic<bool> settled_{false};
+  mutable std::mutex status_mutex_;
+  std::string status_ = "{}";
+};
+
+}  // namespace depot::manufacturer

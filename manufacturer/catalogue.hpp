@@ -1,0 +1,33 @@
+// Files that a manufacturer states its offers by: the agent's YAML, and CSV catalogues.
+//
+// Threads: any.
+// Errors:  StartupError with every error of the file, file:line:column each (exit 78 for the YAML,
+//          1 for a CSV).
+// Source:  docs/ARCHITECTURE.md, "Command line and files".
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/money.hpp"
+#include "protocol/sync.hpp"
+
+namespace depot::manufacturer {
+
+struct AgentFile {
+  std::string id, name;
+  std::string catalogue;  // paths, made relative to the YAML's folder
+  std::string journal;    // "": none
+};
+AgentFile read_agent_file(const std::string& path);
+
+struct Offers {
+  std::string id, name;  // of the manufacturer
+  std::vector<protocol::OfferRow> rows;
+};
+// Of one manufacturer: sku,name,unit_price,offered.
+std::vector<protocol::OfferRow> read_offers(const std::string& path, const Currency& currency);
+// Of many: manufacturer_id,manufacturer_name,sku,name,unit_price,offered; by id.
+std::vector<Offers> read_offers_of_many(const std::string& path, const Currency& currency);
+
+}  // namespace depot::manufacturer

@@ -1,0 +1,196 @@
+#include "manufacturer/import.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+#include <cstdio>
+#include <memory>
+#include <thread>
+#include <unordered_map>
+
+#include "base/fatal.hpp"
+#include "http/client.hpp"
+#include "manufacturer/agent.hpp"
+#include "manufacturer/catalogue.hpp"
+#include "messaging/poller.hpp"
+
+namespace depot::manufacturer {
+
+using namespace std::chrono_literals;
+using messaging::SyncError;
+
+namespace {
+
+constexpr std::size_t kAtOnce = 32;  // Manufacturers under way: one connection each.
+constexpr auto kProgressMax = 10s;   // Without any: say why, and give up.
+constexpr auto kBusyMax = 2s;        // For the hub to find an earlier connection dead.
+constexpr auto kPollEvery = 50ms;    // Of a gateway that has not got everything yet.
+
+// One manufacturer's agent on a connection of its own, which is its identity.
+class Import final : private AgentActions {
+ public:
+  Import(messaging::Context& context, const Config& config, const Offers& offers)
+      : socket_(context, messaging::SocketKind::dealer),
+        agent_({.id = offers.id, .name = offers.name}, *this) {
+    socket_.connect(config.hub_sync_endpoint());
+    agent_.set_offers(offers.rows);
+  }
+  // True when this turn brought something.
+  bool turn(TimePoint now) {
+    messaging::Message frame;
+    bool any = false;
+    for (; socket_.receive(frame); any = true) agent_.on_sync(0, frame.bytes(), now);
+    agent_.on_tick(now);
+    return any;
+  }
+  bool settled() const { return agent_.settled(); }
+  const messaging::Socket& socket() const { return socket_; }
+  const std::string& refused() const { return refused_; }
+  const std::string& busy() const { return busy_; }
+
+ private:
+  void send(std::size_t, std::string_view frame) override {
+    static_cast<void>(socket_.send(frame));  // What matters is sent again.
+  }
+  void publish(std::string_view, std::string_view header, std::string_view body) override {
+    send(0, std::string(header).append(body));  // One way is enough where nobody else listens.
+  }
+  void on_new_ledger(const std::string&) override {}
+  void on_entry(const KeptEntry&, bool) override {}
+  void on_cycle(const protocol::Cycle&) override {}
+  void on_trouble(SyncError code, std::string_view why) override {
+    (code == SyncError::busy ? busy_ : refused_) = why;
+  }
+
+  messaging::Socket socket_;
+  std::string refused_, busy_;
+  Agent agent_;
+};
+
+// One line on stderr, over and over on a terminal.
+class Progress {
+ public:
+  void show(const std::string& text, bool last = false) {
+    const bool terminal = isatty(STDERR_FILENO) != 0;
+    if (!terminal && !last) return;
+    std::fputs(fmt::format("{}{}{}", terminal ? "\r" : "", text, last ? "\n" : "").c_str(), stderr);
+  }
+};
+
+[[noreturn]] void give_up(const std::string& id, const std::string& why, int code) {
+  throw StartupError(fmt::format("import of {} failed: {}", id, why), code);
+}
+
+void state_offers(const Config& config, const std::vector<Offers>& all, Progress& progress) {
+  messaging::Context context;
+  std::vector<std::pair<const Offers*, std::unique_ptr<Import>>> under_way;
+  std::size_t begun = 0, done = 0;
+  const TimePoint start = steady_now();
+  TimePoint moved = start;
+  while (done < all.size()) {
+    for (; under_way.size() < kAtOnce && begun < all.size(); ++begun) {
+      under_way.emplace_back(&all[begun], std::make_unique<Import>(context, config, all[begun]));
+    }
+    messaging::Poller poller;
+    for (const auto& [offers, import] : under_way) poller.add(import->socket());
+    poller.wait(20ms);
+    const TimePoint now = steady_now();
+    for (const auto& [offers, import] : under_way) {
+      if (import->turn(now)) moved = now;
+      if (!import->refused().empty()) give_up(offers->id, import->refused(), kExitFailed);
+      if (!import->busy().empty() && now - start > kBusyMax && !import->settled()) {
+        give_up(offers->id, import->busy(), kExitFailed);
+      }
+    }
+    if (now - moved > kProgressMax) {
+      give_up(
+          under_way.front().first->id,
+          "no answer from the hub at " + config.hub_sync_endpoint() + "; is `depot up` running?",
+          kExitUnavailable);
+    }
+    done += std::erase_if(under_way, [](const auto& one) { return one.second->settled(); });
+    progress.show(fmt::format("import: {} of {} manufacturers acknowledged", done, all.size()));
+  }
+}
+
+// True when the gateway has every offer of the manufacturer, at its price.
+bool has_all(const std::string& gateway, const Offers& offers) {
+  std::unordered_map<std::string, std::int64_t> missing;
+  for (const protocol::OfferRow& row : offers.rows) missing[row.sku] = row.unit_price;
+  std::string cursor;
+  while (!missing.empty()) {
+    const std::string target =
+        fmt::format("/v1/catalogue?manufacturer={}&include_sold_out=true&limit=100{}", offers.id,
+                    cursor.empty() ? "" : "&cursor=" + cursor);
+    const Result<http::ClientResponse> page = http::fetch(gateway, "GET", target);
+    if (!page) {
+      throw StartupError(fmt::format("offers are stated, but the gateway at {} does not answer: {}",
+                                     gateway, page.error().message),
+                         kExitUnavailable);
+    }
+    if (page->status != 200) return false;  // Not ready yet.
+    const boost::json::value document = boost::json::parse(page->body);
+    for (const boost::json::value& item : document.at("items").as_array()) {
+      const auto found = missing.find(std::string(item.at("sku").as_string()));
+      const std::int64_t price = item.at("unit_price").at("amount_minor").as_int64();
+      if (found != missing.end() && found->second == price) missing.erase(found);
+    }
+    const boost::json::value& next = document.at("next_cursor");
+    if (!next.is_string()) break;
+    cursor = next.as_string();
+  }
+  return missing.empty();
+}
+
+void await_gateways(const Config& config, const std::vector<Offers>& all, Progress& progress) {
+  const std::size_t colon = config.gateway.listen.rfind(':');
+  const int port = std::stoi(config.gateway.listen.substr(colon + 1));
+  for (int index = 0; index < config.gateway.count; ++index) {
+    const std::string gateway =
+        fmt::format("{}:{}", config.gateway.listen.substr(0, colon), port + index);
+    TimePoint moved = steady_now();
+    for (std::size_t done = 0; done < all.size();) {
+      if (has_all(gateway, all[done])) {
+        ++done;
+        moved = steady_now();
+        progress.show(fmt::format("import: {} has {} of {} manufacturers' offers", gateway, done,
+                                  all.size()));
+      } else if (steady_now() - moved > kProgressMax) {
+        give_up(all[done].id, "the gateway at " + gateway + " does not get its offers",
+                kExitUnavailable);
+      } else {
+        std::this_thread::sleep_for(kPollEvery);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+ImportSummary import_catalogue(const Config& config, const std::string& file) {
+  const TimePoint start = steady_now();
+  const std::vector<Offers> all = read_offers_of_many(file, config.currency);
+  Progress progress;
+  state_offers(config, all, progress);
+  await_gateways(config, all, progress);
+  ImportSummary summary{.manufacturers = all.size()};
+  for (const Offers& offers : all) summary.offers += offers.rows.size();
+  summary.seconds = std::chrono::duration<double>(steady_now() - start).count();
+  progress.show(fmt::format("import: {} offers of {} manufacturers in {:.1f} s", summary.offers,
+                            summary.manufacturers, summary.seconds),
+                true);
+  return summary;
+}
+
+int run_import(const Config& config, const std::string& file, bool json) {
+  const ImportSummary summary = import_catalogue(config, file);
+  const std::string text =
+      json ? fmt::format(R"({{"manufacturers": {}, "offers": {}, "seconds": {:.3f}}})",
+                         summary.manufacturers, summary.offers, summary.seconds)
+           : fmt::format("{} offers of {} manufacturers are on sale", summary.offers,
+                         summary.manufacturers);
+  return std::puts(text.c_str()) >= 0 ? kExitOk : kExitFailed;
+}
+
+}  // namespace depot::manufacturer

@@ -1,0 +1,30 @@
+// `depot import FILE`: the offers of many manufacturers at once, by the agent's own library.
+//
+// The whole file is checked first, and nothing is changed by one with an error. Then each
+// manufacturer is stated as its agent would state it: all its totals; goods that the file does not
+// name are withdrawn. A manufacturer whose agent is connected is refused.
+//
+// Threads: one.
+// Errors:  StartupError: exit 1 for the file or a refusal, 69 where hub or gateway do not answer.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "base/config.hpp"
+
+namespace depot::manufacturer {
+
+struct ImportSummary {
+  std::size_t manufacturers = 0, offers = 0;
+  double seconds = 0;
+};
+
+// Returns when every offer is acknowledged and stands in every gateway's catalogue. Progress goes
+// to stderr. Importing the same file again changes nothing.
+ImportSummary import_catalogue(const Config& config, const std::string& file);
+
+// The same for the command line: prints the summary, returns the exit code; throws as above.
+int run_import(const Config& config, const std::string& file, bool json);
+
+}  // namespace depot::manufacturer
