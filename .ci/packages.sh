@@ -63,8 +63,9 @@ apt-get $quiet -y install --no-install-recommends "$@" >/tmp/depot-apt.$$ 2>&1 |
   exit 1
 }
 rm -f /tmp/depot-apt.$$
-if [ -z "$had_redis" ] && [ -d /run/systemd/system ]; then
-  systemctl disable --quiet redis-server 2>/dev/null
+if [ -z "$had_redis" ] && [ -e /etc/init.d/redis-server ]; then
+  deb-systemd-helper disable redis-server.service >/dev/null 2>&1
+  update-rc.d redis-server disable >/dev/null 2>&1
 fi
 exit 0
 ROOT
