@@ -1,0 +1,118 @@
+// The part of a Worker that deals with passwords: find the stored hash, have it verified, have a
+// new one made, apply. Views into a PasswordWork stay good while its Job moves: it is on the heap.
+#include "distributor_worker/worker.hpp"
+#include "protocol/msgpack.hpp"
+
+namespace depot::distributor_worker {
+
+using protocol::ChangeAccount;
+using protocol::CreateAccount;
+using protocol::DeleteAccount;
+using protocol::LogIn;
+using protocol::RequestKind;
+using protocol::Status;
+
+void Worker::begin_password(RequestKind kind, std::string_view body, Job job) {
+  auto work = std::make_unique<PasswordWork>();
+  const auto take = [&](auto decoded) {
+    if (decoded) work->request = std::move(*decoded);
+    return decoded.has_value();
+  };
+  const bool good =
+      kind == RequestKind::create_account   ? take(protocol::decode_create_account(body))
+      : kind == RequestKind::log_in         ? take(protocol::decode_log_in(body))
+      : kind == RequestKind::change_account ? take(protocol::decode_change_account(body))
+                                            : take(protocol::decode_delete_account(body));
+  if (!good) return finish(job, Status::bad_request);
+  // From here on it takes a place among the passwords instead of one in the link's window, so that
+  // a flood of log-ins keeps no order away.
+  --held_[job.origin.link].count;
+  const PasswordWork& request = *work;
+  job.password = std::move(work);
+  if (++passwords_ > config_.workers.hash_queue_max) return finish(job, Status::overload);
+
+  if (std::holds_alternative<CreateAccount>(request.request))
+    return hash(std::move(job), false, "");
+  if (const auto* log_in = std::get_if<LogIn>(&request.request)) {
+    return send(
+        std::move(job), "find_login_v1",
+        {log_in->email, log_in->address, account_logins_max_, address_logins_max_, login_window_});
+  }
+  const auto* change = std::get_if<ChangeAccount>(&request.request);
+  if (change && !change->email && !change->password) return apply(std::move(job), {});
+  if (change && !change->current_password) return finish(job, Status::bad_request);
+  const protocol::Caller& caller =
+      change ? change->caller : std::get<DeleteAccount>(request.request).caller;
+  send(std::move(job), "find_password_v1", {caller.session, caller.customer});
+}
+
+void Worker::on_found(Job job, std::string_view answer) {
+  if (!answer.starts_with('O')) return deliver(job, answer);
+  protocol::Reader reader(answer.substr(1));
+  std::string_view stored;  // Stays empty for an unknown e-mail: that takes the same time.
+  if (!std::holds_alternative<LogIn>(job.password->request)) {
+    stored = reader.string();
+  } else if (!reader.is_nil() && reader.array() == 2) {
+    job.password->customer = reader.string();
+    stored = reader.string();
+  }
+  if (!reader.ok()) return finish(job, Status::unknown);
+  hash(std::move(job), true, stored);
+}
+
+void Worker::hash(Job job, bool verify, std::string_view against) {
+  if (now_ >= job.deadline) return finish(job, Status::expired);
+  HashTask task{.verify = verify, .against = std::string(against), .password = {}, .to_hash = {}};
+  const auto& request = job.password->request;
+  if (const auto* create = std::get_if<CreateAccount>(&request)) task.to_hash = create->password;
+  if (const auto* log_in = std::get_if<LogIn>(&request)) task.password = log_in->password;
+  if (const auto* leave = std::get_if<DeleteAccount>(&request)) task.password = leave->password;
+  if (const auto* change = std::get_if<ChangeAccount>(&request)) {
+    task.password = *change->current_password;
+    task.to_hash = change->password.value_or("");
+  }
+  task.tag = hashing_.insert(std::move(job));
+  actions_.hash(std::move(task));
+}
+
+void Worker::on_hashed(const HashResult& result) {
+  if (std::optional<Job> job = hashing_.take(result.tag)) apply(std::move(*job), result);
+}
+
+void Worker::apply(Job job, const HashResult& result) {
+  PasswordWork& work = *job.password;
+  work.looking = false;
+  std::string body;
+  if (const auto* log_in = std::get_if<LogIn>(&work.request)) {
+    // A wrong one is said too: the function counts it.
+    return send(std::move(job), "log_in_v1",
+                {log_in->session, work.customer, log_in->email, log_in->address,
+                 result.right ? "1" : "0", login_window_, session_idle_, session_max_});
+  }
+  if (!result.right) {
+    return finish(job, Status::refused,
+                  protocol::encode_problem({.problem = protocol::Problem::forbidden,
+                                            .detail = "The current password is not right.",
+                                            .offers = {}}));
+  }
+  if (auto* create = std::get_if<CreateAccount>(&work.request)) {
+    if (result.hash.empty()) return finish(job, Status::overload);  // No memory for it now.
+    create->password = result.hash;
+    protocol::encode(*create, body);
+    return send(std::move(job), "create_account_v1", {body, session_idle_, session_max_});
+  }
+  if (const auto* leave = std::get_if<DeleteAccount>(&work.request)) {
+    protocol::encode(leave->caller, body);
+    return send(std::move(job), "delete_account_v1", {body});
+  }
+  auto& change = std::get<ChangeAccount>(work.request);
+  if (change.password) {
+    if (result.hash.empty()) return finish(job, Status::overload);
+    change.password = result.hash;
+  }
+  change.current_password.reset();
+  protocol::encode(change, body);
+  send(std::move(job), "change_account_v1", {body});
+}
+
+}  // namespace depot::distributor_worker
