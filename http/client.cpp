@@ -113,7 +113,8 @@ struct Connection::Impl : std::enable_shared_from_this<Connection::Impl> {
 
   Done done;
   bool head_request = false;
-  bool sent = false;  // At least one byte of the request has left.
+  bool sent = false;      // At least one byte of the request has left.
+  int socket_number = 0;  // Of the socket in use: what a closed one still reports is not ours.
   std::string out;
   std::string in = std::string(kReadSize, '\0');  // [0, in_size) is read and not yet parsed.
   std::size_t in_size = 0;
@@ -132,6 +133,7 @@ struct Connection::Impl : std::enable_shared_from_this<Connection::Impl> {
   void close() {
     error_code ignored;
     socket.close(ignored);
+    ++socket_number;
     in_size = 0;
   }
 };
@@ -162,15 +164,18 @@ void Connection::Impl::connect() {
   if (endpoints.empty()) {
     return fail_request(ErrorCode::not_executed, "cannot resolve: " + error.message());
   }
-  net::async_connect(socket, endpoints, [self = shared_from_this()](error_code ec, const auto&) {
-    if (!self->done) return;
-    if (ec) return self->fail_request(ErrorCode::not_executed, "cannot connect: " + ec.message());
-    self->socket.non_blocking(true, ec);
-    if (!self->where.starts_with("unix:")) {
-      self->socket.set_option(net::ip::tcp::no_delay(true), ec);
-    }
-    self->send();
-  });
+  net::async_connect(
+      socket, endpoints,
+      [self = shared_from_this(), number = socket_number](error_code ec, const auto&) {
+        if (number != self->socket_number) return;
+        if (ec)
+          return self->fail_request(ErrorCode::not_executed, "cannot connect: " + ec.message());
+        self->socket.non_blocking(true, ec);
+        if (!self->where.starts_with("unix:")) {
+          self->socket.set_option(net::ip::tcp::no_delay(true), ec);
+        }
+        self->send();
+      });
 }
 
 void Connection::Impl::send() {
@@ -183,24 +188,26 @@ void Connection::Impl::send() {
   }
   sent = size > 0;
   if (size == out.size()) return read();
-  net::async_write(socket, net::buffer(out.data() + size, out.size() - size),
-                   [self = shared_from_this()](error_code ec, std::size_t more) {
-                     if (!self->done) return;
-                     self->sent = self->sent || more > 0;
-                     // The answer to a refused body may be there before all of it was taken.
-                     if (ec && !self->sent) {
-                       return self->fail_request(ErrorCode::not_executed, ec.message());
-                     }
-                     self->read();
-                   });
+  net::async_write(
+      socket, net::buffer(out.data() + size, out.size() - size),
+      [self = shared_from_this(), number = socket_number](error_code ec, std::size_t more) {
+        if (number != self->socket_number) return;
+        self->sent = self->sent || more > 0;
+        // The answer to a refused body may be there before all of it was taken.
+        if (ec && !self->sent) {
+          return self->fail_request(ErrorCode::not_executed, ec.message());
+        }
+        self->read();
+      });
 }
 
 void Connection::Impl::read() {
   if (in_size == in.size()) in.resize(in.size() * 2);
-  socket.async_read_some(net::buffer(in.data() + in_size, in.size() - in_size),
-                         [self = shared_from_this()](const error_code& ec, std::size_t size) {
-                           if (self->done) self->on_read(ec, size);
-                         });
+  socket.async_read_some(
+      net::buffer(in.data() + in_size, in.size() - in_size),
+      [self = shared_from_this(), number = socket_number](const error_code& ec, std::size_t size) {
+        if (number == self->socket_number) self->on_read(ec, size);
+      });
 }
 
 void Connection::Impl::on_read(const error_code& error, std::size_t size) {

@@ -203,7 +203,9 @@ RequestReader::Step RequestReader::read_head(std::string_view bytes, std::size_t
 RequestReader::Step RequestReader::read_chunks(std::string_view bytes, std::size_t& used) {
   HeadParser& parser = chunks_->parser;
   error_code error;
-  while (!parser.is_done() && used < bytes.size()) {
+  // Wherever a chunked body stands, at least "0\r\n\r\n" is still to come; with less than that
+  // behind a last chunk's size Beast runs into an assertion of its own.
+  while (!parser.is_done() && bytes.size() - used >= 5) {
     const std::string_view rest = bytes.substr(used);
     used += parser.put(boost::asio::const_buffer(rest.data(), rest.size()), error);
     if (error == beast::http::error::need_more) break;

@@ -1,0 +1,82 @@
+#include "http/admin_server.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "base/fatal.hpp"
+#include "http/client.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace depot::http {
+namespace {
+
+using depot::test::TempDir;
+
+struct AdminTest : testing::Test {
+  Metrics metrics;
+  std::atomic<bool> ready = false;
+  std::atomic<int> drains = 0;
+  AdminHooks hooks() {
+    return {.not_ready = [this] { return ready ? "" : "no worker has said hello"; },
+            .drain = [this] { ++drains; },
+            .status = [] { return std::string(R"({"workers":2})"); },
+            .other = {}};
+  }
+};
+
+TEST_F(AdminTest, TellsOfLifeReadinessAndStatus) {
+  const TempDir folder;
+  const std::string where = "unix:" + (folder / "a.sock");
+  metrics.counter("depot_tests_total", "Tests.").add(7);
+  const AdminServer admin(where, metrics, hooks());
+
+  EXPECT_EQ(fetch(where, "GET", "/livez")->status, 200);
+  const auto not_ready = fetch(where, "GET", "/readyz");
+  EXPECT_EQ(not_ready->status, 503);
+  EXPECT_NE(not_ready->body.find("no worker has said hello"), std::string::npos);
+  EXPECT_NE(not_ready->header("retry-after"), "");
+  ready = true;
+  EXPECT_EQ(fetch(where, "GET", "/readyz")->status, 200);
+  EXPECT_EQ(fetch(where, "GET", "/status")->body, R"({"workers":2})");
+  const auto text = fetch(where, "GET", "/metrics");
+  EXPECT_EQ(text->header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+  EXPECT_NE(text->body.find("depot_tests_total 7"), std::string::npos);
+}
+
+TEST_F(AdminTest, DrainsByPostOnly) {
+  const AdminServer admin("127.0.0.1:0", metrics, hooks());
+  const std::string where = "127.0.0.1:" + std::to_string(admin.port());
+  const auto refused = fetch(where, "GET", "/drain");
+  EXPECT_EQ(refused->status, 405);
+  EXPECT_EQ(refused->header("allow"), "POST");
+  EXPECT_EQ(drains, 0);
+  EXPECT_EQ(fetch(where, "POST", "/drain")->status, 202);
+  EXPECT_EQ(drains, 1);
+  EXPECT_EQ(fetch(where, "POST", "/livez")->status, 405);
+}
+
+TEST_F(AdminTest, OtherPathsAreTheProcesses) {
+  AdminHooks with_other = hooks();
+  with_other.other = [](const Request& request, Responder responder) {
+    Response response;
+    response.body = "other " + std::string(request.path);
+    responder.send(std::move(response));
+  };
+  const AdminServer admin("127.0.0.1:0", metrics, with_other);
+  const AdminServer plain("127.0.0.1:0", metrics, {});
+  const auto where = [](const AdminServer& s) { return "127.0.0.1:" + std::to_string(s.port()); };
+  EXPECT_EQ(fetch(where(admin), "GET", "/ops")->body, "other /ops");
+  EXPECT_EQ(fetch(where(plain), "GET", "/ops")->status, 404);
+  EXPECT_EQ(fetch(where(plain), "GET", "/status")->status, 404);
+  EXPECT_EQ(fetch(where(plain), "GET", "/readyz")->status, 200);
+}
+
+TEST_F(AdminTest, ATakenAddressIsNamed) {
+  const AdminServer admin("127.0.0.1:0", metrics, {});
+  const std::string where = "127.0.0.1:" + std::to_string(admin.port());
+  EXPECT_THROW(AdminServer(where, metrics, {}), StartupError);
+}
+
+}  // namespace
+}  // namespace depot::http
