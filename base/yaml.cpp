@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <unistd.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -151,16 +153,32 @@ class Walk {
   std::set<std::string> seen_;
 };
 
+class IgnoreEvents : public YAML::EventHandler {
+  using Mark = const YAML::Mark&;
+  using Text = const std::string&;
+  void OnDocumentStart(Mark) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(Mark, YAML::anchor_t) override {}
+  void OnAlias(Mark, YAML::anchor_t) override {}
+  void OnScalar(Mark, Text, YAML::anchor_t, Text) override {}
+  void OnSequenceStart(Mark, Text, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(Mark, Text, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
 YAML::Node load_document(const std::string& text, const std::string& name) {
-  if (text.size() > kYamlBytesMax) {
-    throw StartupError(fmt::format("{}: larger than 1 MiB", name));
-  }
+  if (text.size() > kYamlBytesMax) throw StartupError(name + ": larger than 1 MiB");
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-    if (documents.size() > 1) {
-      fail_at(name, line_of(documents[1]), "", "a second document; one is allowed");
+    // Load() ignores what stands behind the first document, and LoadAll() never ends on a stray ']'
+    // (yaml-cpp 0.7): so the documents are counted first, two at most.
+    std::istringstream stream(text);
+    YAML::Parser parser(stream);
+    IgnoreEvents events;
+    if (parser.HandleNextDocument(events) && parser.HandleNextDocument(events)) {
+      throw StartupError(name + ": not one YAML document; look for a stray bracket or ---");
     }
-    return documents.empty() ? YAML::Node() : documents[0];
+    return YAML::Load(text);
   } catch (const YAML::Exception& error) {
     fail_at(name, static_cast<std::size_t>(std::max(0, error.mark.line) + 1), "",
             "not YAML: " + error.msg);
@@ -231,10 +249,12 @@ void read_yaml_file(const std::string& path, const YamlTable& table) {
 std::string read_text_file(const std::string& path, std::size_t bytes_max) {
   std::ifstream file(path, std::ios::binary);
   if (!file) throw StartupError(fmt::format("{}: {}", path, std::strerror(errno)));
-  std::string text(bytes_max + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  std::string text;
+  std::array<char, 64 * 1024> part;  // The limit may be far above what the file has.
+  while (text.size() <= bytes_max && file.read(part.data(), part.size()).gcount() > 0) {
+    text.append(part.data(), static_cast<std::size_t>(file.gcount()));
+  }
   if (file.bad()) throw StartupError(fmt::format("{}: cannot be read; is it a file?", path));
-  text.resize(static_cast<std::size_t>(file.gcount()));
   if (text.size() > bytes_max) {
     throw StartupError(fmt::format("{}: larger than {} bytes", path, bytes_max));
   }
