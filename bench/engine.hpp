@@ -27,12 +27,12 @@
 namespace depot::bench {
 
 struct EngineOptions {
-  std::vector<std::string> gateways;  // "host:port"; lanes are spread over them
-  std::size_t lanes = 16;             // orders under way at once
+  std::vector<std::string> gateways = {};  // "host:port"; lanes are spread over them
+  std::size_t lanes = 16;                  // orders under way at once
   std::size_t threads = 1;
   std::size_t copies = 1;  // each order is sent so many times at once, on connections of their own
   Millis give_up{60'000};  // from the first attempt of a request
-  std::string histories;   // a folder that clients write what they saw to; "": none
+  std::string histories = {};        // a folder that clients write what they saw to; "": none
   const StopSignal* stop = nullptr;  // no new orders once it is requested
 };
 
@@ -51,9 +51,9 @@ std::vector<Shopper> sign_up(const EngineOptions& options, std::span<const std::
 
 struct Order {
   std::uint32_t shopper = 0;
-  std::string key;
+  std::string key = {};
   protocol::OrderMode mode = protocol::OrderMode::all_or_nothing;
-  std::vector<protocol::OrderLine> lines;  // no offer twice
+  std::vector<protocol::OrderLine> lines = {};  // no offer twice
 };
 
 class Source {
