@@ -14,10 +14,10 @@
 namespace depot {
 
 struct ProcessOptions {
-  std::vector<std::string> arguments;    // the program first: a path, or a name looked up in PATH
-  std::vector<std::string> environment;  // "KEY=value", added to ours
-  std::string output_path;               // stdout and stderr appended there; "" = ours
-  bool own_group = true;                 // so that a terminal's Ctrl-C does not reach it
+  std::vector<std::string> arguments;  // the program first: a path, or a name looked up in PATH
+  std::vector<std::string> environment = {};  // "KEY=value", added to ours
+  std::string output_path = {};               // stdout and stderr appended there; "" = ours
+  bool own_group = true;                      // so that a terminal's Ctrl-C does not reach it
 };
 
 struct ExitStatus {

@@ -64,7 +64,7 @@ RC_GTEST_PROP(IdsTest, TokensChangedAnywhereAreRefusedOrAnother, ()) {
   RC_PRE(text[at] != with);
   text[at] = with;
   const auto read = parse_token(text);
-  RC_ASSERT(!read || read->text() == text);
+  RC_ASSERT((!read || read->text() == text));  // Bare, its || would not short-circuit.
   RC_ASSERT(!parse_token(text.substr(0, at)));
 }
 
