@@ -27,13 +27,13 @@ namespace depot::customer_gateway {
 enum class Sort { name, price, available, manufacturer };
 
 struct CatalogueQuery {
-  std::string manufacturer;  // id; "" = all
-  std::string text;          // a part of the name, whatever its case; "" = all
+  std::string manufacturer = {};  // id; "" = all
+  std::string text = {};          // a part of the name, whatever its case; "" = all
   Sort sort = Sort::name;
   bool descending = false;
   bool include_sold_out = false;
   std::size_t limit = 50;
-  std::string cursor;
+  std::string cursor = {};
 };
 
 struct CataloguePage {

@@ -76,18 +76,18 @@ http::Response response_of(const Failure& failure, std::string_view currency) {
   };
   std::string extra;
   if (!failure.errors.empty()) {
-    extra += ", \"errors\": " + list(failure.errors, [](JsonWriter& json, const FieldError& error) {
+    extra += ",\"errors\":" + list(failure.errors, [](JsonWriter& json, const FieldError& error) {
                json.begin_object().string("pointer", error.pointer).string("detail", error.detail);
                json.end_object();
              });
   }
   if (!failure.items.empty()) {
-    extra += ", \"items\": " + list(failure.items, [&](JsonWriter& json, const FaultView& fault) {
+    extra += ",\"items\":" + list(failure.items, [&](JsonWriter& json, const FaultView& fault) {
                write(json, fault, currency);
              });
   }
   if (failure.removed) {
-    extra += ", \"removed\": " + list(*failure.removed, [](JsonWriter& json, const auto& offer) {
+    extra += ",\"removed\":" + list(*failure.removed, [](JsonWriter& json, const auto& offer) {
                json.string(offer);
              });
   }
