@@ -215,6 +215,7 @@ std::optional<Entry> read_entry(std::string_view bytes) {
 std::optional<OrderRow> read_order(std::string_view bytes) {
   Walk walk(bytes);
   OrderRow row;
+  if (walk.list() != 8) return std::nullopt;
   row.fingerprint = walk.text();
   row.customer = walk.text();
   walk.number();

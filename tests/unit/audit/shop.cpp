@@ -142,9 +142,8 @@ std::string Shop::order_row(const std::string& order, std::int64_t price_change,
       lines.push_back(field);
     }
   }
-  return packed(kFingerprint, id(kept.customer), std::int64_t{1'700'000'000'000}, kCycle,
-                std::int64_t{0}) +
-         pack_array(parts) + pack_array(lines) + pack_array({});
+  return pack_array({pack(kFingerprint), pack(id(kept.customer)), pack(1'700'000'000'000),
+                     pack(kCycle), pack(0), pack_array(parts), pack_array(lines), pack_array({})});
 }
 
 void Shop::cancel(const std::string& order) {
