@@ -287,10 +287,8 @@ store::BlockingRedis Cluster::redis() const {
 
 std::string Cluster::logs() const {
   std::string text;
-  for (const auto& entry : fs::recursive_directory_iterator(folder())) {
-    if (entry.is_regular_file() && entry.path().extension() == ".log") {
-      text += "--- " + entry.path().filename().string() + "\n" + read_file(entry.path()) + "\n";
-    }
+  for (const std::string& path : files_below(folder(), ".log")) {
+    text += "--- " + path.substr(folder().size() + 1) + "\n" + read_file(path) + "\n";
   }
   return text;
 }

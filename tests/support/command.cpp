@@ -60,6 +60,15 @@ std::string read_file(const std::string& path) {
   return bytes.str();
 }
 
+std::vector<std::string> files_below(const std::string& folder, const std::string& extension) {
+  std::vector<std::string> found;
+  std::error_code gone;  // What is being written and removed meanwhile is passed over.
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, gone)) {
+    if (entry.path().extension() == extension) found.push_back(entry.path());
+  }
+  return found;
+}
+
 void write_file(const std::string& path, const std::string& bytes) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file << bytes;

@@ -40,6 +40,7 @@ CommandResult run_command(const std::vector<std::string>& arguments,
 std::string program(const std::string& name);
 
 std::string read_file(const std::string& path);  // "" where there is none
+std::vector<std::string> files_below(const std::string& folder, const std::string& extension);
 void write_file(const std::string& path, const std::string& bytes);
 std::string last_lines(const std::string& text, int count);
 
