@@ -22,7 +22,6 @@ constexpr std::uint16_t kRetryAfterMs = 1'000;
 constexpr Duration kComplainEvery = std::chrono::minutes(1);
 constexpr Duration kTickEvery = std::chrono::milliseconds(50);
 constexpr Duration kOverdue = std::chrono::seconds(1);  // behind the deadline
-constexpr Duration kServiceMin = microseconds(50);
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
@@ -285,6 +284,8 @@ void Balancer::tick() {
     }
     if (now_ - peer.said >= limits_.ping_every) say(peer, FrameType::ping);
     if (peer.side == Side::backend && !peer.draining) worker_seen_ = now_;
+    // What was slow once is forgotten in a second or two, or it would never be tried again.
+    if (peer.outstanding == 0) peer.service = std::max(peer.service * 15 / 16, kServiceMin);
   }
   queue_.remove_if([&](const Waiting& waiting) {
     if (now_ < waiting.deadline) return false;

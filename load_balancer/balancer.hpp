@@ -45,6 +45,8 @@ struct OutFrame {
   std::string bytes;
 };
 
+inline constexpr Duration kServiceMin = std::chrono::microseconds(50);
+
 struct Peer {  // a session with a gateway or worker
   Side side = Side::frontend;
   std::uint32_t session = 0;  // 0: the place is free
@@ -57,10 +59,10 @@ struct Peer {  // a session with a gateway or worker
   bool draining = false;      // worker: wants no more; gateway: will send no more
   bool backend_down = false;  // worker
   std::uint32_t outstanding = 0;
-  std::uint32_t moved = 0;  // worker: dispatched to it; gateway: answered to it
-  std::uint32_t limit = 0;  // worker: what it granted
-  Duration service = std::chrono::milliseconds(1);  // worker: recent time of one record
-  std::uint16_t count = 0;                          // records in the frame being filled
+  std::uint32_t moved = 0;         // worker: dispatched to it; gateway: answered to it
+  std::uint32_t limit = 0;         // worker: what it granted
+  Duration service = kServiceMin;  // worker: recent time of one record
+  std::uint16_t count = 0;         // records in the frame being filled
   std::string frame{};
   std::uint32_t credit() const;  // worker
 };
