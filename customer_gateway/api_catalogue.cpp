@@ -1,5 +1,6 @@
 // The catalogue as JSON, health, and the pages behind problem types.
 #include "base/crypto.hpp"
+#include "customer_gateway/documents.hpp"
 #include "customer_gateway/routes.hpp"
 
 namespace depot::customer_gateway::api {
@@ -112,6 +113,13 @@ void get_readyz(const Visit& visit) {
   std::string reason = visit.health.not_ready();
   if (!reason.empty()) return visit.fail(protocol::Problem::unavailable, std::move(reason));
   visit.exchange->send_json(200, R"({"status":"ready"})");
+}
+
+void get_openapi(const Visit& visit) {
+  http::Response response;
+  response.content_type = "application/yaml";
+  response.body = embedded::documents().front().bytes;
+  visit.exchange->send(std::move(response));
 }
 
 void get_problem(const Visit& visit) {

@@ -32,6 +32,7 @@ constexpr Route kRoutes[] = {
     {Method::get, "/v1/cycle", api::get_cycle},
     {Method::get, "/livez", api::get_livez},
     {Method::get, "/readyz", api::get_readyz},
+    {Method::get, "/openapi.yaml", api::get_openapi},
     {Method::get, "/problems/{name}", api::get_problem},
 };
 
