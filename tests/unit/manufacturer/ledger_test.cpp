@@ -1,0 +1,113 @@
+#include "manufacturer/ledger.hpp"
+
+#include <gtest/gtest.h>
+
+#include "protocol/msgpack.hpp"
+
+namespace depot::manufacturer {
+namespace {
+
+using protocol::Writer;
+using Step = Ledger::Step;
+
+std::string epoch_entry(int previous_epoch, int previous_number) {
+  std::string bytes;
+  Writer(bytes).array(4).integer(0).integer(1'000).string("2026-11").array(2).integer(
+      previous_epoch);
+  Writer(bytes).integer(previous_number);
+  return bytes;
+}
+
+std::string offer_entry(const std::string& sku, int wanted, int offered, int cut, int available,
+                        const std::string& cycle = "2026-11") {
+  std::string bytes;
+  Writer(bytes).array(4).integer(1).integer(1'000).string(cycle).array(6).string(sku);
+  Writer(bytes).integer(wanted).integer(250).integer(offered).integer(cut).integer(available);
+  return bytes;
+}
+
+std::string sold_entry(const std::string& sku, int quantity, int available) {
+  std::string bytes;
+  Writer(bytes).array(4).integer(2).integer(1'000).string("2026-11").array(5).string("ORDER");
+  Writer(bytes).string(sku).integer(quantity).integer(250).integer(available);
+  return bytes;
+}
+
+std::string cancelled_entry(const std::string& sku, int quantity, int offered, int cut,
+                            int available) {
+  std::string bytes;
+  Writer(bytes).array(4).integer(3).integer(1'000).string("2026-11").array(7).string("ORDER");
+  Writer(bytes).string(sku).integer(quantity).integer(250).integer(offered).integer(cut);
+  Writer(bytes).integer(available);
+  return bytes;
+}
+
+TEST(LedgerTest, AddsUpWhatItKeeps) {
+  Ledger ledger;
+  EXPECT_EQ(ledger.add(1, 0, epoch_entry(0, 0)), Step::added);
+  EXPECT_EQ(ledger.add(1, 1, offer_entry("A", 10, 10, 0, 10)), Step::added);
+  EXPECT_EQ(ledger.add(1, 2, sold_entry("A", 4, 6)), Step::added);
+  EXPECT_EQ(ledger.add(1, 3, offer_entry("A", 3, 10, 6, 0)), Step::added);
+  EXPECT_EQ(ledger.add(1, 4, cancelled_entry("A", 4, 10, 7, 3)), Step::added);
+  EXPECT_EQ(ledger.totals().at("A"), (Totals{3, 250, 10, 0, 7, 3}));
+  EXPECT_TRUE(ledger.balanced());
+  EXPECT_TRUE(ledger.reaches(1, 4));
+  EXPECT_FALSE(ledger.reaches(1, 5));
+}
+
+TEST(LedgerTest, TakesOnlyWhatFollows) {
+  Ledger ledger;
+  EXPECT_EQ(ledger.add(1, 1, sold_entry("A", 1, 1)), Step::gap);
+  EXPECT_EQ(ledger.add(1, 0, epoch_entry(0, 0)), Step::added);
+  EXPECT_EQ(ledger.add(1, 2, sold_entry("A", 1, 1)), Step::gap);
+  EXPECT_EQ(ledger.add(1, 0, epoch_entry(0, 0)), Step::known);
+  EXPECT_EQ(ledger.add(1, 1, "nonsense"), Step::malformed);
+  EXPECT_EQ(ledger.add(1, 1, epoch_entry(0, 0)), Step::malformed);  // Only entry 0 opens an epoch.
+  EXPECT_EQ(ledger.add(1, 1, offer_entry("A", 5, 5, 0, 5)), Step::added);
+  EXPECT_EQ(ledger.add(2, 0, epoch_entry(1, 2)), Step::gap);  // 1-2 is not here yet.
+  EXPECT_EQ(ledger.add(2, 0, epoch_entry(1, 1)), Step::added);
+  EXPECT_EQ(ledger.add(2, 1, sold_entry("A", 2, 3)), Step::added);
+  EXPECT_EQ(ledger.totals().at("A"), (Totals{5, 250, 5, 2, 0, 3}));
+}
+
+TEST(LedgerTest, DropsWhatARestoredDataSetForgot) {
+  Ledger ledger;
+  static_cast<void>(ledger.add(1, 0, epoch_entry(0, 0)));
+  static_cast<void>(ledger.add(1, 1, offer_entry("A", 9, 9, 0, 9)));
+  static_cast<void>(ledger.add(1, 2, sold_entry("A", 4, 5)));
+  static_cast<void>(ledger.add(1, 3, sold_entry("A", 5, 0)));
+  EXPECT_EQ(ledger.add(2, 0, epoch_entry(1, 2)), Step::added);
+  EXPECT_EQ(ledger.totals().at("A"), (Totals{9, 250, 9, 4, 0, 5}));
+  EXPECT_TRUE(ledger.balanced());
+  EXPECT_EQ(ledger.add(4, 0, epoch_entry(0, 0)), Step::added);  // An emptied one.
+  EXPECT_TRUE(ledger.totals().empty());
+}
+
+TEST(LedgerTest, BeginsAnewWithEachCycle) {
+  Ledger ledger;
+  static_cast<void>(ledger.add(1, 0, epoch_entry(0, 0)));
+  static_cast<void>(ledger.add(1, 1, offer_entry("A", 9, 9, 0, 9)));
+  static_cast<void>(ledger.add(1, 2, offer_entry("B", 2, 2, 0, 2, "2026-12")));
+  EXPECT_EQ(ledger.cycle(), "2026-12");
+  EXPECT_EQ(ledger.totals().size(), 1u);
+}
+
+TEST(LedgerTest, NoticesBooksThatDoNotBalance) {
+  Ledger ledger;
+  static_cast<void>(ledger.add(1, 0, epoch_entry(0, 0)));
+  static_cast<void>(ledger.add(1, 1, offer_entry("A", 9, 9, 0, 9)));
+  static_cast<void>(ledger.add(1, 2, sold_entry("A", 4, 6)));  // 9 - 4 is not 6.
+  EXPECT_FALSE(ledger.balanced());
+}
+
+TEST(LedgerTest, TellsAPersonWhatWasSold) {
+  const auto entry = protocol::decode_ledger_entry(sold_entry("A", 3, 0));
+  const std::map<std::string, protocol::OfferRow> offers = {{"A", {"A", "Apple Juice 1 l", 1, 1}}};
+  EXPECT_EQ(news_of(*entry, offers, {}),
+            (std::vector<std::string>{"sold 3 x Apple Juice 1 l (ORDER) at 2.50; 0 left",
+                                      "Apple Juice 1 l is sold out"}));
+  EXPECT_EQ(news_of(*entry, {}, {}).front(), "sold 3 x A (ORDER) at 2.50; 0 left");
+}
+
+}  // namespace
+}  // namespace depot::manufacturer
