@@ -64,7 +64,7 @@ Response AdminServer::Impl::built_in(const Request& request) const {
     return response;
   }
   if (request.path == "/metrics") {
-    Response response = text(metrics.text());
+    Response response = text(hooks.metrics ? hooks.metrics() : metrics.text());
     response.content_type = "text/plain; version=0.0.4; charset=utf-8";
     return response;
   }

@@ -16,10 +16,11 @@
 namespace depot::http {
 
 struct AdminHooks {
-  std::function<std::string()> not_ready;  // "" when ready, else why not
-  std::function<void()> drain;             // POST /drain
-  std::function<std::string()> status;     // GET /status: a JSON object of this process
-  Handler other;                           // anything else; may be empty (404)
+  std::function<std::string()> not_ready;     // "" when ready, else why not
+  std::function<void()> drain;                // POST /drain
+  std::function<std::string()> status;        // GET /status: a JSON object of this process
+  Handler other;                              // anything else; may be empty (404)
+  std::function<std::string()> metrics = {};  // in the place of the registry's text
 };
 
 class AdminServer {

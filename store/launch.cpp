@@ -187,7 +187,7 @@ struct RedisServer::Impl {
   Impl(const Config& c, Log& l) : config(c), log(l), process(start()) {}
 
   Process start();
-  void wait_until_loaded(std::chrono::seconds timeout);
+  void wait_until_loaded(std::chrono::seconds timeout, const StopSignal* stop);
   void make_ready();
 };
 
@@ -211,13 +211,14 @@ Process RedisServer::Impl::start() {
        .output_path = log_path.string()});
 }
 
-void RedisServer::Impl::wait_until_loaded(std::chrono::seconds timeout) {
+void RedisServer::Impl::wait_until_loaded(std::chrono::seconds timeout, const StopSignal* stop) {
   const TimePoint deadline = steady_now() + timeout;
   TimePoint next_word = steady_now() + kProgressEvery;
   while (true) {
     auto redis = BlockingRedis::connect(config.redis_url(), 2s);
     if (redis && redis->command({"PING"})) return;
     if (!process.running()) give_up("ended while starting" + log_tail(log_path));
+    if (stop && stop->requested()) give_up("stopped while it was loading its data");
     if (steady_now() > deadline) {
       give_up("not ready after " + std::to_string(timeout.count()) + " s" + log_tail(log_path));
     }
@@ -253,9 +254,10 @@ void RedisServer::Impl::make_ready() {
   }
 }
 
-RedisServer::RedisServer(const Config& config, Log& log, std::chrono::seconds load_timeout)
+RedisServer::RedisServer(const Config& config, Log& log, std::chrono::seconds load_timeout,
+                         const StopSignal* stop)
     : impl_(std::make_unique<Impl>(config, log)) {
-  impl_->wait_until_loaded(load_timeout);
+  impl_->wait_until_loaded(load_timeout, stop);
   impl_->make_ready();
 }
 

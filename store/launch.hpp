@@ -15,6 +15,7 @@
 
 #include "base/config.hpp"
 #include "base/log.hpp"
+#include "base/stop_signal.hpp"
 
 namespace depot::store {
 
@@ -23,8 +24,9 @@ namespace depot::store {
 class RedisServer {
  public:
   RedisServer(const Config& config, Log& log,
-              std::chrono::seconds load_timeout = std::chrono::seconds(120));
-  ~RedisServer();  // SHUTDOWN, and waits; SIGKILL after 10 s.
+              std::chrono::seconds load_timeout = std::chrono::seconds(120),
+              const StopSignal* stop = nullptr);  // gives up when it is requested
+  ~RedisServer();                                 // SHUTDOWN, and waits; SIGKILL after 10 s.
   RedisServer(const RedisServer&) = delete;
   RedisServer& operator=(const RedisServer&) = delete;
 
