@@ -155,7 +155,7 @@ Config load_config(const std::string& path);
 // Checks text without a file; for tests and fuzzing. `name` stands for the file in messages.
 Config parse_config(const std::string& yaml, const std::string& name);
 
-// Every key as it is in force, one "section.key: value" a line.
+// Every key as it is in force, one "section.key: value" a line; load_config reads that form too.
 std::string describe_config(const Config& config);
 
 // Makes the runtime folder and its admin/ inside, mode 0700, owned by us. Throws StartupError when

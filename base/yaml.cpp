@@ -185,6 +185,18 @@ YAML::Node load_document(const std::string& text, const std::string& name) {
   }
 }
 
+// As a YAML scalar.
+std::string quoted(const std::string& text) {
+  const auto plain = [](unsigned char c) { return std::isalnum(c) || std::strchr("/._-", c); };
+  if (!text.empty() && text[0] != '-' && std::ranges::all_of(text, plain)) return text;
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
 std::string variable_of(const std::string& key) {
   std::string name = "DEPOT_";
   for (const char c : key) {
@@ -205,12 +217,17 @@ void YamlTable::text(std::string key, std::string& member, Check check) {
     if (why.empty()) member = value;
     return why;
   };
-  bindings_.push_back({.key = std::move(key), .set = set, .show = [&member] { return member; }});
+  const auto show = [&member] { return quoted(member); };
+  bindings_.push_back({.key = std::move(key), .set = set, .show = show});
 }
 
 void YamlTable::list(std::string key, std::vector<std::string>& member, std::size_t count_max) {
   const auto add = [&member](const std::string& value) { return member.push_back(value), ""; };
-  const auto show = [&member] { return fmt::format("[{}]", fmt::join(member, ", ")); };
+  const auto show = [&member] {
+    std::vector<std::string> items;
+    for (const std::string& item : member) items.push_back(quoted(item));
+    return fmt::format("[{}]", fmt::join(items, ", "));
+  };
   const auto clear = [&member] { member.clear(); };
   bindings_.push_back({std::move(key), add, show, clear, {}, count_max});
 }

@@ -98,7 +98,8 @@ std::string read_text_file(const std::string& path, std::size_t bytes_max = kYam
 // between. A variable with "__" in it that names no key is an error too.
 void read_environment(const YamlTable& table);
 
-// Every key as it is in force, "section.key: value" a line, in the table's order.
+// Every key as it is in force, "section.key: value" a line, in the table's order; read_yaml takes
+// that form too.
 std::string describe(const YamlTable& table);
 
 // Where a scalar stands in the text. `offset` (bytes) is npos where it is absent; `line` (from 1)

@@ -174,6 +174,15 @@ TEST_F(ConfigFileTest, RelativePathsAreRelativeToTheFile) {
   EXPECT_EQ(config.demo.catalogues, (std::vector<std::string>{folder_ / "m.yml", "/abs/n.yml"}));
 }
 
+TEST_F(ConfigFileTest, DescriptionLoadsAsTheSameConfigFromAnywhere) {
+  write("redis: {dir: \"da ta: #1\"}\ndemo: {catalogues: [m.yml]}\nworkers: {count: 7}\n");
+  const Config config = load_config(path_);
+  std::filesystem::create_directory(folder_ / "else");
+  std::ofstream(folder_ / "else/config.yml") << describe_config(config);
+  EXPECT_EQ(lines_of(describe_config(load_config(folder_ / "else/config.yml"))),
+            lines_of(describe_config(config)));
+}
+
 TEST_F(ConfigFileTest, EachFolderHasARuntimeFolderOfItsOwn) {
   write("");
   const std::string runtime_dir = load_config(path_).runtime_dir;

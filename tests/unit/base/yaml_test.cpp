@@ -166,10 +166,10 @@ TEST(YamlTest, EnvironmentOverridesAndRefusesUnknownNames) {
 
 TEST(YamlTest, DescribesEveryKeyInForce) {
   Sample sample;
-  sample.names = {"a", "b"};
+  sample.names = {"a", "b, \"c\""};
   EXPECT_EQ(describe(sample.table()),
-            "id: \npart.count: 2\npart.bytes: 64KiB\npart.wait: 250ms\npart.open: false\n"
-            "names: [a, b]\nlines: 0 items\n");
+            "id: \"\"\npart.count: 2\npart.bytes: 64KiB\npart.wait: 250ms\npart.open: false\n"
+            "names: [a, \"b, \\\"c\\\"\"]\nlines: 0 items\n");
 }
 
 TEST(YamlTest, FilesThatCannotBeReadAreNamed) {
