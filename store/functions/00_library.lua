@@ -21,12 +21,14 @@ local PROBLEM = { -- protocol/problem.hpp
 
 -- While a library loads, Redis gives it register_function and nothing else: these are bound by the
 -- first call.
-local call, encode, decode, join, floor, min, max, char
+local call, encode, decode, decode_some, join, floor, min, max, byte, char, find, sub
 local function register(name, run, flags)
   redis.register_function{function_name = name, flags = flags or {}, callback = function(_, args)
     if not call then
-      call, encode, decode, join = redis.call, cmsgpack.pack, cmsgpack.unpack, table.concat
-      floor, min, max, char = math.floor, math.min, math.max, string.char
+      call, encode, decode, decode_some = redis.call, cmsgpack.pack, cmsgpack.unpack,
+        cmsgpack.unpack_limit
+      floor, min, max, join = math.floor, math.min, math.max, table.concat
+      byte, char, find, sub = string.byte, string.char, string.find, string.sub
     end
     return run(args)
   end}
@@ -66,18 +68,55 @@ local function is_name_part(value)
   return type(value) == 'string' and #value <= 64 and value:find('^[%w._-]+$') ~= nil
 end
 
+-- Pieces of msgpack, where encode would take longer: small integers are remembered.
+local small = {}
+local function integer(n)
+  local packed = small[n]
+  if packed then return packed end
+  if n < 128 then
+    packed = char(n)
+    small[n] = packed
+    return packed
+  elseif n < 65536 then
+    return char(0xcd, n / 256, n % 256)
+  elseif n < 4294967296 then
+    return char(0xce, n / 16777216, n / 65536 % 256, n / 256 % 256, n % 256)
+  end
+  return encode(n)
+end
+
+local small_arrays = {}
+local function array_of(count)
+  local head = small_arrays[count]
+  if head then return head end
+  if count >= 16 then return char(0xdc, count / 256, count % 256) end
+  small_arrays[count] = char(0x90 + count)
+  return small_arrays[count]
+end
+
+local function text(value)
+  return #value < 32 and char(0xa0 + #value) .. value or encode(value)
+end
+
+local function push(list, ...)
+  local n = #list
+  for i = 1, select('#', ...) do list[n + i] = (select(i, ...)) end
+end
+
 -- An argument as a number, or nil. tonumber alone would take 1e3, 0x10 and " 7".
 local function to_integer(text)
   if text and #text <= 15 and text:find('^%d+$') then return tonumber(text) end
 end
 
--- call(name, key, values...) in calls of at most ARGUMENTS_MAX values; replies joined.
-local function call_many(name, key, values)
-  if #values == 0 then return {} end
-  if #values <= ARGUMENTS_MAX then return call(name, key, unpack(values)) end
+-- call(name, key, values...) in calls of at most ARGUMENTS_MAX values; replies joined. Takes the
+-- first `count` values, all by default.
+local function call_many(name, key, values, count)
+  count = count or #values
+  if count == 0 then return {} end
+  if count <= ARGUMENTS_MAX then return call(name, key, unpack(values, 1, count)) end
   local joined = {}
-  for first = 1, #values, ARGUMENTS_MAX do
-    local last = min(first + ARGUMENTS_MAX - 1, #values)
+  for first = 1, count, ARGUMENTS_MAX do
+    local last = min(first + ARGUMENTS_MAX - 1, count)
     local reply = call(name, key, unpack(values, first, last))
     if type(reply) == 'table' then
       for i = 1, last - first + 1 do joined[first + i - 1] = reply[i] end

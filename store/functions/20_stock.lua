@@ -45,8 +45,8 @@ local WITHDRAWN, PRICE_CHANGED, LIMIT, SOLD_OUT, SHORT = 1, 2, 3, 4, 5
 local function judge_line(offer, quantity, seen_price, allowed)
   if not offer or offer.wanted == 0 then return WITHDRAWN, 0 end
   if seen_price and seen_price ~= offer.price then return PRICE_CHANGED, 0 end
-  local saleable = min(quantity, offer.left, allowed or quantity)
-  if saleable == quantity then return nil, quantity end
-  if allowed and allowed < quantity then return LIMIT, saleable end
-  return offer.left == 0 and SOLD_OUT or SHORT, saleable
+  local left = offer.left
+  if allowed and allowed < quantity then return LIMIT, min(allowed, left) end
+  if quantity <= left then return nil, quantity end
+  return left == 0 and SOLD_OUT or SHORT, left
 end

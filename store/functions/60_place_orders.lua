@@ -1,68 +1,98 @@
 -- place_orders_v1: the one place where goods are sold. One call is one batch: all that it needs is
 -- read first, each order is judged in turn against tables in memory (so that it sees what those
 -- before it took), and what came of it is written by a handful of commands.
+--
+-- Here CPU time counts, and goes to making strings and tables, growing tables, cmsgpack.pack and
+-- commands. So rows are joined from pieces that are packed once, tables are kept from call to call
+-- (always written before they are read), and there is one command for all orders.
 
 local OF_LINE = {'offer_withdrawn', 'price_changed', 'limit_exceeded', 'insufficient_stock',
   'insufficient_stock'}
+local NONE = {}
+local orders, order_count = {}, 0 -- Of this call; the tables of earlier calls are filled again.
+local offer_pool, keys, ids, customers, strings, stock_rows, feed_rows = {}, {}, {}, {}, {}, {}, {}
 
--- [session, customer, order id, fingerprint, mode, cart version | nil, nil | lines], and as eighth
--- the number of values in lines. Raises for anything else: so does measuring or comparing a value of
--- a wrong type.
-local function read_order(bytes)
-  local order, more = decode(bytes)
-  local mode, version, lines, named, size = order[5], order[6], order[7], {}, 0
-  assert(more == nil and #order[1] == 16 and #order[2] == 16 and #order[3] == 16
-    and #order[4] == 16 and (mode == 0 or mode == 1) and not version ~= not lines)
-  assert(not version or (version >= 0 and version % 1 == 0))
-  while lines and lines[size + 1] do
-    local offer, quantity, seen = lines[size + 1], lines[size + 2], lines[size + 3]
-    assert(#offer <= 129 and quantity >= 1 and quantity <= QUANTITY_MAX and quantity % 1 == 0)
-    assert(not named[offer] and (not seen or seen % 1 == 0))
-    named[offer], size = true, size + 3 -- Two lines of one offer would each find what is left.
+-- The body is [session, customer, order id, fingerprint, mode, cart version | nil, nil | lines].
+-- Raises for anything else: so does measuring or comparing a value of a wrong type.
+local function read_order(bytes, order)
+  local at, session, customer, id, fingerprint, mode, version = decode_some(bytes, 6, 1)
+  local lines, size, named, offer, quantity, seen = nil, 0, nil, nil, nil, nil
+  local head, head_of_lines = byte(bytes), byte(bytes, at + 1)
+  if head_of_lines == 0x93 then -- One line: decode would grow a table for it.
+    at, offer, quantity, seen = decode_some(bytes, 3, at + 1)
+    lines = {offer, quantity, seen}
+  else
+    at, lines = decode_some(bytes, 1, at)
   end
-  assert(version or size > 0)
-  order[8] = size
-  return order
+  if at ~= -1 or head ~= 0x97 or #session ~= 16 or #customer ~= 16 or #id ~= 16
+    or #fingerprint ~= 16 or (mode ~= 0 and mode ~= 1) or not version == not lines
+    or (version and (version < 0 or version % 1 ~= 0)) then
+    error()
+  end
+  while lines and lines[size + 1] do
+    offer, quantity, seen = lines[size + 1], lines[size + 2], lines[size + 3]
+    if #offer > 129 or quantity < 1 or quantity > QUANTITY_MAX or quantity % 1 ~= 0
+      or (seen and seen % 1 ~= 0) then
+      error()
+    end
+    if size > 0 then -- Two lines of one offer would each find what is left.
+      named = named or {[lines[1]] = true}
+      if named[offer] then error() end
+      named[offer] = true
+    end
+    size = size + 3
+  end
+  if not version and size == 0 then error() end
+  order.session, order.customer, order.id, order.fingerprint = session, customer, id, fingerprint
+  order.mode, order.version, order.lines, order.size = mode, version, lines, size
 end
 
--- The answer given before to the same request; nil where there was none.
+-- Fills `orders` up to the first body that is not an order.
+local function read_orders(args)
+  for i = 1, #args - 1 do
+    local order = orders[i] or {}
+    orders[i] = order
+    read_order(args[i + 1], order)
+    order_count = i
+  end
+end
+
+-- The answer given before to the same request.
 local function replay(order, placed, refused)
   if placed then -- sell() puts both at a fixed place.
-    local same = placed:sub(3, 18) == order[4] and placed:sub(20, 35) == order[2]
+    local same = sub(placed, 3, 18) == order.fingerprint and sub(placed, 20, 35) == order.customer
     return same and 'p' .. placed or problem('idempotency_key_reused')
   end
-  if refused then
-    local same = refused:sub(1, 16) == order[4]
-    return same and 'n' .. refused:sub(17) or problem('idempotency_key_reused')
-  end
-end
-
-local function lines_of(batch, order)
-  if order[7] then return order[7], order[8] end
-  local lines = batch.carts[order[2]].lines
-  return lines, #lines
+  local same = sub(refused, 1, 16) == order.fingerprint
+  return same and 'n' .. sub(refused, 17) or problem('idempotency_key_reused')
 end
 
 -- Sessions, buyers, records and carts of all orders, by one command for each kind.
 local function read_records(batch)
-  local orders, keys, ids, customers, carts = batch.orders, {'cycle:{s0}'}, {}, {}, {}
-  for i = 1, #orders do
+  local carts = {}
+  keys[1] = 'cycle:{s0}'
+  for i = 1, order_count do
     local order = orders[i]
-    keys[2 * i], keys[2 * i + 1] = 'session:{s0}:' .. order[1], 'order:{s0}:' .. order[3]
-    ids[i], customers[i] = order[3], order[2]
-    if order[6] then carts[#carts + 1] = cart_key(order[2]) end
+    local id, customer = order.id, order.customer
+    local key = 'order:{s0}:' .. id
+    keys[2 * i], keys[2 * i + 1] = 'session:{s0}:' .. order.session, key
+    ids[i], customers[i], order.key = id, customer, key
+    if order.version then carts[#carts + 1] = cart_key(customer) end
   end
-  batch.rows = call('MGET', unpack(keys))
-  batch.buyers = call('HMGET', 'buyer:{s0}', unpack(customers))
-  batch.refused_today = call('HMGET', batch.refusals_key, unpack(ids))
-  batch.refused_before = call('HMGET', 'refused:{s0}:' .. text_of(batch.day - 1), unpack(ids))
+  batch.rows = call('MGET', unpack(keys, 1, 2 * order_count + 1))
+  batch.buyers = call('HMGET', 'buyer:{s0}', unpack(customers, 1, order_count))
   batch.cycle = batch.rows[1] and decode(batch.rows[1]) or {'', 0}
-  if #carts == 0 then return end
-  carts = call('MGET', unpack(carts))
+  local yesterday = 'refused:{s0}:' .. text_of(batch.day - 1)
+  if call('EXISTS', batch.refusals_key, yesterday) > 0 then
+    batch.refused_today = call('HMGET', batch.refusals_key, unpack(ids, 1, order_count))
+    batch.refused_before = call('HMGET', yesterday, unpack(ids, 1, order_count))
+  end
+  carts = #carts > 0 and call('MGET', unpack(carts))
   local next_cart = 1
-  for i = 1, #orders do
-    if orders[i][6] then
-      batch.carts[customers[i]] = to_cart(carts[next_cart])
+  for i = 1, carts and order_count or 0 do
+    local order = orders[i]
+    if order.version then
+      batch.carts[order.customer] = to_cart(carts[next_cart])
       next_cart = next_cart + 1
     end
   end
@@ -71,57 +101,86 @@ end
 -- Answers those who are signed out and those who were answered before; ends before the order that
 -- would pass lines_max. Returns how many orders that is and the offers that the others name.
 local function answer_early(batch)
-  local ids, seen, left = {}, {}, 3 * batch.lines_max
-  for i = 1, #batch.orders do
-    local order, buyer = batch.orders[i], batch.buyers[i]
-    local lines, size = lines_of(batch, order)
-    left = left - max(3, size)
-    if left < 0 and i > 1 then return i - 1, ids end
-    local generation, has_card
+  local buyers, rows, answers, offers = batch.buyers, batch.rows, batch.answers, batch.offers
+  local refused_today, refused_before, now = batch.refused_today, batch.refused_before, batch.now
+  local wanted, count, left = {}, 0, 3 * batch.lines_max
+  for i = 1, order_count do
+    local order, buyer, placed = orders[i], buyers[i], rows[2 * i + 1]
+    local refused, generation, has_card = refused_today[i] or refused_before[i], nil, nil
+    if order.version then order.lines = batch.carts[order.customer].lines end
+    local lines = order.lines
+    local size = order.version and #lines or order.size
+    left = left - (size > 3 and size or 3)
+    if left < 0 and i > 1 then return i - 1, wanted end
     if buyer then generation, has_card = decode(buyer) end
-    if not is_session(order[1], buyer and batch.rows[2 * i], order[2], generation, batch.now) then
-      batch.answers[i] = problem('unauthenticated')
+    if not is_session(order.session, buyer and rows[2 * i], order.customer, generation, now) then
+      answers[i] = problem('unauthenticated')
+    elseif placed or refused then
+      answers[i] = replay(order, placed, refused)
     else
-      batch.answers[i] = replay(order, batch.rows[2 * i + 1],
-        batch.refused_today[i] or batch.refused_before[i])
-    end
-    if not batch.answers[i] then
-      order[9] = has_card == 1
+      answers[i] = false
+      order.has_card = has_card == 1
       for k = 1, size, 3 do
-        if not seen[lines[k]] then
-          seen[lines[k]] = true
-          ids[#ids + 1] = lines[k]
+        local id = lines[k]
+        if offers[id] == nil then
+          count = count + 1
+          offers[id], wanted[count] = false, id
         end
       end
     end
   end
-  return #batch.orders, ids
+  return order_count, wanted
+end
+
+local function new_maker(name)
+  return {name = name, rows = {}, count = 0, packed_part = '', part = 0, order = NONE, epoch = 0,
+    number = 0}
+end
+
+-- id -> {manufacturer, packed sku, packed id}: taking ids apart is dear, and most come again.
+local parts_of_id, parts_count = {}, 0
+local function take_apart(id)
+  if parts_count == 4096 then parts_of_id, parts_count = {}, 0 end
+  local colon = find(id, ':', 1, true)
+  local parts = {sub(id, 1, colon - 1), text(sub(id, colon + 1)), text(id)}
+  parts_of_id[id], parts_count = parts, parts_count + 1
+  return parts
 end
 
 -- The offers named, and their manufacturers with the number of the entry that this batch adds.
-local function read_stock(batch, ids)
-  batch.ids, batch.offers = ids, read_offers(batch.cycle[1], ids)
-  local makers, names, unoffered = {}, {}, {}
-  for _, id in ipairs(ids) do
-    local offer = batch.offers[id]
-    if offer then
-      local colon = id:find(':', 1, true)
-      local name = id:sub(1, colon - 1)
-      if not makers[name] then
-        makers[name] = {name = name, rows = {}}
-        names[#names + 1] = name
+local function read_stock(batch, wanted)
+  local offers, makers, names, unoffered = batch.offers, {}, {}, {}
+  local rows = call_many('HMGET', stock_key(batch.cycle[1]), wanted)
+  for i = 1, #wanted do
+    local id, row = wanted[i], rows[i]
+    if row then
+      local offer = offer_pool[i] or {}
+      local parts, at, price, stated, offered, cut = parts_of_id[id] or take_apart(id),
+        decode_some(row, 4)
+      local _, sold, refused = decode_some(row, 2, at)
+      local name = parts[1]
+      local maker = makers[name]
+      if not maker then
+        maker = new_maker(name)
+        makers[name], names[#names + 1] = maker, name
       end
-      offer.sku, offer.maker = id:sub(colon + 1), makers[name]
+      offer.price, offer.wanted, offer.sold, offer.refused = price, stated, sold, refused
+      offer.left, offer.fixed = offered - cut - sold, sub(row, 1, at)
+      offer.sku, offer.packed_id, offer.packed_price = parts[2], parts[3], integer(price)
+      offer.maker, offer.changed, offer.packed_left = maker, false, false
+      offers[id], offer_pool[i] = offer, offer
     else
       unoffered[#unoffered + 1] = id
     end
   end
   for name, head in pairs(read_heads(names)) do
-    makers[name].epoch, makers[name].number = head[1], head[2] + 1
+    local maker = makers[name]
+    maker.epoch, maker.number = head[1], head[2] + 1
+    maker.packed_part = encode(name, maker.epoch, maker.number)
   end
   local known = call_many('HMGET', 'names:{s0}', unoffered)
-  for i, id in ipairs(unoffered) do batch.unknown[id] = not known[i] end
-  batch.makers, batch.maker_names = makers, names
+  for i = 1, #unoffered do batch.unknown[unoffered[i]] = not known[i] end
+  batch.ids, batch.makers, batch.names = wanted, makers, names
 end
 
 -- How many units more the customer may buy of the offer; nil without a cap.
@@ -136,31 +195,40 @@ local function allowed(batch, customer, id)
   return max(0, batch.units_cap - bought)
 end
 
--- The first line problem in the closed order, every line at fault as [offer, requested, available,
--- problem, ...], and what can be sold of those lines by their place; nothing where all is well.
-local function judge(batch, order, lines, size)
-  local worst, faults, saleable, any = nil, nil, nil, false
-  for i = 1, size, 3 do
+-- Looks at all lines: an answer where they cannot be judged; else the first line problem in the
+-- closed order, every line at fault as [offer, requested, available, problem, ...], how much of each
+-- of those can be sold, by its place, and whether anything can. All nil where all is well.
+local function judge(batch, order)
+  local lines, offers, capped, total = order.lines, batch.offers, batch.units_cap > 0, 0
+  local unknown, worst, faults, saleable, any
+  for i = 1, order.size, 3 do
     local id, quantity = lines[i], lines[i + 1]
-    local offer = batch.offers[id]
-    local found, units = judge_line(offer, quantity, lines[i + 2], allowed(batch, order[2], id))
-    any = any or units > 0
+    local offer = offers[id]
+    local found, units = judge_line(offer, quantity, lines[i + 2],
+      capped and allowed(batch, order.customer, id))
+    if offer then
+      total = total + offer.price * quantity
+    elseif batch.unknown[id] then
+      unknown = unknown or {}
+      unknown[#unknown + 1] = id
+    end
     if found then
       faults, saleable = faults or {}, saleable or {}
       worst, saleable[i] = min(worst or found, found), units
-      local n = #faults
-      faults[n + 1], faults[n + 2], faults[n + 3], faults[n + 4] =
-        id, quantity, offer and offer.left or 0, found
+      push(faults, id, quantity, offer and offer.left or 0, found)
     end
+    any = any or units > 0
   end
-  return worst, faults, saleable, any
+  if order.size > 3 * LINES_MAX then return problem('too_many_lines') end
+  if unknown then return problem('unknown_offer', nil, unknown) end
+  if total > TOTAL_MAX then return problem('invalid', 'the total is too large') end
+  return nil, worst, faults, saleable, any
 end
 
 -- Bought lines leave the cart, and so do those of which nothing is available (returned); a price
--- that has changed is from now on the one seen.
-local function tidy_cart(batch, order, faults, bought)
-  local cart, kept, removed, fault_of = batch.carts[order[2]], {}, {}, {}
-  local changed = false
+-- that has changed is from now on the one seen. `saleable` is nil where nothing was bought.
+local function tidy_cart(batch, order, faults, saleable)
+  local cart, kept, removed, fault_of, changed = batch.carts[order.customer], {}, {}, {}, false
   for i = 1, #faults, 4 do fault_of[faults[i]] = i end
   for i = 1, #cart.lines, 3 do
     local id, quantity, seen = unpack(cart.lines, i, i + 2)
@@ -170,11 +238,10 @@ local function tidy_cart(batch, order, faults, bought)
     if fault and faults[fault + 3] == PRICE_CHANGED then
       seen, changed = batch.offers[id].price, true
     end
-    if gone or (bought and (bought[i] or quantity) > 0) then
+    if gone or (saleable and (saleable[i] or quantity) > 0) then
       changed = true
     else
-      local n = #kept
-      kept[n + 1], kept[n + 2], kept[n + 3] = id, quantity, seen
+      push(kept, id, quantity, seen)
     end
   end
   if changed then cart.lines, cart.version, cart.changed = kept, cart.version + 1, true end
@@ -190,10 +257,12 @@ local function count_demand(batch, faults)
   end
 end
 
-local function refuse(batch, order, name, faults)
-  local customer, removed, cart_version = order[2], nil, nil
-  batch.refusals = batch.refusals or call('HLEN', batch.refusals_key)
-  batch.refusals_before = batch.refusals_before or batch.refusals
+-- A problem where no more refusals may be recorded, of this customer or in all.
+local function refusal_limit(batch, customer)
+  if not batch.refusals then
+    batch.refusals = call('HLEN', batch.refusals_key)
+    batch.first_today = batch.refusals == 0
+  end
   if batch.refusals >= batch.refusals_max then
     return problem('unavailable', 'too many refusals are on record')
   end
@@ -206,174 +275,173 @@ local function refuse(batch, order, name, faults)
     batch.minutes[key] = count + 1
   end
   batch.refusals = batch.refusals + 1
+end
+
+local function refuse(batch, order, name, faults)
+  local limit = refusal_limit(batch, order.customer)
+  if limit then return limit end
   count_demand(batch, faults)
-  if order[6] then
+  local removed, cart_version
+  if order.version then
     removed = tidy_cart(batch, order, faults)
-    cart_version = batch.carts[customer].version
+    cart_version = batch.carts[order.customer].version
   end
   local row = array(PROBLEM[name], faults, removed, cart_version)
-  batch.refused[order[3]] = order[4] .. row
+  batch.refused[order.id], batch.any_refused = order.fingerprint .. row, true
   return 'N' .. row
 end
 
 -- Sells each line, or as much of it as `saleable` says.
-local function sell(batch, order, lines, size, faults, saleable)
-  local customer, id = order[2], order[3]
-  local parts, sold = {}, {}
-  for i = 1, size, 3 do
+local function sell(batch, order, faults, saleable)
+  local customer, id, lines, offers = order.customer, order.id, order.lines, batch.offers
+  local parts, sold, part_count, count = nil, nil, 0, 0
+  for i = 1, order.size, 3 do
     local units = saleable and saleable[i] or lines[i + 1]
     if units > 0 then
-      local offer = batch.offers[lines[i]]
-      local maker = offer.maker
-      offer.sold, offer.left = offer.sold + units, offer.left - units
-      offer.changed, offer.moved = true, true
+      local offer = offers[lines[i]]
+      local maker, left = offer.maker, offer.left - units
       if maker.order ~= id then
-        local n = #parts
-        maker.order, maker.part = id, n / 3
-        parts[n + 1], parts[n + 2], parts[n + 3] = maker.name, maker.epoch, maker.number
+        maker.order, maker.part = id, part_count
+        parts = parts and parts .. maker.packed_part or maker.packed_part
+        part_count = part_count + 1
       end
-      local n, rows = #sold, maker.rows
-      sold[n + 1], sold[n + 2], sold[n + 3], sold[n + 4] = maker.part, offer.sku, units, offer.price
-      n = #rows
-      rows[n + 1], rows[n + 2], rows[n + 3], rows[n + 4], rows[n + 5] =
-        id, offer.sku, units, offer.price, offer.left
+      local packed_left, row = integer(left), maker.count + 1
+      local line = offer.sku .. integer(units) .. offer.packed_price
+      offer.sold, offer.left, offer.packed_left = offer.sold + units, left, packed_left
+      offer.changed = true
+      maker.rows[row], maker.count = '\176' .. id .. line .. packed_left, row
+      count = count + 1
+      if count == 1 then
+        sold = '\0' .. line
+      else
+        if count == 2 then sold = {sold} end
+        sold[count] = integer(maker.part) .. line
+      end
       if batch.units_cap > 0 then
         local key = customer .. ':' .. lines[i]
         batch.bought[key] = batch.bought[key] + units
       end
     end
   end
-  if order[6] then tidy_cart(batch, order, faults or {}, saleable or {}) end
-  count_demand(batch, faults or {})
-  local row = '\152'
-    .. encode(order[4], customer, batch.now, batch.cycle[1], order[5], parts, sold, faults or {})
+  if order.version then tidy_cart(batch, order, faults or NONE, saleable or NONE) end
+  if faults then count_demand(batch, faults) end
+  if count > 1 then sold = join(sold) end
+  -- 0x98: eight values; 0xb0: a string of 16. replay() knows where the first two are.
+  local row = '\152\176' .. order.fingerprint .. '\176' .. customer .. batch.stamp[order.mode]
+    .. array_of(3 * part_count) .. parts .. array_of(4 * count) .. sold
+    .. (faults and encode(faults) or '\144')
+  local n = batch.placed_count + 1
+  batch.placed_count, customers[n], ids[n] = n, customer, id
+  strings[2 * n - 1], strings[2 * n] = order.key, row
   batch.placed[id] = row
-  batch.histories[customer] = (batch.histories[customer] or '') .. id
   return 'P' .. row
 end
 
--- What is wrong with the lines before any stock is looked at, as an answer; nil for nothing.
-local function check_lines(batch, lines, size)
-  if size > 3 * LINES_MAX then return problem('too_many_lines') end
-  local unknown, total = {}, 0
-  for i = 1, size, 3 do
-    local offer = batch.offers[lines[i]]
-    if offer then total = total + offer.price * lines[i + 1] end
-    if not offer and batch.unknown[lines[i]] then unknown[#unknown + 1] = lines[i] end
-  end
-  if #unknown > 0 then return problem('unknown_offer', nil, unknown) end
-  if total > TOTAL_MAX then return problem('invalid', 'the total is too large') end
-end
-
 local function decide(batch, order)
-  local said = replay(order, batch.placed[order[3]], batch.refused[order[3]])
-  if said then return said end
-  local lines, size = lines_of(batch, order)
-  local fault = check_lines(batch, lines, size)
+  local id, version = order.id, order.version
+  local placed, refused = batch.placed[id], batch.any_refused and batch.refused[id]
+  if placed or refused then return replay(order, placed, refused) end -- Earlier in this batch.
+  local cart = version and batch.carts[order.customer]
+  if cart then order.lines, order.size = cart.lines, #cart.lines end
+  local fault, worst, faults, saleable, any = judge(batch, order)
   if fault then return fault end
   if batch.stop_new then return problem('unavailable', 'memory is nearly full') end
-  if not order[9] then return problem('card_required') end
-  if batch.cycle[2] ~= OPEN then return refuse(batch, order, 'cycle_closed', {}) end
-  if order[6] and order[6] ~= batch.carts[order[2]].version then
-    return refuse(batch, order, 'cart_changed', {})
-  end
-  if size == 0 then return problem('invalid', 'the cart is empty') end
-  local worst, faults, saleable, any = judge(batch, order, lines, size)
-  if worst and (order[5] == 0 or not any) then
+  if not order.has_card then return problem('card_required') end
+  if batch.cycle[2] ~= OPEN then return refuse(batch, order, 'cycle_closed', NONE) end
+  if cart and version ~= cart.version then return refuse(batch, order, 'cart_changed', NONE) end
+  if order.size == 0 then return problem('invalid', 'the cart is empty') end
+  if worst and (order.mode == 0 or not any) then
     return refuse(batch, order, OF_LINE[worst], faults)
   end
-  return sell(batch, order, lines, size, faults, saleable)
+  return sell(batch, order, faults, saleable)
 end
 
--- Ledgers first: of all calls these could fail, where a ledger's head is not the one noted.
+-- Ledgers first: of all calls only these could fail, where a head is not the one noted.
 local function write_ledgers(batch)
-  local heads, moved = {}, {}
-  for _, name in ipairs(batch.maker_names) do
-    local maker = batch.makers[name]
-    if #maker.rows > 0 then
-      add_to_ledger(name, maker.epoch, maker.number, LEDGER_SOLD, batch.now, batch.cycle[1],
-        maker.rows)
-      local n, m = #heads, #moved
-      heads[n + 1], heads[n + 2] = name, encode(maker.epoch, maker.number)
-      moved[m + 1], moved[m + 2], moved[m + 3] = name, maker.epoch, maker.number
+  local heads, moved, names, n = {}, {}, batch.names, 0
+  local stamp = '\148' .. encode(LEDGER_SOLD, batch.now, batch.cycle[1])
+  for i = 1, #names do
+    local maker = batch.makers[names[i]]
+    if maker.count > 0 then
+      call('XADD', 'ledger:{s0}:' .. maker.name, maker.epoch .. '-' .. text_of(maker.number), 'e',
+        stamp .. array_of(5 * maker.count) .. join(maker.rows))
+      n = n + 1
+      moved[n], heads[2 * n - 1] = maker.packed_part, maker.name
+      heads[2 * n] = encode(maker.epoch, maker.number)
     end
   end
   call_many('HSET', 'heads:{s0}', heads)
-  return moved
+  return array_of(3 * n) .. join(moved)
 end
 
 local function write_stock(batch)
-  local rows, feed = {}, {}
-  for _, id in ipairs(batch.ids) do
-    local offer = batch.offers[id]
+  local wanted, offers, n, m = batch.ids, batch.offers, 0, 0
+  for i = 1, #wanted do
+    local id = wanted[i]
+    local offer = offers[id]
     if offer and offer.changed then
-      local n = #rows
-      rows[n + 1], rows[n + 2] = id, to_row(offer)
-      if offer.moved then
-        n = #feed
-        feed[n + 1], feed[n + 2], feed[n + 3] = id, offer.left, offer.price
+      stock_rows[n + 1], n = id, n + 2
+      stock_rows[n] = offer.fixed .. integer(offer.sold) .. integer(offer.refused)
+      if offer.packed_left then
+        m = m + 1
+        feed_rows[m] = offer.packed_id .. offer.packed_left .. offer.packed_price
       end
     end
   end
-  call_many('HSET', stock_key(batch.cycle[1]), rows)
-  return feed
+  call_many('HSET', stock_key(batch.cycle[1]), stock_rows, n)
+  return m > 0 and array_of(3 * m) .. join(feed_rows, '', 1, m)
 end
 
 local function write_orders(batch)
-  local strings, refused, bought = {}, {}, {}
-  for id, row in pairs(batch.placed) do
-    local n = #strings
-    strings[n + 1], strings[n + 2] = 'order:{s0}:' .. id, row
-  end
+  local count, refused, bought = batch.placed_count, {}, {}
+  local n = 2 * count
   for customer, cart in pairs(batch.carts) do
-    local n = #strings
-    if cart.changed then strings[n + 1], strings[n + 2] = cart_key(customer), cart_row(cart) end
+    if cart.changed then
+      strings[n + 1], strings[n + 2], n = cart_key(customer), cart_row(cart), n + 2
+    end
   end
-  if #strings > 0 then call('MSET', unpack(strings)) end
-  for customer, ids in pairs(batch.histories) do call('APPEND', 'orders:{s0}:' .. customer, ids) end
-  for id, record in pairs(batch.refused) do
-    refused[#refused + 1], refused[#refused + 2] = id, record
-  end
+  if n > 0 then call('MSET', unpack(strings, 1, n)) end
+  for i = 1, count do call('APPEND', 'orders:{s0}:' .. customers[i], ids[i]) end
+  for id, record in pairs(batch.refused) do push(refused, id, record) end
   call_many('HSET', batch.refusals_key, refused)
-  if #refused > 0 and batch.refusals_before == 0 then
+  if #refused > 0 and batch.first_today then
     call('EXPIREAT', batch.refusals_key, text_of((batch.day + 2) * 86400))
   end
   for key, units in pairs(batch.bought) do
-    if units > 0 then bought[#bought + 1], bought[#bought + 2] = key, text_of(units) end
+    if units > 0 then push(bought, key, text_of(units)) end
   end
   call_many('HSET', batch.bought_key, bought)
   for key, count in pairs(batch.minutes) do call('SET', key, text_of(count), 'PX', 120000) end
 end
 
 local function open_batch(args)
-  local options, now = decode_array(args[1]), now_ms()
+  local now = now_ms()
+  local day = floor(now / 86400000)
   local lines_max, per_minute_max, refusals_max, units_cap, feed_max, stop_new =
-    unpack(options, 1, 6)
-  return {now = now, day = floor(now / 86400000), lines_max = lines_max, units_cap = units_cap,
+    unpack(decode_array(args[1]), 1, 6)
+  return {now = now, day = day, lines_max = lines_max, units_cap = units_cap,
     per_minute_max = per_minute_max, refusals_max = refusals_max, feed_max = text_of(feed_max),
-    stop_new = stop_new == 1, refusals_key = 'refused:{s0}:' .. text_of(floor(now / 86400000)),
-    orders = {}, answers = {}, carts = {}, placed = {}, refused = {}, histories = {}, bought = {},
-    minutes = {}, unknown = {}}
+    stop_new = stop_new == 1, refusals_key = 'refused:{s0}:' .. text_of(day),
+    answers = {}, refused_today = NONE, refused_before = NONE, offers = {}, unknown = {},
+    carts = {}, placed = {}, refused = {}, bought = {}, minutes = {}, placed_count = 0}
 end
 
 register('place_orders_v1', function(args)
   local batch = open_batch(args)
-  for i = 2, #args do
-    local good, order = pcall(read_order, args[i])
-    if not good and i == 2 then return {problem('malformed', 'not an order')} end
-    if not good then break end -- It opens the next batch and is answered alone.
-    batch.orders[i - 1] = order
-  end
+  order_count = 0
+  pcall(read_orders, args) -- An order that is not well-formed opens a batch and is answered alone.
+  if order_count == 0 then return {problem('malformed', 'not an order')} end
   read_records(batch)
-  local taken, ids = answer_early(batch)
-  read_stock(batch, ids)
+  local stamp = encode(batch.now, batch.cycle[1])
+  batch.stamp = {[0] = stamp .. '\0', [1] = stamp .. '\1'}
   batch.bought_key = 'bought:{s0}:' .. batch.cycle[1]
-  for i = 1, taken do
-    batch.answers[i] = batch.answers[i] or decide(batch, batch.orders[i])
-  end
+  local taken, wanted = answer_early(batch)
+  read_stock(batch, wanted)
+  local answers = batch.answers
+  for i = 1, taken do answers[i] = answers[i] or decide(batch, orders[i]) end
   local moved = write_ledgers(batch)
   local feed = write_stock(batch)
   write_orders(batch)
-  if #feed > 0 then add_to_feed(batch.feed_max, 's', encode(feed), 'm', encode(moved)) end
-  return batch.answers
+  if feed then add_to_feed(batch.feed_max, 's', feed, 'm', moved) end
+  return answers
 end)
