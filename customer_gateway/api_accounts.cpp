@@ -9,14 +9,7 @@ namespace {
 Done<SignedIn> signed_in_reply(const Visit& visit) {
   return [exchange = visit.exchange](Answer<SignedIn> answer) {
     if (!answer) return exchange->fail(answer.error());
-    JsonWriter json;
-    write(json, *answer, exchange->currency());
-    http::Response response;
-    response.status = 201;
-    response.headers = {{"Cache-Control", "no-store"},
-                        {"Set-Cookie", session_cookie(answer->token)}};
-    response.body = json.take();
-    exchange->send(std::move(response));
+    exchange->send_json(201, *answer, {{"Set-Cookie", session_cookie(answer->token)}});
   };
 }
 

@@ -1,10 +1,28 @@
-// The catalogue as JSON, health, and the pages behind problem types.
+// The catalogue as JSON, health, and the description of the API.
 #include "base/crypto.hpp"
 #include "customer_gateway/documents.hpp"
 #include "customer_gateway/routes.hpp"
 
 namespace depot::customer_gateway::api {
 namespace {
+
+struct ManufacturerView {
+  std::string_view id, name;
+};
+void write(JsonWriter& json, const ManufacturerView& view) {
+  json.object("manufacturer_id", view.id, "name", view.name);
+}
+struct ManufacturerList {
+  std::vector<ManufacturerView> manufacturers = {};
+  std::string next_cursor = {};
+};
+void write(JsonWriter& json, const ManufacturerList& view) {
+  json.list(view.manufacturers, view.next_cursor);
+}
+struct HealthView {
+  const char* status;
+};
+void write(JsonWriter& json, const HealthView& view) { json.object("status", view.status); }
 
 constexpr std::pair<std::string_view, Sort> kSorts[] = {{"name", Sort::name},
                                                         {"price", Sort::price},
@@ -70,10 +88,8 @@ void get_catalogue(const Visit& visit) {
   const auto page = catalogue->list(*query);
   if (!page) return visit.fail(protocol::Problem::malformed, "cursor: none of ours.");
   if (not_modified(visit, etag)) return;
-  JsonWriter json;
-  json.begin_object().key("items").begin_array();
-  for (const ItemView& item : page->items) write(json, item, visit.exchange->currency());
-  json.end_array().end_list(page->next_cursor);
+  JsonWriter json(visit.exchange->currency());
+  json.list(page->items, page->next_cursor);
   send_tagged(visit, etag, json);
 }
 
@@ -83,8 +99,8 @@ void get_catalogue_item(const Visit& visit) {
   const auto item = catalogue->find(visit.parameter);
   if (!item) return visit.fail(protocol::Problem::not_found, "There is no such offer.");
   if (not_modified(visit, etag)) return;
-  JsonWriter json;
-  write(json, *item, visit.exchange->currency());
+  JsonWriter json(visit.exchange->currency());
+  write(json, *item);
   send_tagged(visit, etag, json);
 }
 
@@ -94,25 +110,23 @@ void get_manufacturers(const Visit& visit) {
   const auto after = from_hex(query->cursor);
   if (!after) return visit.fail(protocol::Problem::malformed, "cursor: none of ours.");
   const auto catalogue = visit.operations.catalogue();
+  ManufacturerList list;
   const auto& all = catalogue->manufacturers();
-  JsonWriter json;
-  json.begin_object().key("items").begin_array();
-  std::size_t count = 0;
   auto at = all.upper_bound(*after);
-  for (; at != all.end() && count < query->limit; ++at, ++count) {
-    json.begin_object().string("manufacturer_id", at->first).string("name", at->second);
-    json.end_object();
+  while (at != all.end() && list.manufacturers.size() < query->limit) {
+    list.manufacturers.push_back({at->first, at->second});
+    ++at;
   }
-  json.end_array().end_list(at == all.end() ? "" : to_hex(std::prev(at)->first));
-  visit.exchange->send_json(200, json.take());
+  if (at != all.end()) list.next_cursor = to_hex(list.manufacturers.back().id);
+  visit.exchange->send_json(200, list);
 }
 
-void get_livez(const Visit& visit) { visit.exchange->send_json(200, R"({"status":"live"})"); }
+void get_livez(const Visit& visit) { visit.exchange->send_json(200, HealthView{"live"}); }
 
 void get_readyz(const Visit& visit) {
   std::string reason = visit.health.not_ready();
   if (!reason.empty()) return visit.fail(protocol::Problem::unavailable, std::move(reason));
-  visit.exchange->send_json(200, R"({"status":"ready"})");
+  visit.exchange->send_json(200, HealthView{"ready"});
 }
 
 void get_openapi(const Visit& visit) {
@@ -120,18 +134,6 @@ void get_openapi(const Visit& visit) {
   response.content_type = "application/yaml";
   response.body = embedded::documents().front().bytes;
   visit.exchange->send(std::move(response));
-}
-
-void get_problem(const Visit& visit) {
-  for (const protocol::ProblemRow& row : protocol::problem_table()) {
-    if (row.name != visit.parameter) continue;
-    http::Response response;
-    response.content_type = "text/plain; charset=utf-8";
-    response.body = std::string(row.name) + " (" + std::to_string(row.http_status) + ")\n\n" +
-                    std::string(row.title) + "\n";
-    return visit.exchange->send(std::move(response));
-  }
-  visit.fail(protocol::Problem::not_found, "There is no such problem.");
 }
 
 }  // namespace depot::customer_gateway::api

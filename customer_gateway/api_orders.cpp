@@ -22,15 +22,10 @@ void read_lines(const boost::json::array& values, const Currency& currency,
 Done<OrderView> placed_reply(const Visit& visit) {
   return [exchange = visit.exchange](Answer<OrderView> answer) {
     if (!answer) return exchange->fail(answer.error());
-    JsonWriter json;
-    write(json, *answer, exchange->currency());
-    http::Response response;
-    response.status = 201;
-    response.headers = {{"Location", "/v1/orders/" + answer->order_id},
-                        {"Cache-Control", "no-store"}};
-    if (answer->replayed) response.headers.emplace_back("Idempotency-Replayed", "true");
-    response.body = json.take();
-    exchange->send(std::move(response));
+    std::vector<std::pair<std::string, std::string>> headers = {
+        {"Location", "/v1/orders/" + answer->order_id}};
+    if (answer->replayed) headers.emplace_back("Idempotency-Replayed", "true");
+    exchange->send_json(201, *answer, std::move(headers));
   };
 }
 

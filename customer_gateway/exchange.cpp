@@ -51,46 +51,27 @@ void Exchange::send(http::Response response) {
   metrics_.count(response.status, steady_now() - started_);
   if (response.status >= 500) {
     const std::string id = id_text(requester.request_id);
-    log_.warning("request failed", {{"request_id", id}, {"status", response.status}});
+    // Under overload refusals are many, and no failures; metrics count them.
+    const bool refusal = response.status == 503;
+    const Log::Fields fields = {{"request_id", id}, {"status", response.status}};
+    refusal ? log_.debug("request refused", fields) : log_.warning("request failed", fields);
     response.headers.emplace_back("X-Request-Id", id);
   }
   responder_.send(std::move(response));
 }
 
-void Exchange::send_json(int status, std::string body) {
-  http::Response response;
-  response.status = status;
-  response.headers.emplace_back("Cache-Control", "no-store");
-  response.body = std::move(body);
-  send(std::move(response));
-}
-
 void Exchange::fail(const Failure& failure) { send(response_of(failure, currency_)); }
 
 http::Response response_of(const Failure& failure, std::string_view currency) {
-  const auto list = [](const auto& rows, auto&& append) {
-    JsonWriter json;
-    json.begin_array();
-    for (const auto& row : rows) append(json, row);
-    return json.end_array().take();
-  };
   std::string extra;
-  if (!failure.errors.empty()) {
-    extra += ",\"errors\":" + list(failure.errors, [](JsonWriter& json, const FieldError& error) {
-               json.begin_object().string("pointer", error.pointer).string("detail", error.detail);
-               json.end_object();
-             });
-  }
-  if (!failure.items.empty()) {
-    extra += ",\"items\":" + list(failure.items, [&](JsonWriter& json, const FaultView& fault) {
-               write(json, fault, currency);
-             });
-  }
-  if (failure.removed) {
-    extra += ",\"removed\":" + list(*failure.removed, [](JsonWriter& json, const auto& offer) {
-               json.string(offer);
-             });
-  }
+  const auto add = [&](std::string_view name, const auto& rows) {
+    JsonWriter json(currency);
+    json.value(rows);
+    (((extra += ",\"") += name) += "\":") += json.take();
+  };
+  if (!failure.errors.empty()) add("errors", failure.errors);
+  if (!failure.items.empty()) add("items", failure.items);
+  if (failure.removed) add("removed", *failure.removed);
   const std::string_view detail =
       failure.detail.empty() ? row_of(failure.problem).title : std::string_view(failure.detail);
   http::Response response = http::problem_response(failure.problem, detail, extra);

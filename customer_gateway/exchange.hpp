@@ -42,7 +42,16 @@ class Exchange {
   Requester requester;
 
   void send(http::Response response);
-  void send_json(int status, std::string body);
+  // The view as JSON, never to be cached; `headers` besides.
+  template <typename View>
+  void send_json(int status, const View& view,
+                 std::vector<std::pair<std::string, std::string>> headers = {}) {
+    JsonWriter json(currency_);
+    json.value(view);
+    http::Response response{.status = status, .headers = std::move(headers), .body = json.take()};
+    response.headers.emplace_back("Cache-Control", "no-store");
+    send(std::move(response));
+  }
   void fail(const Failure& failure);  // problem+json
   const std::string& currency() const { return currency_; }
 
@@ -75,9 +84,7 @@ template <typename T>
 Done<T> json_reply(const Visit& visit) {
   return [exchange = visit.exchange](Answer<T> answer) {
     if (!answer) return exchange->fail(answer.error());
-    JsonWriter json;
-    write(json, *answer, exchange->currency());
-    exchange->send_json(200, json.take());
+    exchange->send_json(200, *answer);
   };
 }
 

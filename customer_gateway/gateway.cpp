@@ -198,16 +198,10 @@ std::string Gateway::status() const {
     return total;
   };
   JsonWriter json;
-  json.begin_object()
-      .string("name", shared_.name)
-      .string("not_ready", not_ready())
-      .integer("port", port_)
-      .integer("io_threads", std::ssize(threads_))
-      .integer("links_up", sum(&IoThread::links_up))
-      .integer("connections", sum(&IoThread::connections))
-      .integer("in_flight", sum(&IoThread::in_flight))
-      .integer("offers", static_cast<std::int64_t>(shared_.catalogue.get()->size()))
-      .end_object();
+  json.object("name", shared_.name, "not_ready", not_ready(), "port", int{port_}, "io_threads",
+              std::ssize(threads_), "links_up", sum(&IoThread::links_up), "connections",
+              sum(&IoThread::connections), "in_flight", sum(&IoThread::in_flight), "offers",
+              std::int64_t(shared_.catalogue.get()->size()));
   return json.take();
 }
 

@@ -184,36 +184,30 @@ JsonWriter& JsonWriter::open(char bracket) {
   return *this;
 }
 
-JsonWriter& JsonWriter::key(std::string_view name) {
+JsonWriter& JsonWriter::close(char bracket) {
+  out_ += bracket;
+  return *this;
+}
+
+void JsonWriter::key(std::string_view name) {
   comma();
   ((out_ += '"') += name) += "\":";
-  return *this;
 }
 
-JsonWriter& JsonWriter::string(std::string_view text) {
+void JsonWriter::value(std::string_view text) {
   comma();
   http::append_json_string(text, out_);
-  return *this;
 }
 
-JsonWriter& JsonWriter::integer(std::int64_t value) {
+void JsonWriter::value(std::int64_t number) {
   comma();
   char digits[20];
-  out_.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
-  return *this;
+  out_.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
 }
 
-JsonWriter& JsonWriter::null() {
+void JsonWriter::value(std::nullptr_t) {
   comma();
   out_ += "null";
-  return *this;
-}
-
-JsonWriter& JsonWriter::money(std::int64_t amount_minor, std::string_view currency) {
-  return begin_object()
-      .integer("amount_minor", amount_minor)
-      .string("currency", currency)
-      .end_object();
 }
 
 }  // namespace depot::customer_gateway

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -67,35 +68,65 @@ class JsonBody {
   std::vector<FieldError> errors_;
 };
 
-// Appends JSON text; commas are its own business.
+struct Minor {  // An amount of money as the API writes it.
+  std::int64_t amount = 0;
+};
+
+// Appends JSON text; commas are its own business. Views are written by their write(json, view).
 class JsonWriter {
  public:
-  JsonWriter& begin_object() { return open('{'); }
-  JsonWriter& end_object() { return out_ += '}', *this; }
-  JsonWriter& begin_array() { return open('['); }
-  JsonWriter& end_array() { return out_ += ']', *this; }
-  JsonWriter& key(std::string_view name);  // REQUIRES: nothing in it needs an escape.
-  JsonWriter& string(std::string_view text);
-  JsonWriter& integer(std::int64_t value);
-  JsonWriter& null();
-  JsonWriter& money(std::int64_t amount_minor, std::string_view currency);
-  JsonWriter& string(std::string_view name, std::string_view text) {
-    return key(name).string(text);
+  explicit JsonWriter(std::string_view currency = "") : currency_(currency) {}
+
+  // object("name", value, "name", value...): an object of those fields. Names need no escape.
+  template <typename... Fields>
+  JsonWriter& object(const Fields&... fields) {
+    open('{');
+    this->fields(fields...);
+    return close('}');
   }
-  JsonWriter& integer(std::string_view name, std::int64_t value) {
-    return key(name).integer(value);
+  template <typename T, typename... Rest>
+  void fields(std::string_view name, const T& field, const Rest&... rest) {
+    key(name);
+    value(field);
+    fields(rest...);
   }
-  // Closes an object {"items": [...]} with its cursor, null at the end.
-  JsonWriter& end_list(std::string_view next_cursor) {
-    key("next_cursor");
-    next_cursor.empty() ? null() : string(next_cursor);
-    return end_object();
+  void fields() {}
+
+  void value(std::string_view text);
+  void value(const std::string& text) { value(std::string_view(text)); }
+  void value(const char* text) { value(std::string_view(text)); }
+  void value(std::int64_t number);
+  void value(int number) { value(std::int64_t{number}); }
+  void value(Minor money) { object("amount_minor", money.amount, "currency", currency_); }
+  void value(std::nullptr_t);
+  template <typename T>
+  void value(const std::optional<T>& maybe) {
+    maybe ? value(*maybe) : value(nullptr);
+  }
+  template <typename T>
+  void value(const std::vector<T>& rows) {
+    open('[');
+    for (const T& row : rows) value(row);
+    close(']');
+  }
+  template <typename T>
+  requires std::is_class_v<T>
+  void value(const T& view) { write(*this, view); }
+
+  JsonWriter& open(char bracket);
+  JsonWriter& close(char bracket);
+  void key(std::string_view name);
+  // {"items": rows, "next_cursor": cursor}, null at the end of the list.
+  template <typename Rows>
+  JsonWriter& list(const Rows& rows, const std::string& next_cursor) {
+    const bool more = !next_cursor.empty();
+    return object("items", rows, "next_cursor", more ? std::optional(next_cursor) : std::nullopt);
   }
   std::string take() { return std::move(out_); }
 
  private:
   std::string out_;
-  JsonWriter& open(char bracket);
+  std::string_view currency_;
   void comma();
 };
 

@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 
+#include "customer_gateway/pages.hpp"
+
 namespace depot::customer_gateway {
 namespace {
 
@@ -33,7 +35,28 @@ constexpr Route kRoutes[] = {
     {Method::get, "/livez", api::get_livez},
     {Method::get, "/readyz", api::get_readyz},
     {Method::get, "/openapi.yaml", api::get_openapi},
-    {Method::get, "/problems/{name}", api::get_problem},
+    {Method::get, "/", pages::get_catalogue},
+    {Method::get, "/signup", pages::get_signup},
+    {Method::post, "/signup", pages::post_signup},
+    {Method::get, "/login", pages::get_login},
+    {Method::post, "/login", pages::post_login},
+    {Method::post, "/logout", pages::post_logout},
+    {Method::get, "/account", pages::get_account},
+    {Method::post, "/account", pages::post_account},
+    {Method::post, "/account/delete", pages::post_account_delete},
+    {Method::post, "/account/card", pages::post_card},
+    {Method::post, "/account/card/remove", pages::post_card_remove},
+    {Method::get, "/cart", pages::get_cart},
+    {Method::post, "/cart/add", pages::post_cart_add},
+    {Method::post, "/cart/set", pages::post_cart_set},
+    {Method::post, "/cart/remove", pages::post_cart_remove},
+    {Method::post, "/cart/buy", pages::post_cart_buy},
+    {Method::get, "/orders", pages::get_orders},
+    {Method::get, "/orders/{order_id}", pages::get_order},
+    {Method::post, "/orders/{order_id}/cancel", pages::post_order_cancel},
+    {Method::get, "/problems/{name}", pages::get_problem},
+    {Method::get, "/assets/{hash}/depot.css", pages::get_css},
+    {Method::get, "/assets/{hash}/icon.svg", pages::get_icon},
 };
 
 // What {parameter} stands for, still encoded; nullopt where the path is not of the pattern.

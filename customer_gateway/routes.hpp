@@ -66,7 +66,6 @@ void get_cycle(const Visit&);
 void get_livez(const Visit&);
 void get_readyz(const Visit&);
 void get_openapi(const Visit&);
-void get_problem(const Visit&);
 }  // namespace api
 
 }  // namespace depot::customer_gateway

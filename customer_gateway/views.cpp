@@ -17,46 +17,6 @@ void name_line(T& line, std::string_view offer, const Catalogue& catalogue) {
 
 std::string rfc3339(std::int64_t ms) { return to_rfc3339(WallTime(std::chrono::milliseconds(ms))); }
 
-void write(JsonWriter& json, const CartLineView& view, std::string_view currency) {
-  const protocol::CartLine& line = view.line;
-  json.begin_object()
-      .string("offer_id", line.offer)
-      .string("name", view.name)
-      .string("manufacturer_name", view.manufacturer_name)
-      .integer("quantity", line.quantity);
-  json.key("unit_price").money(line.unit_price, currency);
-  json.key("seen_price").money(line.seen_price, currency);
-  json.integer("available", line.available).key("problem");
-  line.problem == protocol::LineProblem::none ? json.null() : json.string(name_of(line.problem));
-  json.end_object();
-}
-
-void write(JsonWriter& json, const OrderLineView& line, std::string_view currency) {
-  json.begin_object()
-      .string("offer_id", line.offer_id)
-      .string("name", line.name)
-      .string("manufacturer_name", line.manufacturer_name)
-      .integer("quantity", line.quantity);
-  json.key("unit_price").money(line.unit_price, currency);
-  json.string("status", name_of(line.status)).end_object();
-}
-
-void write(JsonWriter& json, const Alternative& other, std::string_view currency) {
-  json.begin_object()
-      .string("offer_id", other.offer_id)
-      .string("manufacturer_name", other.manufacturer_name);
-  json.key("unit_price").money(other.unit_price, currency);
-  json.integer("available", other.available).end_object();
-}
-
-template <typename Rows>
-void write_rows(JsonWriter& json, std::string_view name, const Rows& rows,
-                std::string_view currency) {
-  json.key(name).begin_array();
-  for (const auto& row : rows) write(json, row, currency);
-  json.end_array();
-}
-
 }  // namespace
 
 CartView view_of(const protocol::Cart& cart, const Catalogue& catalogue) {
@@ -96,85 +56,83 @@ FaultView view_of(const protocol::LineVerdict& verdict, const Catalogue& catalog
   return view;
 }
 
-void write(JsonWriter& json, const ItemView& item, std::string_view currency) {
-  json.begin_object()
-      .string("offer_id", item.offer_id)
-      .string("manufacturer_id", item.manufacturer_id)
-      .string("manufacturer_name", item.manufacturer_name)
-      .string("sku", item.sku)
-      .string("name", item.name);
-  json.key("unit_price").money(item.unit_price, currency);
-  json.integer("available", item.available).end_object();
+void write(JsonWriter& json, const ItemView& item) {
+  json.object("offer_id", item.offer_id, "manufacturer_id", item.manufacturer_id,
+              "manufacturer_name", item.manufacturer_name, "sku", item.sku, "name", item.name,
+              "unit_price", Minor{item.unit_price}, "available", item.available);
 }
 
-void write(JsonWriter& json, const SignedIn& signed_in, std::string_view) {
-  json.begin_object()
-      .string("customer_id", signed_in.customer_id)
-      .string("token", signed_in.token)
-      .end_object();
+void write(JsonWriter& json, const SignedIn& signed_in) {
+  json.object("customer_id", signed_in.customer_id, "token", signed_in.token);
 }
 
-void write(JsonWriter& json, const AccountView& view, std::string_view currency) {
-  json.begin_object()
-      .string("customer_id", view.customer_id)
-      .string("email", view.account.email)
-      .string("first_name", view.account.first_name)
-      .string("last_name", view.account.last_name)
-      .key("card");
-  view.account.card ? write(json, *view.account.card, currency) : void(json.null());
-  json.end_object();
+void write(JsonWriter& json, const AccountView& view) {
+  const protocol::Account& account = view.account;
+  json.object("customer_id", view.customer_id, "email", account.email, "first_name",
+              account.first_name, "last_name", account.last_name, "card", account.card);
 }
 
-void write(JsonWriter& json, const protocol::Card& card, std::string_view) {
-  json.begin_object()
-      .string("brand", card.brand)
-      .string("last4", card.last4)
-      .integer("exp_month", card.exp_month)
-      .integer("exp_year", card.exp_year)
-      .end_object();
+void write(JsonWriter& json, const CartLineView& view) {
+  const protocol::CartLine& line = view.line;
+  const bool fine = line.problem == protocol::LineProblem::none;
+  json.object("offer_id", line.offer, "name", view.name, "manufacturer_name",
+              view.manufacturer_name, "quantity", line.quantity, "unit_price",
+              Minor{line.unit_price}, "seen_price", Minor{line.seen_price}, "available",
+              line.available, "problem",
+              fine ? std::nullopt : std::optional(name_of(line.problem)));
 }
 
-void write(JsonWriter& json, const CartView& cart, std::string_view currency) {
-  json.begin_object().integer("cart_version", cart.version);
-  write_rows(json, "lines", cart.lines, currency);
-  json.key("total").money(cart.total, currency).end_object();
+void write(JsonWriter& json, const CartView& cart) {
+  json.object("cart_version", cart.version, "lines", cart.lines, "total", Minor{cart.total});
 }
 
-void write(JsonWriter& json, const OrderView& order, std::string_view currency) {
-  json.begin_object()
-      .string("order_id", order.order_id)
-      .string("placed_at", rfc3339(order.placed_at_ms))
-      .string("cycle_id", order.cycle_id)
-      .string("status", name_of(order.status));
-  json.key("total").money(order.total, currency);
-  write_rows(json, "lines", order.lines, currency);
-  if (!order.refused.empty()) write_rows(json, "refused", order.refused, currency);
-  json.end_object();
+void write(JsonWriter& json, const OrderLineView& line) {
+  json.object("offer_id", line.offer_id, "name", line.name, "manufacturer_name",
+              line.manufacturer_name, "quantity", line.quantity, "unit_price",
+              Minor{line.unit_price}, "status", name_of(line.status));
 }
 
-void write(JsonWriter& json, const OrderList& list, std::string_view currency) {
-  json.begin_object();
-  write_rows(json, "items", list.orders, currency);
-  json.end_list(list.next_cursor);
+void write(JsonWriter& json, const OrderView& order) {
+  json.open('{').fields("order_id", order.order_id, "placed_at", rfc3339(order.placed_at_ms),
+                        "cycle_id", order.cycle_id, "status", name_of(order.status), "total",
+                        Minor{order.total}, "lines", order.lines);
+  if (!order.refused.empty()) json.fields("refused", order.refused);
+  json.close('}');
 }
 
-void write(JsonWriter& json, const protocol::Cycle& cycle, std::string_view) {
-  json.begin_object()
-      .string("cycle_id", cycle.id)
-      .string("state", name_of(cycle.state))
-      .string("opens_at", rfc3339(cycle.opens_at_ms))
-      .string("closes_at", rfc3339(cycle.closes_at_ms))
-      .end_object();
+void write(JsonWriter& json, const OrderList& list) { json.list(list.orders, list.next_cursor); }
+
+void write(JsonWriter& json, const Alternative& other) {
+  json.object("offer_id", other.offer_id, "manufacturer_name", other.manufacturer_name,
+              "unit_price", Minor{other.unit_price}, "available", other.available);
 }
 
-void write(JsonWriter& json, const FaultView& fault, std::string_view currency) {
-  json.begin_object()
-      .string("offer_id", fault.verdict.offer)
-      .integer("requested", fault.verdict.requested)
-      .integer("available", fault.verdict.available)
-      .string("problem", name_of(fault.verdict.problem));
-  write_rows(json, "alternatives", fault.alternatives, currency);
-  json.end_object();
+void write(JsonWriter& json, const FaultView& fault) {
+  const protocol::LineVerdict& verdict = fault.verdict;
+  json.object("offer_id", verdict.offer, "requested", verdict.requested, "available",
+              verdict.available, "problem", name_of(verdict.problem), "alternatives",
+              fault.alternatives);
+}
+
+void write(JsonWriter& json, const FieldError& error) {
+  json.object("pointer", error.pointer, "detail", error.detail);
 }
 
 }  // namespace depot::customer_gateway
+
+namespace depot::protocol {
+
+using customer_gateway::JsonWriter;
+
+void write(JsonWriter& json, const Card& card) {
+  json.object("brand", card.brand, "last4", card.last4, "exp_month", card.exp_month, "exp_year",
+              card.exp_year);
+}
+
+void write(JsonWriter& json, const Cycle& cycle) {
+  json.object("cycle_id", cycle.id, "state", name_of(cycle.state), "opens_at",
+              customer_gateway::rfc3339(cycle.opens_at_ms), "closes_at",
+              customer_gateway::rfc3339(cycle.closes_at_ms));
+}
+
+}  // namespace depot::protocol

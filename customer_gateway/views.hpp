@@ -115,15 +115,22 @@ CartView view_of(const protocol::Cart& cart, const Catalogue& catalogue);
 OrderView view_of(const protocol::OrderView& order, const Catalogue& catalogue);
 FaultView view_of(const protocol::LineVerdict& verdict, const Catalogue& catalogue);
 
-// Fills a writer with the JSON of HTTP_API.md; `currency` is the Depot's one code.
-void write(JsonWriter& json, const ItemView& item, std::string_view currency);
-void write(JsonWriter& json, const SignedIn& signed_in, std::string_view currency);
-void write(JsonWriter& json, const AccountView& account, std::string_view currency);
-void write(JsonWriter& json, const protocol::Card& card, std::string_view currency);
-void write(JsonWriter& json, const CartView& cart, std::string_view currency);
-void write(JsonWriter& json, const OrderView& order, std::string_view currency);
-void write(JsonWriter& json, const OrderList& list, std::string_view currency);
-void write(JsonWriter& json, const protocol::Cycle& cycle, std::string_view currency);
-void write(JsonWriter& json, const FaultView& fault, std::string_view currency);
+// Each as the JSON of the API.
+void write(JsonWriter& json, const ItemView& item);
+void write(JsonWriter& json, const SignedIn& signed_in);
+void write(JsonWriter& json, const AccountView& account);
+void write(JsonWriter& json, const CartLineView& line);
+void write(JsonWriter& json, const CartView& cart);
+void write(JsonWriter& json, const OrderLineView& line);
+void write(JsonWriter& json, const OrderView& order);
+void write(JsonWriter& json, const OrderList& list);
+void write(JsonWriter& json, const Alternative& other);
+void write(JsonWriter& json, const FaultView& fault);
+void write(JsonWriter& json, const FieldError& error);
 
 }  // namespace depot::customer_gateway
+
+namespace depot::protocol {
+void write(customer_gateway::JsonWriter& json, const Card& card);
+void write(customer_gateway::JsonWriter& json, const Cycle& cycle);
+}  // namespace depot::protocol

@@ -106,12 +106,15 @@ TEST(JsonTest, AnotherCurrencyIsOutOfRangeNotMalformed) {
 }
 
 TEST(JsonTest, WriterPlacesCommasAndEscapes) {
-  JsonWriter json;
-  json.begin_object().string("a", "\"\\\n\x01[{").key("b").begin_array();
-  json.integer(1).integer(-2).null().begin_object().end_object().end_array();
-  json.key("m").money(1299, "EUR").end_list("");
-  EXPECT_EQ(json.take(), R"({"a":"\"\\\n\u0001[{","b":[1,-2,null,{}],)"
-                         R"("m":{"amount_minor":1299,"currency":"EUR"},"next_cursor":null})");
+  JsonWriter json("EUR");
+  json.open('{').fields("a", "\"\\\n\x01[{", "b", std::vector<int>{1, -2}, "c", std::vector<int>{});
+  json.fields("d", std::optional<std::string>(), "e", std::optional(1), "m", Minor{1299});
+  json.close('}');
+  EXPECT_EQ(json.take(), R"({"a":"\"\\\n\u0001[{","b":[1,-2],"c":[],"d":null,"e":1,)"
+                         R"("m":{"amount_minor":1299,"currency":"EUR"}})");
+  JsonWriter list;
+  list.list(std::vector<std::string>{"x"}, "");
+  EXPECT_EQ(list.take(), R"({"items":["x"],"next_cursor":null})");
 }
 
 }  // namespace

@@ -13,8 +13,8 @@ const Catalogue kCatalogue{{{"m:a", "Apple", 100, 0, false}, {"n:a", "Apple", 12
 
 template <typename T>
 std::string json_of(const T& view) {
-  JsonWriter json;
-  write(json, view, "EUR");
+  JsonWriter json("EUR");
+  write(json, view);
   return json.take();
 }
 
