@@ -169,7 +169,7 @@ struct Till {
 // Places one order at a time, in as many copies as asked, and judges the answers.
 class BuyLane {
  public:
-  BuyLane(Till& till, std::size_t lane) : till_(till), lane_(lane) {
+  BuyLane(Till& till, std::size_t lane) : till_(till), lane_(lane), timer_(till.crew.io()) {
     const auto& gateways = till.options.gateways;
     for (std::size_t copy = 0; copy < till.options.copies; ++copy) {
       callers_.push_back(std::make_unique<Caller>(
@@ -186,6 +186,15 @@ class BuyLane {
     }
     order_ = std::move(order);
     if (!order_) return till_.crew.lane_ended();
+    if (order_->not_before <= steady_now()) return place();
+    timer_.expires_at(order_->not_before);
+    timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) place();
+    });
+  }
+
+ private:
+  void place() {
     const Shopper& shopper = till_.shoppers[order_->shopper];
     order_id_ = order_id_for(shopper.customer, order_->key);
     fingerprint_ = fingerprint();
@@ -204,7 +213,6 @@ class BuyLane {
     }
   }
 
- private:
   // What the customer was told; copies of one order must be told the same.
   struct Outcome {
     int status = 0;
@@ -289,6 +297,7 @@ class BuyLane {
 
   Till& till_;
   std::size_t lane_;
+  boost::asio::steady_timer timer_;
   std::vector<std::unique_ptr<Caller>> callers_;
   std::optional<Order> order_;
   std::string order_id_, fingerprint_;
@@ -298,17 +307,6 @@ class BuyLane {
 };
 
 }  // namespace
-
-std::vector<std::string> gateways_of(const Config& config) {
-  const std::size_t colon = config.gateway.listen.rfind(':');
-  std::string host = config.gateway.listen.substr(0, colon);
-  if (host == "0.0.0.0" || host == "*") host = "127.0.0.1";
-  const int port = std::stoi(config.gateway.listen.substr(colon + 1));
-  std::vector<std::string> out;
-  for (int i = 0; i < config.gateway.count; ++i)
-    out.push_back(fmt::format("{}:{}", host, port + i));
-  return out;
-}
 
 std::vector<Shopper> sign_up(const EngineOptions& options, std::span<const std::string> emails) {
   std::vector<Shopper> shoppers(emails.size());

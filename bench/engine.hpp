@@ -36,9 +36,6 @@ struct EngineOptions {
   const StopSignal* stop = nullptr;  // no new orders once it is requested
 };
 
-// "host:port" of each gateway that `depot up` starts on this host.
-std::vector<std::string> gateways_of(const Config& config);
-
 // A customer who is signed in and has a card.
 struct Shopper {
   std::string customer;
@@ -54,6 +51,7 @@ struct Order {
   std::string key = {};
   protocol::OrderMode mode = protocol::OrderMode::all_or_nothing;
   std::vector<protocol::OrderLine> lines = {};  // no offer twice
+  TimePoint not_before = {};                    // it is held back until then
 };
 
 class Source {

@@ -25,7 +25,7 @@ Answer answer_of(int http_status) {
 
 History::History(const std::string& path) : path_(path), file_(nullptr, std::fclose) {
   if (path.empty()) return;
-  file_.reset(std::fopen(path.c_str(), "we"));
+  file_.reset(std::fopen(path.c_str(), "ae"));
   if (file_ == nullptr) throw StartupError(path + ": cannot be written", kExitFailed);
   std::setvbuf(file_.get(), nullptr, _IOFBF, 256 * 1024);
 }

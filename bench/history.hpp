@@ -32,7 +32,7 @@ struct Attempt {
 
 class History {
  public:
-  explicit History(const std::string& path);  // "" writes nothing
+  explicit History(const std::string& path);  // appends; "" writes nothing
   void add(const Attempt& attempt);
   void close();  // Throws where not all of it could be written.
 

@@ -146,7 +146,11 @@ void Audit::extend_ledgers() {
 
 void Audit::count() {
   result_.manufacturers = ledgers_.size();
-  for (const Ledger& ledger : ledgers_) result_.offers += ledger.offers();
+  for (std::size_t i = 0; i < ledgers_.size(); ++i) {
+    const Position head = ledgers_[i].head();
+    result_.offers += ledgers_[i].offers();
+    result_.heads.push_back({books_.makers[i], head.epoch, head.number});
+  }
   result_.orders = books_.placed.size();
   result_.refusals = books_.refused.size();
   std::vector<Id> customers;

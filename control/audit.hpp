@@ -38,12 +38,18 @@ struct Violation {
   std::string text;  // what is wrong, with the entries
 };
 
+struct Head {  // a ledger's newest entry
+  std::string manufacturer;
+  std::int64_t epoch = 0, number = 0;
+};
+
 struct AuditResult {
   std::uint64_t manufacturers = 0, offers = 0, entries = 0, orders = 0, cancelled = 0;
   std::uint64_t refusals = 0, customers = 0, requests = 0;  // requests: read from histories
   std::int64_t units_sold = 0, money_minor = 0;             // net of what was cancelled
   std::int64_t oversold = 0;                                // units, at the worst moment
   std::uint64_t lost = 0, doubled = 0;                      // orders
+  std::vector<Head> heads;
   std::uint64_t violations = 0;
   std::vector<Violation> first;  // the first kShownMax of them
 

@@ -78,6 +78,7 @@ class Ledger {
   void compare_counters(Books& books, AuditResult& result);
   bool knows(std::string_view cycle, std::string_view sku) const;
   std::size_t offers() const { return counters_.size(); }
+  Position head() const { return last_; }
 
  private:
   struct Counters {

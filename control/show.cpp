@@ -1,0 +1,216 @@
+#include "control/show.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cstdio>
+#include <random>
+#include <thread>
+
+#include "base/crypto.hpp"
+#include "base/fatal.hpp"
+#include "bench/engine.hpp"
+#include "control/load.hpp"
+#include "control/programs.hpp"
+#include "http/client.hpp"
+#include "manufacturer/catalogue.hpp"
+
+namespace depot::control {
+namespace {
+
+using bench::EngineOptions;
+using bench::Shopper;
+using std::chrono::milliseconds;
+
+constexpr std::size_t kCustomers = 40, kOrders = 300, kBurst = 200, kLastUnits = 10;
+constexpr milliseconds kPace{12};  // between two orders, so that one can watch
+constexpr milliseconds kToldWithin{5'000}, kAskAgain{50};
+constexpr std::size_t kKillAfter = kBurst / 10;  // answers of the burst
+constexpr std::size_t kLinesMax = 4;
+constexpr std::int64_t kQuantityTop = 3;
+
+void headline(const std::string& text) {
+  const bool colours = bench::colours_wanted(STDOUT_FILENO);
+  std::fputs(
+      fmt::format("{}{}{}\n", colours ? "\x1b[1m" : "", text, colours ? "\x1b[0m" : "").c_str(),
+      stdout);
+  std::fflush(stdout);
+}
+
+// Every offer that can be bought now.
+std::vector<std::string> offers_on_sale(const std::string& gateway) {
+  std::vector<std::string> offers;
+  for (std::string cursor, target = "/v1/catalogue?limit=100"; !target.empty();) {
+    const auto answer = http::fetch(gateway, "GET", target);
+    if (!answer || answer->status != 200) {
+      throw StartupError("the catalogue cannot be read at " + gateway, kExitUnavailable);
+    }
+    const boost::json::value page = boost::json::parse(answer->body);
+    for (const boost::json::value& item : page.at("items").as_array()) {
+      offers.emplace_back(item.at("offer_id").as_string());
+    }
+    const boost::json::value& next = page.at("next_cursor");
+    target =
+        next.is_string() ? "/v1/catalogue?limit=100&cursor=" + std::string(next.as_string()) : "";
+  }
+  return offers;
+}
+
+std::vector<bench::Order> random_orders(const std::vector<std::string>& offers,
+                                        const std::string& run) {
+  std::mt19937_64 random(random_u64());
+  const auto pick = [&random](std::size_t low, std::size_t high) {
+    return std::uniform_int_distribution<std::size_t>(low, high)(random);
+  };
+  std::vector<bench::Order> orders;
+  const TimePoint start = steady_now();
+  for (std::size_t i = 0; i < kOrders; ++i) {
+    bench::Order order{.shopper = static_cast<std::uint32_t>(pick(0, kCustomers - 1)),
+                       .key = fmt::format("show-{}-{}", run, i),
+                       .not_before = start + kPace * i};
+    std::vector<std::string> wanted;
+    std::ranges::sample(offers, std::back_inserter(wanted),
+                        static_cast<std::ptrdiff_t>(pick(1, kLinesMax)), random);
+    for (std::string& offer : wanted) {
+      const auto quantity = static_cast<std::int64_t>(pick(1, kQuantityTop));
+      order.lines.push_back({std::move(offer), quantity, std::nullopt});
+    }
+    orders.push_back(std::move(order));
+  }
+  return orders;
+}
+
+// Gives a list of orders, each lane the next; kills a worker when so many have been answered.
+class ShowSource : public bench::Source {
+ public:
+  ShowSource(std::vector<bench::Order> orders, pid_t victim = 0)
+      : orders_(std::move(orders)), victim_(victim) {}
+
+  std::optional<bench::Order> next(std::size_t, const bench::Order* finished) override {
+    if (finished != nullptr && ++answered_ == kKillAfter && victim_ > 0) kill(victim_, SIGKILL);
+    const std::size_t at = at_++;
+    return at < orders_.size() ? std::optional(orders_[at]) : std::nullopt;
+  }
+
+ private:
+  std::vector<bench::Order> orders_;
+  pid_t victim_;
+  std::size_t at_ = 0, answered_ = 0;  // One thread buys.
+};
+
+// What an agent of this host says: its own copy of its ledger.
+boost::json::value ask_agent(const Config& config, const std::string& id) {
+  const auto answer = http::fetch("unix:" + config.admin_socket(id), "GET", "/status");
+  return answer && answer->status == 200 ? boost::json::parse(answer->body) : nullptr;
+}
+
+bool has_reached(const boost::json::value& status, const audit::Head& head) {
+  if (!status.is_object()) return false;
+  const boost::json::value& ledger = status.at("ledger");
+  return std::pair(ledger.at("epoch").to_number<std::int64_t>(),
+                   ledger.at("number").to_number<std::int64_t>()) >=
+         std::pair(head.epoch, head.number);
+}
+
+std::string told(const boost::json::value& status) {
+  std::int64_t sold = 0, left = 0;
+  std::string gone;
+  for (const boost::json::value& sku : status.at("skus").as_array()) {
+    const auto available = sku.at("available").to_number<std::int64_t>();
+    sold += sku.at("sold").to_number<std::int64_t>();
+    left += available;
+    if (available > 0) continue;
+    gone += (gone.empty() ? "; sold out: " : ", ") + std::string(sku.at("name").as_string());
+  }
+  return fmt::format("{} units sold, {} left{}", sold, left, gone);
+}
+
+// Whether each agent was told of all that its ledger has, which takes it a moment.
+bool print_what_manufacturers_were_told(const Config& config, const audit::AuditResult& audit) {
+  bool all = true;
+  for (const std::string& file : config.demo.catalogues) {
+    const std::string id = manufacturer::read_agent_file(file).id;
+    const auto head = std::ranges::find(audit.heads, id, &audit::Head::manufacturer);
+    boost::json::value status = ask_agent(config, id);
+    const TimePoint give_up = steady_now() + kToldWithin;
+    while (head != audit.heads.end() && !has_reached(status, *head) && steady_now() < give_up) {
+      std::this_thread::sleep_for(kAskAgain);
+      status = ask_agent(config, id);
+    }
+    const bool reached = head == audit.heads.end() || has_reached(status, *head);
+    all = all && reached;
+    std::fputs(fmt::format("{:<14} {}{}\n", id,
+                           status.is_object() ? told(status) : "its agent does not answer",
+                           reached ? "" : "; not yet told of all")
+                   .c_str(),
+               stdout);
+  }
+  return all;
+}
+
+bench::Tally buy_random(const EngineOptions& engine, const std::vector<Shopper>& shoppers,
+                        const std::string& gateway, const std::string& run) {
+  const std::vector<std::string> offers = offers_on_sale(gateway);
+  if (offers.empty()) throw StartupError("nothing is on sale: import a catalogue", kExitFailed);
+  headline(fmt::format("They buy {} orders of {} goods", kOrders, offers.size()));
+  ShowSource source(random_orders(offers, run));
+  bench::Progress progress("buying", "orders", kOrders);
+  return bench::buy(engine, shoppers, source, progress);
+}
+
+bench::Tally buy_the_last(const Config& config, EngineOptions engine,
+                          const std::vector<Shopper>& shoppers, const std::string& run) {
+  const std::string sku = "last-" + run;
+  import_offers(config, {{"show", "Show", sku, "Last lantern " + run, 4'990, kLastUnits}});
+  pid_t victim = 0;
+  for (const auto& [name, pid] : running_processes(config)) {
+    if (name.starts_with("worker")) victim = pid;
+  }
+  headline(fmt::format("{} orders at once for the last {} units, and a worker (pid {}) is killed",
+                       kBurst, kLastUnits, victim));
+  std::vector<bench::Order> burst;
+  for (std::size_t i = 0; i < kBurst; ++i) {
+    burst.push_back({.shopper = static_cast<std::uint32_t>(i % kCustomers),
+                     .key = fmt::format("show-{}-burst-{}", run, i),
+                     .lines = {{"show:" + sku, 1, std::nullopt}}});
+  }
+  engine.lanes = kBurst;
+  ShowSource source(std::move(burst), victim);
+  bench::Progress progress("buying", "orders", kBurst);
+  return bench::buy(engine, shoppers, source, progress);
+}
+
+}  // namespace
+
+int run_show(const Config& config) {
+  expect_ready(config);
+  const std::string run = make_run_id();
+  ScratchFolder folder;
+  const EngineOptions engine{.gateways = gateway_addresses(config), .histories = folder.path()};
+  headline(fmt::format("{} customers sign up and attach a card", kCustomers));
+  std::vector<std::string> emails;
+  for (std::size_t i = 0; i < kCustomers; ++i) {
+    emails.push_back(fmt::format("{}-{}@show.example", run, i));
+  }
+  const auto shoppers = bench::sign_up(engine, emails);
+
+  bench::Tally tally = buy_random(engine, shoppers, engine.gateways.front(), run);
+  const bench::Tally last = buy_the_last(config, engine, shoppers, run);
+  const bool fair = last.placed == kLastUnits && last.refused_total() == kBurst - kLastUnits;
+  headline(fmt::format("{} of them were placed, {} refused{}", last.placed, last.refused_total(),
+                       fair ? "" : ": that is wrong"));
+  const Duration both = tally.duration + last.duration;
+  tally.merge(last);
+  tally.duration = both;
+
+  headline("All of it");
+  const Closing closing = close_load(config, tally, folder);
+  headline("What the manufacturers were told");
+  const bool all_told = print_what_manufacturers_were_told(config, closing.audit);
+  return closing.good && fair && all_told ? kExitOk : kExitFailed;
+}
+
+}  // namespace depot::control
