@@ -55,6 +55,15 @@ void append_escaped(unsigned char c, std::string& out) {
 
 }  // namespace
 
+bool is_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t size = utf8_sequence(text.substr(i));
+    if (size == 0) return false;
+    i += size;
+  }
+  return true;
+}
+
 void append_json_string(std::string_view text, std::string& out) {
   out += '"';
   std::size_t plain = 0;  // Start of the run that needs no change, copied as one.
