@@ -1,0 +1,40 @@
+// What `depot up` tells of its host: one JSON document, and every process' metrics as one text.
+//
+// Threads: any. Each call asks every process, and waits at most 300 ms for each.
+// Errors:  none; a process that does not answer is shown as that.
+// Source:  docs/OPERATIONS.md, "depot status".
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <string>
+#include <vector>
+
+#include "base/config.hpp"
+#include "control/supervisor.hpp"
+
+namespace depot::control {
+
+// A copy of what the loop knows, made at each of its turns.
+struct UpView {
+  struct Row {
+    SupervisedProcess process;
+    int pid = 0;
+  };
+  std::vector<Row> rows;
+  bool settled = false;
+  Config config;           // in force
+  std::string redis_down;  // why there is no Redis; "" when there is
+  int redis_restarts = 0;
+  std::string config_error;               // of the file on disk; "": it is good
+  std::vector<std::string> restart_keys;  // changed on disk, not yet in force
+  std::string not_ready() const;          // the first reason; "" when all is ready
+};
+
+boost::json::object status_document(const UpView& view);
+
+// Every family once, each sample with a label process="<name>"; `own` is the supervisor's text.
+std::string merged_metrics(const UpView& view, const std::string& own);
+
+std::string_view name_of(SupervisedProcess::State state);
+
+}  // namespace depot::control

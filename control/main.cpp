@@ -1,0 +1,114 @@
+// depot: the operator's command.
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <iostream>
+
+#include "base/crypto.hpp"
+#include "base/fatal.hpp"
+#include "base/options.hpp"
+#include "control/audit.hpp"
+#include "control/status.hpp"
+#include "control/up.hpp"
+#include "manufacturer/import.hpp"
+
+using namespace depot;
+
+namespace {
+
+constexpr const char* kHelp = R"(Depot's command for operators.
+
+Examples:
+  depot up                  start what config.yml names, and keep it running
+  depot status              processes, queue, Redis, rates; --check says what is wrong
+  depot scale workers 4
+  depot import goods.csv
+  depot audit)";
+
+struct Words {  // what the command line says, bound by CLI11
+  std::string config, file;
+  bool json = false, check_config = false;
+  int count = 0;
+  control::StatusOptions status;
+  std::function<int(const Config&)> run;
+};
+
+CLI::App& add(CLI::App& app, Words& words, const char* name, const char* help,
+              std::function<int(const Config&)> run) {
+  CLI::App& command = *app.add_subcommand(name, help);
+  command.callback([&words, run] { words.run = run; });
+  return command;
+}
+
+int run_config_check(const Config& config) {
+  std::cerr << (config.path.empty() ? "no config.yml: the defaults hold" : config.path + " is good")
+            << '\n';
+  return kExitOk;  // load_config has thrown otherwise.
+}
+
+void add_cluster_commands(CLI::App& app, Words& words) {
+  add(app, words, "up", "start what config.yml names, and keep it running", control::run_up);
+  add(app, words, "down", "stop the depot up that runs here, and wait for it", control::run_down);
+
+  CLI::App& status = add(app, words, "status", "what runs here, and how it is",
+                         [&](auto& config) { return control::run_status(config, words.status); });
+  status.add_flag("--json", words.status.json, "one JSON document");
+  status.add_flag("--check", words.status.check, "say what is wrong; exit 1 when something is");
+  status.add_option("--wait", words.status.wait_seconds, "wait so many seconds until all is ready")
+      ->check(CLI::Range(1, 86'400));
+
+  CLI::App& config = *app.add_subcommand("config", "config.yml");
+  config.require_subcommand(1);
+  add(config, words, "check", "exit 78, with file, line and key, where it is wrong",
+      run_config_check);
+
+  CLI::App& scale = *app.add_subcommand("scale", "change how many processes there are");
+  scale.require_subcommand(1);
+  add(scale, words, "workers", "edit workers.count in config.yml, and wait until they are ready",
+      [&](auto& c) { return control::run_scale_workers(c, words.count); })
+      .add_option("N", words.count)
+      ->required()
+      ->check(CLI::Range(0, 64));
+}
+
+void add_trade_commands(CLI::App& app, Words& words) {
+  CLI::App& bring_in =
+      add(app, words, "import", "offers of many manufacturers from a CSV file",
+          [&](auto& config) { return manufacturer::run_import(config, words.file, words.json); });
+  bring_in.add_option("FILE", words.file)->required();
+  bring_in.add_flag("--json", words.json, "one JSON document");
+
+  CLI::App& audit =
+      add(app, words, "audit", "recompute the books; exit 1 where they are wrong",
+          [&](auto& c) { return control::audit::run_audit(c, words.file, words.json); });
+  audit.add_option("--histories", words.file, "a folder of what customers saw");
+  audit.add_flag("--json", words.json, "one JSON document");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  Words words;
+  CLI::App app{kHelp, "depot"};
+  app.set_version_flag("--version", version_line("depot"));
+  app.add_option("--config", words.config,
+                 "else $DEPOT_CONFIG, ./config.yml, /etc/depot/config.yml");
+  app.add_flag("--check-config", words.check_config, "print the configuration in force and exit");
+  app.fallthrough();  // --config may stand behind the command, too.
+  add_cluster_commands(app, words);
+  add_trade_commands(app, words);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+  }
+  const Config config = load_config(find_config(words.config));
+  if (words.check_config) return print_config(config);
+  if (!words.run) {
+    std::cerr << "depot: a command is needed; see depot --help\n";
+    return kExitUsage;
+  }
+  crypto_start();
+  return words.run(config);
+} catch (const std::exception& error) {
+  return report_fatal("depot", error);
+}

@@ -1,0 +1,108 @@
+#include "control/programs.hpp"
+
+#include <fmt/format.h>
+#include <netdb.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <memory>
+
+#include "base/fatal.hpp"
+#include "base/process.hpp"
+#include "manufacturer/catalogue.hpp"
+
+namespace depot::control {
+namespace {
+
+// The order of stopping: who brings work first, who keeps it last.
+enum Rank { kGateway, kManufacturer, kHub, kWorker, kBalancer };
+
+std::pair<std::string, int> split_address(const std::string& listen) {
+  const std::size_t colon = listen.rfind(':');
+  std::string host = listen.substr(0, colon);
+  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+  return {host, std::stoi(listen.substr(colon + 1))};
+}
+
+void expect_free(const std::string& key, const std::string& listen) {
+  const auto [host, port] = split_address(listen);
+  addrinfo hints{};
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* list = nullptr;
+  const int error = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
+  if (error != 0) throw StartupError(fmt::format("{}: {}: {}", key, listen, gai_strerror(error)));
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(list, freeaddrinfo);
+  const int fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  const bool bound = bind(fd, list->ai_addr, list->ai_addrlen) == 0;
+  const int reason = errno;
+  close(fd);
+  if (bound) return;
+  throw StartupError(
+      fmt::format("{}: cannot listen on {}: {}; {}", key, listen, std::strerror(reason),
+                  reason == EADDRINUSE ? "stop what listens there, or choose another port: "
+                                         "./run --port N, or that key in config.yml"
+                                       : "correct that key in config.yml"),
+      kExitUnavailable);
+}
+
+}  // namespace
+
+std::vector<std::string> gateway_addresses(const Config& config) {
+  std::vector<std::string> addresses;
+  const auto [host, port] = split_address(config.gateway.listen);
+  const std::string before = config.gateway.listen.substr(0, config.gateway.listen.rfind(':') + 1);
+  for (int i = 0; i < config.gateway.count; ++i)
+    addresses.push_back(fmt::format("{}{}", before, port + i));
+  return addresses;
+}
+
+std::vector<Program> programs_of(const Config& config, const std::string& config_path) {
+  std::vector<Program> programs;
+  const auto add = [&](const char* program, const std::string& name, Rank rank) -> Program& {
+    const std::string path = fmt::format("{}/{}", executable_dir(), program);
+    return programs.emplace_back(
+        Program{{name, rank, config.workers.drain_timeout + std::chrono::seconds(5)},
+                {path, "--config", config_path, "--name", name}});
+  };
+  const auto add_many = [&](int count, const char* program, const char* kind, Rank rank) {
+    for (int i = 1; i <= count; ++i) add(program, fmt::format("{}-{}", kind, i), rank);
+  };
+  add_many(config.load_balancer.count, "depot-load-balancer", "balancer", kBalancer);
+  add_many(config.workers.count, "depot-worker", "worker", kWorker);
+  add_many(config.hub.count, "depot-hub", "hub", kHub);
+  add_many(config.gateway.count, "depot-gateway", "gateway", kGateway);
+  for (const std::string& file : config.demo.catalogues) {
+    const std::string id = manufacturer::read_agent_file(file).id;
+    Program& agent = add("depot-manufacturer", id, kManufacturer);
+    const std::string data = config.folder() + "/var/manufacturers";
+    agent.arguments.insert(agent.arguments.end(), {"--data", data, file});
+  }
+  return programs;
+}
+
+void expect_free_ports(const Config& config) {
+  for (const std::string& address : gateway_addresses(config)) {
+    expect_free("gateway.listen", address);
+  }
+  expect_free("admin.listen", config.admin.listen);
+}
+
+std::string log_path(const Config& config, const std::string& process) {
+  return fmt::format("{}/var/log/{}.log", config.folder(), process);
+}
+
+std::string last_line_of(const std::string& path) {
+  constexpr std::streamoff kTail = 4'096;
+  std::ifstream file(path, std::ios::ate);
+  file.seekg(std::max<std::streamoff>(0, file.tellg() - kTail));
+  std::string line, last;
+  while (std::getline(file, line)) {
+    if (!line.empty()) last = line;
+  }
+  return last;
+}
+
+}  // namespace depot::control

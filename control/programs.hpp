@@ -1,0 +1,33 @@
+// What a configuration runs on this host: the processes, their command lines and what each needs.
+//
+// Threads: any.
+// Errors:  StartupError for a manufacturer's file that cannot be read and for a port in use.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/config.hpp"
+#include "control/supervisor.hpp"
+
+namespace depot::control {
+
+struct Program {
+  ProcessSpec spec;
+  std::vector<std::string> arguments;  // the program first
+};
+
+// In the order of starting. `config_path`: the file that they are to read.
+std::vector<Program> programs_of(const Config& config, const std::string& config_path);
+
+// Fails with the key, the address and the fix where somebody listens there already: the gateways
+// share their port by SO_REUSEPORT, so the kernel would let two Depots answer on one.
+void expect_free_ports(const Config& config);
+
+// The addresses that this host's gateways listen on: gateway.listen and the ports behind it.
+std::vector<std::string> gateway_addresses(const Config& config);
+
+std::string log_path(const Config& config, const std::string& process);  // var/log/<process>.log
+std::string last_line_of(const std::string& path);                       // "" without one
+
+}  // namespace depot::control

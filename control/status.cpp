@@ -1,0 +1,246 @@
+#include "control/status.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+
+#include <boost/json.hpp>
+#include <cstdio>
+#include <sstream>
+
+#include "base/clock.hpp"
+#include "base/fatal.hpp"
+#include "control/up.hpp"
+#include "http/client.hpp"
+
+namespace depot::control {
+namespace {
+
+namespace json = boost::json;
+using namespace std::chrono_literals;
+constexpr auto kStep = 50ms;
+constexpr auto kRateOver = 1s;
+
+void pause(std::chrono::milliseconds time) { poll(nullptr, 0, static_cast<int>(time.count())); }
+void say(const std::string& line) { std::fputs((line + "\n").c_str(), stderr); }
+
+std::string fetch_admin(const Config& config, const char* path) {
+  const auto answer = http::fetch(config.admin.listen, "GET", path);
+  if (answer && answer->status == 200) return answer->body;
+  const int pid = UpLock::holder(config.runtime_dir);
+  throw StartupError(
+      fmt::format("no depot up answers on {} (admin.listen): {}; {}", config.admin.listen,
+                  answer ? std::to_string(answer->status) : answer.error().message,
+                  pid ? fmt::format("process {} is starting or stuck, see var/log/up.log", pid)
+                      : "start one with ./run or `depot up`"),
+      kExitUnavailable);
+}
+
+json::object fetch_status(const Config& config) {
+  return json::parse(fetch_admin(config, "/status")).as_object();
+}
+
+std::string text_at(const json::object& object, const char* key) {
+  const json::value* value = object.if_contains(key);
+  return value && value->is_string() ? std::string(value->as_string()) : "";
+}
+
+std::int64_t number_at(const json::object& object, const char* key) {
+  const json::value* value = object.if_contains(key);
+  return value && value->is_number() ? value->to_number<std::int64_t>() : 0;
+}
+
+const json::array& list_at(const json::value& parent, const char* key) {
+  static const json::array kNone;
+  const json::value* value = parent.is_object() ? parent.as_object().if_contains(key) : nullptr;
+  return value && value->is_array() ? value->as_array() : kNone;
+}
+
+// Sum over the samples of one family in the merged metrics.
+double sum_of(const std::string& metrics, const std::string& family) {
+  double sum = 0;
+  std::istringstream lines(metrics);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(family + "{")) sum += std::atof(line.c_str() + line.rfind(' '));
+  }
+  return sum;
+}
+
+std::vector<std::string> problems_of(const json::object& status) {
+  std::vector<std::string> problems;
+  const json::object& config = status.at("config").as_object();
+  const json::object& redis = status.at("redis").as_object();
+  if (const auto error = text_at(config, "error"); !error.empty()) {
+    problems.push_back("config.yml is refused, the old one is in force: " + error);
+  }
+  for (const json::value& key : list_at(config, "restart_needed_for")) {
+    problems.push_back(fmt::format("{} was changed: restart depot up for it to be in force",
+                                   std::string_view(key.as_string())));
+  }
+  if (const auto down = text_at(redis, "not_ready"); !down.empty()) {
+    problems.push_back("redis: " + down + "; see var/redis/redis.log");
+  }
+  const auto used = number_at(redis, "used_memory"), most = number_at(redis, "maxmemory");
+  if (most > 0 && used > most / 100 * 85) {
+    problems.push_back(
+        fmt::format("redis uses {} of {} MiB: new purchases stop; raise "
+                    "redis.maxmemory",
+                    used >> 20, most >> 20));
+  }
+  for (const json::value& row : list_at(status, "processes")) {
+    const std::string name = text_at(row.as_object(), "name");
+    if (const auto reason = text_at(row.as_object(), "not_ready"); !reason.empty()) {
+      problems.push_back(fmt::format("{}: {}; see var/log/{}.log", name, reason, name));
+    }
+    const json::value& own = row.as_object().contains("status") ? row.at("status") : json::value();
+    if (own.is_object() && own.as_object().contains("queued") &&
+        number_at(own.as_object(), "queued") * 2 > number_at(own.as_object(), "queued_max")) {
+      problems.push_back(fmt::format("{}: more than half of its queue is full; add workers", name));
+    }
+  }
+  if (number_at(status, "workers_wanted") == 0)
+    problems.push_back("no workers: workers.count is 0");
+  return problems;
+}
+
+// "outstanding 3, queued 0, ...": the plain numbers and words of a process' own status.
+std::string details_of(const json::object& row) {
+  std::string text;
+  const json::value* own = row.if_contains("status");
+  if (!own || !own->is_object()) return text_at(row, "not_ready");
+  for (const auto& [key, value] : own->as_object()) {
+    const bool shown = value.is_number() || (value.is_string() && key != "name" && key != "id");
+    if (!shown || (value.is_string() && value.as_string().empty())) continue;
+    const std::string word =
+        value.is_string() ? std::string(value.as_string()) : json::serialize(value);
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", std::string_view(key), word);
+  }
+  for (const json::value& worker : list_at(*own, "workers")) {
+    text += fmt::format(
+        "\n{:>44}{}: outstanding {}, credit {}", "", text_at(worker.as_object(), "name"),
+        number_at(worker.as_object(), "outstanding"), number_at(worker.as_object(), "credit"));
+  }
+  return text;
+}
+
+void print_table(const json::object& before, const json::object& now, double requests,
+                 double orders) {
+  std::string out = fmt::format("{:<18}{:<10}{:>8}{:>10}{:>9}  {}\n", "PROCESS", "STATE", "PID",
+                                "UP", "RESTARTS", "DETAILS");
+  for (const json::value& value : list_at(now, "processes")) {
+    const json::object& row = value.as_object();
+    out +=
+        fmt::format("{:<18}{:<10}{:>8}{:>9}s{:>9}  {}\n", text_at(row, "name"),
+                    text_at(row, "state"), number_at(row, "pid"), number_at(row, "uptime_seconds"),
+                    number_at(row, "restarts"), details_of(row));
+  }
+  const json::object& redis = now.at("redis").as_object();
+  const auto entries = number_at(redis, "ledger_entries");
+  out += fmt::format("\nredis     {:.1f} of {} MiB, {} keys, {} restarts\n",
+                     static_cast<double>(number_at(redis, "used_memory")) / (1 << 20),
+                     number_at(redis, "maxmemory") >> 20, number_at(redis, "keys"),
+                     number_at(redis, "restarts"));
+  out += fmt::format("ledger    {} entries, {:+}/s\n", entries,
+                     entries - number_at(before.at("redis").as_object(), "ledger_entries"));
+  out += fmt::format("rates     {:.0f} requests/s, {:.0f} orders/s\n", requests, orders);
+  std::fputs(out.c_str(), stdout);
+}
+
+int report(const Config& config, const StatusOptions& options) {
+  const json::object before = fetch_status(config);
+  if (options.json) {
+    std::fputs((json::serialize(before) + "\n").c_str(), stdout);
+  } else if (!options.check) {
+    const std::string metrics = fetch_admin(config, "/metrics");
+    const TimePoint begin = steady_now();
+    pause(kRateOver);
+    const json::object now = fetch_status(config);
+    const std::string later = fetch_admin(config, "/metrics");
+    const double seconds = std::chrono::duration<double>(steady_now() - begin).count();
+    const auto rate = [&](const char* family) {
+      return (sum_of(later, family) - sum_of(metrics, family)) / seconds;
+    };
+    print_table(before, now, rate("depot_http_requests_total"), rate("depot_worker_orders_total"));
+  }
+  if (!options.check) return kExitOk;
+  const std::vector<std::string> problems = problems_of(before);
+  for (const std::string& problem : problems) say(problem);
+  if (problems.empty()) say("all is well");
+  return problems.empty() ? kExitOk : kExitFailed;
+}
+
+// Asks `what_is_missing` until it is "", saying each new answer; throws at the deadline.
+template <typename F>
+void wait_for(std::chrono::seconds deadline, const F& what_is_missing) {
+  const TimePoint end = steady_now() + deadline;
+  std::string said;
+  while (true) {
+    const std::string missing = what_is_missing();
+    if (missing.empty()) return;
+    if (missing != said) say("waiting for " + missing);
+    said = missing;
+    if (steady_now() > end) {
+      throw StartupError(fmt::format("not ready after {} s: {}; `depot status --check` says more",
+                                     deadline.count(), missing));
+    }
+    pause(kStep);
+  }
+}
+
+}  // namespace
+
+int run_status(const Config& config, const StatusOptions& options) {
+  if (options.wait_seconds > 0) {
+    wait_for(std::chrono::seconds(options.wait_seconds), [&]() -> std::string {
+      const auto ready = http::fetch(config.admin.listen, "GET", "/readyz");
+      if (!ready) return "depot up on " + config.admin.listen;
+      if (ready->status == 200) return "";
+      json::error_code error;
+      const json::value problem = json::parse(ready->body, error);
+      return problem.is_object() ? text_at(problem.as_object(), "detail") : ready->body;
+    });
+    return kExitOk;
+  }
+  return report(config, options);
+}
+
+int run_down(const Config& config) {
+  const int pid = UpLock::holder(config.runtime_dir);
+  if (pid == 0) {
+    say("no depot up runs here");
+    return kExitOk;
+  }
+  kill(pid, SIGTERM);
+  wait_for(60s, [&]() -> std::string {
+    return UpLock::holder(config.runtime_dir) == pid ? fmt::format("depot up (pid {}) to end", pid)
+                                                     : "";
+  });
+  return kExitOk;
+}
+
+int run_scale_workers(const Config& config, int count) {
+  if (config.path.empty()) throw StartupError("there is no config.yml to edit; name one: --config");
+  edit_config_number(config.path, "workers.count", count);
+  const auto deadline = std::chrono::ceil<std::chrono::seconds>(config.workers.drain_timeout) + 20s;
+  wait_for(deadline, [&]() -> std::string {
+    const json::object status = fetch_status(config);
+    const std::string error = text_at(status.at("config").as_object(), "error");
+    if (!error.empty()) return "a config.yml that is accepted: " + error;
+    int ready = 0, here = 0;
+    std::string reason;
+    for (const json::value& row : list_at(status, "processes")) {
+      if (!text_at(row.as_object(), "name").starts_with("worker-")) continue;
+      ++here;
+      const std::string not_ready = text_at(row.as_object(), "not_ready");
+      ready += not_ready.empty();
+      if (!not_ready.empty()) reason = text_at(row.as_object(), "name") + ": " + not_ready;
+    }
+    if (ready == count && here == count) return "";
+    return fmt::format("{} workers; {} are ready{}{}", count, ready, reason.empty() ? "" : ", ",
+                       reason);
+  });
+  say(fmt::format("{} workers are ready", count));
+  return kExitOk;
+}
+
+}  // namespace depot::control

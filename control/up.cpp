@@ -1,0 +1,379 @@
+#include "control/up.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "base/crypto.hpp"
+#include "base/fatal.hpp"
+#include "base/options.hpp"
+#include "http/admin_server.hpp"
+#include "http/client.hpp"
+#include "store/blocking.hpp"
+#include "store/library.hpp"
+
+namespace depot::control {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+constexpr auto kAskMax = 200ms;
+constexpr auto kRedisRetry = 1s;
+constexpr auto kTurnStarting = 20ms;
+constexpr auto kTurnSettled = 250ms;
+constexpr std::uintmax_t kLogBytesMax = 64 << 20;  // then a new start sets it aside
+// Changes of these are applied while running.
+constexpr std::string_view kLiveKeys[] = {"workers.count", "log.level"};
+
+std::string text_of(const ExitStatus& status) {
+  return status.signal ? fmt::format("signal {}", status.signal)
+                       : fmt::format("exit {}", status.code);
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+// Keys whose value differs; both describe every key in the same order.
+std::vector<std::string> keys_that_differ(const Config& one, const Config& other) {
+  std::vector<std::string> keys;
+  const auto a = lines_of(describe_config(one)), b = lines_of(describe_config(other));
+  for (std::size_t i = 0; i < a.size() && i < b.size(); ++i) {
+    if (a[i] != b[i]) keys.push_back(a[i].substr(0, a[i].find(':')));
+  }
+  return keys;
+}
+
+std::string copy_path(const Config& config) { return config.runtime_dir + "/config.yml"; }
+
+void write_copy(const Config& config) {
+  const std::string path = copy_path(config);
+  std::ofstream(path + ".new") << describe_config(config);
+  fs::rename(path + ".new", path);
+}
+
+// Sockets of killed processes and what we wrote; somebody else's files stay, and so the folder.
+void empty_runtime_dir(const std::string& folder) {
+  std::error_code ignored;
+  for (const std::string& part : {folder + "/admin", folder}) {
+    for (const auto& entry : fs::directory_iterator(part, ignored)) {
+      const std::string name = entry.path().filename();
+      if (name.ends_with(".sock") || name.ends_with(".sock.lock") || name == "config.yml") {
+        fs::remove(entry.path(), ignored);
+      }
+    }
+    fs::remove(part, ignored);
+  }
+}
+
+}  // namespace
+
+UpLock::UpLock(const std::string& runtime_dir) : path_(runtime_dir + "/up.lock") {
+  fd_ = open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  struct stat held {
+  }, named{};
+  const bool locked = fd_ >= 0 && flock(fd_, LOCK_EX | LOCK_NB) == 0 && fstat(fd_, &held) == 0 &&
+                      stat(path_.c_str(), &named) == 0 && held.st_ino == named.st_ino;
+  const std::string pid = std::to_string(getpid());
+  if (locked && ftruncate(fd_, 0) == 0 && write(fd_, pid.data(), pid.size()) > 0) return;
+  if (fd_ >= 0) close(fd_);
+  throw StartupError(
+      fmt::format("a Depot is running here already (pid {}, in {}): stop it by `depot down` first",
+                  holder(runtime_dir), runtime_dir),
+      kExitFailed);
+}
+
+UpLock::~UpLock() {
+  unlink(path_.c_str());
+  close(fd_);
+  std::error_code ignored;
+  fs::remove(fs::path(path_).parent_path(), ignored);
+}
+
+int UpLock::holder(const std::string& runtime_dir) {
+  const int fd = open((runtime_dir + "/up.lock").c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  char text[16] = {};
+  const bool free = flock(fd, LOCK_SH | LOCK_NB) == 0;
+  const bool read_it = read(fd, text, sizeof text - 1) > 0;
+  close(fd);
+  return !free && read_it ? std::atoi(text) : 0;
+}
+
+Up::Up(Config config, Log& log, StopSignal& stop, Metrics& metrics)
+    : config_(std::move(config)),
+      log_(log),
+      stop_(stop),
+      metrics_(metrics),
+      restarts_(metrics.counter("depot_up_restarts_total", "Processes started again")),
+      ready_(metrics.gauge("depot_up_ready", "Processes that are ready")),
+      watch_(config_.path) {
+  fs::create_directories(config_.folder() + "/var/log");
+  write_copy(config_);
+  view_.redis_down = "starting";
+  view_.config = config_;
+}
+
+Up::~Up() {
+  running_.clear();  // SIGKILLs what an urgent stop left.
+  redis_.reset();
+  empty_runtime_dir(config_.runtime_dir);
+}
+
+void Up::run() {
+  log_.info("starting redis", {{"dir", config_.redis.dir}});
+  try {
+    start_redis();
+  } catch (const StartupError&) {
+    if (!stop_.requested()) throw;
+    return;  // Somebody would not wait for it.
+  }
+  want(steady_now());
+  while (!supervisor_.stopping() || !supervisor_.nothing_runs()) {
+    const TimePoint now = steady_now();
+    if (stop_.urgent()) return log_.warning("told twice: ending everything at once");
+    if (stop_.requested() && !supervisor_.stopping()) {
+      log_.info("stopping");
+      supervisor_.stop();
+    }
+    if (!supervisor_.stopping()) {
+      keep_redis(now);
+      follow_config(now);
+    }
+    for (const Action& action : supervisor_.decide(now)) perform(action, now);
+    reap(now);
+    publish();
+    wait(now);
+  }
+  log_.info("stopped");
+}
+
+void Up::start_redis() {
+  if (config_.redis.mode == RedisMode::private_server) {
+    redis_.emplace(config_, log_, 120s, &stop_);
+  } else {
+    auto redis = store::BlockingRedis::connect(config_.redis_url());
+    if (!redis) throw StartupError("redis: " + redis.error().message, kExitUnavailable);
+    const auto safe = store::check_settings(*redis, config_.redis.allow_unsafe);
+    if (!safe) throw StartupError("redis: " + safe.error().message, kExitUnavailable);
+    const auto loaded = store::load_library(*redis);
+    if (!loaded) throw StartupError("redis: " + loaded.error().message, kExitUnavailable);
+  }
+  const std::lock_guard lock(mutex_);
+  view_.redis_down.clear();
+}
+
+void Up::keep_redis(TimePoint now) {
+  if (config_.redis.mode == RedisMode::external || now < redis_due_) return;
+  if (redis_) {
+    pollfd ended{redis_->pid_fd(), POLLIN, 0};
+    if (poll(&ended, 1, 0) == 0) return;
+  }
+  log_.error("redis has ended, starting it again", {{"dir", config_.redis.dir}});
+  redis_.reset();
+  restarts_.add();
+  redis_due_ = now + kRedisRetry;
+  std::string why;
+  try {
+    start_redis();
+  } catch (const StartupError& error) {
+    why = error.what();
+    log_.error("redis does not start", {{"why", why}});
+  }
+  const std::lock_guard lock(mutex_);
+  ++view_.redis_restarts;
+  view_.redis_down = why;
+}
+
+void Up::perform(const Action& action, TimePoint now) {
+  const auto found = running_.find(action.name);
+  switch (action.kind) {
+    case Action::Kind::start:
+      return start(action.name, now);
+    case Action::Kind::ask:
+      return ask(action.name, now);
+    case Action::Kind::terminate:
+      log_.info("draining", {{"process", action.name}});
+      if (found != running_.end()) found->second.signal(SIGTERM);
+      return;
+    case Action::Kind::kill:
+      log_.warning("does not end, killing it", {{"process", action.name}});
+      if (found != running_.end()) found->second.signal(SIGKILL);
+      return;
+  }
+}
+
+void Up::start(const std::string& name, TimePoint now) {
+  const auto program =
+      std::ranges::find_if(programs_, [&](const Program& p) { return p.spec.name == name; });
+  const std::string output = log_path(config_, name);
+  std::error_code none;
+  if (fs::file_size(output, none) > kLogBytesMax && !none) fs::rename(output, output + ".1", none);
+  try {
+    running_.insert_or_assign(
+        name, Process::start({.arguments = program->arguments,
+                              .environment = {fmt::format("{}={}", kParentVariable, getpid())},
+                              .output_path = output}));
+  } catch (const StartupError& error) {
+    log_.error("cannot start", {{"process", name}, {"why", error.what()}});
+    supervisor_.on_exit(name, now);
+  }
+}
+
+void Up::ask(const std::string& name, TimePoint now) {
+  const auto answer =
+      http::fetch("unix:" + config_.admin_socket(name), "GET", "/readyz", {}, "", kAskMax);
+  std::string not_ready = "does not answer yet";
+  if (answer && answer->status == 200) {
+    not_ready.clear();
+  } else if (answer) {
+    boost::json::error_code error;
+    const auto problem = boost::json::parse(answer->body, error);
+    const auto* detail = problem.is_object() ? problem.as_object().if_contains("detail") : nullptr;
+    not_ready = detail && detail->is_string() ? std::string(detail->as_string()) : answer->body;
+  }
+  supervisor_.on_answer(name, not_ready, now);
+}
+
+void Up::reap(TimePoint now) {
+  for (auto it = running_.begin(); it != running_.end();) {
+    const auto status = it->second.wait(0ms);
+    if (!status) {
+      ++it;
+      continue;
+    }
+    const std::string name = it->first;
+    it = running_.erase(it);
+    const auto& all = supervisor_.processes();
+    const auto known = std::ranges::find_if(all, [&](auto& p) { return p.spec.name == name; });
+    const bool asked = known == all.end() || known->state == SupervisedProcess::State::stopping;
+    if (asked) {
+      log_.info("ended", {{"process", name}, {"how", text_of(*status)}});
+    } else {
+      restarts_.add();
+      log_.error("ended, starting it again",
+                 {{"process", name},
+                  {"how", text_of(*status)},
+                  {"last_words", last_line_of(log_path(config_, name))}});
+    }
+    supervisor_.on_exit(name, now);
+  }
+}
+
+void Up::want(TimePoint now) {
+  programs_ = programs_of(config_, copy_path(config_));
+  std::vector<ProcessSpec> specs;
+  for (const Program& program : programs_) specs.push_back(program.spec);
+  supervisor_.want(specs, now);
+}
+
+void Up::follow_config(TimePoint now) {
+  if (!watch_.changed(now)) return;
+  std::string why;
+  try {
+    apply(load_config(config_.path), now);
+  } catch (const StartupError& error) {
+    why = error.what();
+    log_.error("config refused, the old one stays in force", {{"why", why}});
+  }
+  const std::lock_guard lock(mutex_);
+  view_.config_error = why;
+}
+
+void Up::apply(const Config& fresh, TimePoint now) {
+  std::vector<std::string> later = keys_that_differ(config_, fresh);
+  std::erase_if(later, [](const std::string& key) {
+    return std::ranges::find(kLiveKeys, key) != std::end(kLiveKeys);
+  });
+  config_.workers.count = fresh.workers.count;
+  config_.log.level = fresh.log.level;
+  log_.set_level(fresh.log.level);
+  write_copy(config_);
+  want(now);
+  log_.info("config re-read", {{"workers", config_.workers.count}});
+  for (const std::string& key : later) {
+    log_.warning("this key needs a restart of depot up to be in force", {{"key", key}});
+  }
+  const std::lock_guard lock(mutex_);
+  view_.restart_keys = later;
+  view_.config = config_;
+}
+
+void Up::publish() {
+  std::vector<UpView::Row> rows;
+  std::int64_t ready = 0;
+  std::string first;
+  for (const SupervisedProcess& process : supervisor_.processes()) {
+    const auto running = running_.find(process.spec.name);
+    rows.push_back({process, running == running_.end() ? 0 : running->second.pid()});
+    ready += process.not_ready.empty();
+    if (first.empty() && process.wanted && !process.not_ready.empty()) {
+      first = fmt::format("waiting for {}: {}", process.spec.name, process.not_ready);
+    }
+  }
+  ready_.set(ready);
+  const bool settled = supervisor_.settled();
+  if (!first.empty() && first != said_) log_.info(first);
+  said_ = first;
+  if (settled && !announced_) {
+    announced_ = true;
+    log_.info("ready", {{"gateway", "http://" + config_.gateway.listen},
+                        {"admin", "http://" + config_.admin.listen}});
+  }
+  const std::lock_guard lock(mutex_);
+  view_.rows = std::move(rows);
+  view_.settled = settled;
+}
+
+void Up::wait(TimePoint now) {
+  std::vector<pollfd> fds{{watch_.fd(), POLLIN, 0}};
+  if (redis_) fds.push_back({redis_->pid_fd(), POLLIN, 0});
+  if (!stop_.requested()) fds.push_back({stop_.fd(), POLLIN, 0});
+  for (const auto& [name, process] : running_) fds.push_back({process.fd(), POLLIN, 0});
+  const bool quiet = supervisor_.settled() && redis_.has_value();
+  poll(fds.data(), fds.size(), static_cast<int>((quiet ? kTurnSettled : kTurnStarting) / 1ms));
+  if (fds[0].revents & POLLIN) watch_.on_readable(now);
+}
+
+UpView Up::view() const {
+  const std::lock_guard lock(mutex_);
+  return view_;
+}
+
+std::string Up::status() const { return boost::json::serialize(status_document(view())); }
+
+std::string Up::metrics() const { return merged_metrics(view(), metrics_.text()); }
+
+int run_up(const Config& config) {
+  crypto_start();
+  make_runtime_dir(config);
+  const UpLock lock(config.runtime_dir);
+  expect_free_ports(config);
+  Log log(config.log, "up");
+  StopSignal stop{SIGINT, SIGTERM};  // Before any thread exists, so that all inherit the mask.
+  Metrics metrics;
+  Up up(config, log, stop, metrics);
+  const http::AdminServer admin(config.admin.listen, metrics,
+                                {.not_ready = [&up] { return up.not_ready(); },
+                                 .drain = [&stop] { stop.request(); },
+                                 .status = [&up] { return up.status(); },
+                                 .other = {},
+                                 .metrics = [&up] { return up.metrics(); }});
+  up.run();
+  return kExitOk;
+}
+
+}  // namespace depot::control

@@ -1,0 +1,90 @@
+// `depot up`: starts what config.yml names on this host, keeps it running, follows config.yml, and
+// gathers all of it on the admin listener.
+//
+// The processes read the configuration in force from a copy in the runtime folder, so that one that
+// is started again under a broken or half-applied config.yml does as the others do.
+//
+// Threads: one, besides the admin listener's.
+// Errors:  StartupError: exit 69 for a port in use or no Redis, 1 when another one runs here.
+// Source:  docs/OPERATIONS.md, "depot up".
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/config.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "base/process.hpp"
+#include "base/stop_signal.hpp"
+#include "control/cluster_status.hpp"
+#include "control/config_watch.hpp"
+#include "control/programs.hpp"
+#include "store/launch.hpp"
+
+namespace depot::control {
+
+// Held while an `up` runs on a runtime folder; the kernel lets go of it with the process.
+class UpLock {
+ public:
+  explicit UpLock(const std::string& runtime_dir);  // Throws where it is held, naming the pid.
+  ~UpLock();
+  UpLock(const UpLock&) = delete;
+  UpLock& operator=(const UpLock&) = delete;
+  // The pid of the `up` that runs there; 0 without one.
+  static int holder(const std::string& runtime_dir);
+
+ private:
+  std::string path_;
+  int fd_ = -1;
+};
+
+class Up {
+ public:
+  Up(Config config, Log& log, StopSignal& stop, Metrics& metrics);
+  ~Up();  // Ends at once whatever still runs, and leaves the runtime folder empty.
+  void run();
+  std::string not_ready() const { return view().not_ready(); }
+  std::string status() const;  // JSON
+  std::string metrics() const;
+
+ private:
+  UpView view() const;
+  void perform(const Action& action, TimePoint now);
+  void start(const std::string& name, TimePoint now);
+  void ask(const std::string& name, TimePoint now);
+  void reap(TimePoint now);
+  void keep_redis(TimePoint now);
+  void start_redis();
+  void follow_config(TimePoint now);
+  void apply(const Config& fresh, TimePoint now);
+  void want(TimePoint now);
+  void publish();
+  void wait(TimePoint now);
+
+  Config config_;  // in force
+  Log& log_;
+  StopSignal& stop_;
+  Metrics& metrics_;
+  Counter& restarts_;
+  Gauge& ready_;
+  ConfigWatch watch_;
+  std::optional<store::RedisServer> redis_;
+  TimePoint redis_due_{};
+  std::vector<Program> programs_;
+  Supervisor supervisor_;
+  std::map<std::string, Process> running_;
+  std::string said_;  // the last thing waited for, so that it is said once
+  bool announced_ = false;
+  mutable std::mutex mutex_;  // guards view_, for as long as it is copied
+  UpView view_;
+};
+
+// The command: returns its exit code.
+int run_up(const Config& config);
+
+}  // namespace depot::control
