@@ -116,6 +116,13 @@ class GarbageTest : public testing::Test {
     }
   }
 
+  // The garbage was seen for what it is, and not lost on the way.
+  void expect_counted(const std::string& metric) {
+    EXPECT_TRUE(wait_until(
+        5s, [&] { return cluster_.metric(metric) > 50; }, metric + " is above 50",
+        [&] { return std::to_string(cluster_.metric(metric)); }));
+  }
+
   static constexpr const char* kPrograms[] = {"depot-gateway", "depot-load-balancer",
                                               "depot-worker", "depot-hub", "redis-server"};
   Cluster cluster_;
@@ -125,14 +132,17 @@ class GarbageTest : public testing::Test {
 
 TEST_F(GarbageTest, OnTheBalancersFrontend) {
   send_all(cluster_.config().frontend_endpoint(), request_frames(random_));
+  expect_counted("depot_balancer_malformed_total");
 }
 
 TEST_F(GarbageTest, OnTheBalancersBackend) {
   send_all(cluster_.config().backend_endpoint(), request_frames(random_));
+  expect_counted("depot_balancer_malformed_total");
 }
 
 TEST_F(GarbageTest, OnTheHubsSync) {
   send_all(cluster_.config().hub_sync_endpoint(), sync_frames(random_));
+  expect_counted("depot_hub_malformed_total");
 }
 
 // A gateway in good standing whose records are nonsense: the balancer looks into no body, so these
@@ -186,9 +196,8 @@ TEST_F(GarbageTest, OnTheHubsIn) {
   messaging::Context context;
   Socket pub(context, SocketKind::pub, {.linger_ms = 2'000});
   pub.connect(cluster_.config().hub_in_endpoint());
-  // What a PUB says before the other side has subscribed is lost: say it all several times, with
-  // the time that subscribing takes between.
-  for (int round = 0; round < 5; ++round) {
+  // What a PUB says before the other side has subscribed is lost: said until it was heard.
+  const auto say_all = [&] {
     for (const std::string& frame : sync_frames(random_)) {
       const std::string header = frame.substr(0, messaging::kSyncHeaderSize);
       const std::string body = frame.size() > header.size() ? frame.substr(header.size()) : "";
@@ -196,8 +205,10 @@ TEST_F(GarbageTest, OnTheHubsIn) {
         (void)pub.publish(topic, header, body);
       }
     }
-    EXPECT_EQ(available(cluster_.port(), "m1:a"), 1000);
-  }
+    return cluster_.metric("depot_hub_malformed_total") > 50;
+  };
+  EXPECT_TRUE(wait_until(10s, say_all, "the hub has counted it"));
+  EXPECT_EQ(available(cluster_.port(), "m1:a"), 1000);
 }
 
 TEST_F(GarbageTest, AsSubscriptionsToTheHubsOut) {

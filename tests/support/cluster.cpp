@@ -12,8 +12,7 @@
 #include <charconv>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <sstream>
 #include <stdexcept>
 
 #include "tests/support/wait.hpp"
@@ -277,6 +276,20 @@ void Cluster::import(const std::vector<Offer>& offers) const {
 void Cluster::expect_clean_audit() const {
   const CommandResult result = depot({"audit"});
   EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
+}
+
+double Cluster::metric(const std::string& name) const {
+  double sum = 0;
+  for (const std::string& socket : files_below(config_.runtime_dir + "/admin", ".sock")) {
+    Wire wire(socket);
+    wire.send("GET /metrics HTTP/1.1\r\nHost: admin\r\n\r\n");
+    std::istringstream text(wire.read_reply(5s).body);
+    for (std::string line; std::getline(text, line);) {
+      const bool ours = line.starts_with(name + " ") || line.starts_with(name + "{");
+      if (ours) sum += std::stod(line.substr(line.rfind(' ') + 1));
+    }
+  }
+  return sum;
 }
 
 store::BlockingRedis Cluster::redis() const {

@@ -85,6 +85,9 @@ class Cluster {
   // Expects the books to be right.
   void expect_clean_audit() const;
 
+  // The sum of a metric's samples over all processes of the cluster.
+  double metric(const std::string& name) const;
+
   store::BlockingRedis redis() const;
   std::string logs() const;  // of all processes
 
