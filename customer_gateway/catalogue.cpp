@@ -132,8 +132,9 @@ std::vector<Alternative> Catalogue::alternatives(std::string_view offer) const {
 std::int64_t Catalogue::sort_value(const CatalogueQuery& query, std::uint32_t index) const {
   std::int64_t value = index;
   if (query.sort == Sort::manufacturer) value = products_[index].manufacturer_rank;
-  if (query.sort == Sort::price) value = view(index).unit_price;
-  if (query.sort == Sort::available) value = view(index).available;
+  if (query.sort == Sort::price) value = values_[index].unit_price.load(std::memory_order_relaxed);
+  if (query.sort == Sort::available)
+    value = values_[index].available.load(std::memory_order_relaxed);
   return query.descending ? -value : value;
 }
 
@@ -153,29 +154,44 @@ std::optional<Catalogue::Key> Catalogue::position_of(const CatalogueQuery& query
   return key;
 }
 
-// Calls f(index) in order of name, from `from` on, until it returns false.
+// Calls f(index) for what has `text` in its name, in order of name, until it returns false.
 template <typename F>
-void Catalogue::for_each_match(const CatalogueQuery& query, std::uint32_t from, F&& f) const {
+void Catalogue::search(std::string_view text, F&& f) const {
+  // One search over all names at once; no name and no text has the 0 byte that parts them.
+  std::size_t at = 0;
+  for (std::uint32_t index = 0; at < folded_.size(); ++index) {
+    const void* hit = memmem(folded_.data() + at, folded_.size() - at, text.data(), text.size());
+    if (!hit) return;
+    at = static_cast<std::size_t>(static_cast<const char*>(hit) - folded_.data());
+    while (name_ends_[index] <= at) ++index;
+    if (!f(index)) return;
+    at = name_ends_[index];
+  }
+}
+
+// Calls f(index) for what the query asks for, in the order of the page if that is by name, else in
+// any, until it returns false.
+template <typename F>
+void Catalogue::for_each_match(const CatalogueQuery& query, F&& f) const {
   const std::string text = fold_case(query.text);
-  if (!query.manufacturer.empty()) {
-    const auto own = by_manufacturer_.find(query.manufacturer);
-    if (own == by_manufacturer_.end()) return;
-    for (auto it = std::ranges::lower_bound(own->second, from); it != own->second.end(); ++it) {
-      if (products_[*it].folded.find(text) != std::string::npos && !f(*it)) return;
+  const bool backwards = query.sort == Sort::name && query.descending;
+  if (query.manufacturer.empty() && !text.empty()) {
+    if (!backwards) return search(text, f);
+    std::vector<std::uint32_t> hits;
+    search(text, [&](std::uint32_t index) { return hits.push_back(index), true; });
+    for (auto it = hits.rbegin(); it != hits.rend() && f(*it); ++it) {
     }
-  } else if (text.empty()) {
-    while (from < products_.size() && f(from)) ++from;
-  } else {
-    // One search over all names at once; a 0 byte cannot be part of the text (see routes).
-    std::size_t at = from == 0 ? 0 : name_ends_[from - 1];
-    while (at < folded_.size()) {
-      const void* hit = memmem(folded_.data() + at, folded_.size() - at, text.data(), text.size());
-      if (!hit) return;
-      at = static_cast<std::size_t>(static_cast<const char*>(hit) - folded_.data());
-      const auto end = std::ranges::upper_bound(name_ends_, at);
-      if (!f(static_cast<std::uint32_t>(end - name_ends_.begin()))) return;
-      at = *end;
-    }
+    return;
+  }
+  const auto own = by_manufacturer_.find(query.manufacturer);
+  if (own == by_manufacturer_.end() && !query.manufacturer.empty()) return;
+  const std::size_t count = query.manufacturer.empty() ? products_.size() : own->second.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t place = backwards ? count - 1 - i : i;
+    const auto index =
+        query.manufacturer.empty() ? static_cast<std::uint32_t>(place) : own->second[place];
+    const bool matches = text.empty() || products_[index].folded.find(text) != std::string::npos;
+    if (matches && !f(index)) return;
   }
 }
 
@@ -183,22 +199,20 @@ std::optional<CataloguePage> Catalogue::list(const CatalogueQuery& query) const 
   std::optional<Key> after;
   if (!query.cursor.empty() && !(after = position_of(query))) return std::nullopt;
   // The smallest keys behind `after`, as a heap with the largest of them in front: no request
-  // sorts the whole catalogue, and the common order (by name) stops at its page's end.
-  const bool by_name = query.sort == Sort::name && !query.descending;
+  // sorts the whole catalogue, and the order by name stops at its page's end.
+  const bool by_name = query.sort == Sort::name;
   const std::size_t wanted = query.limit + 1;
   std::vector<Key> heap;
-  for_each_match(query, by_name && after ? after->second + 1 : 0, [&](std::uint32_t index) {
+  for_each_match(query, [&](std::uint32_t index) {
     const std::int64_t available = values_[index].available.load(std::memory_order_relaxed);
     if (available < 0 || (available == 0 && !query.include_sold_out)) return true;
     const Key key{sort_value(query, index), index};
-    if (after && key <= *after) return true;
+    if ((after && key <= *after) || (heap.size() == wanted && key >= heap.front())) return true;
     if (heap.size() == wanted) {
-      if (key >= heap.front()) return !by_name;
       std::ranges::pop_heap(heap);
-      heap.back() = key;
-    } else {
-      heap.push_back(key);
+      heap.pop_back();
     }
+    heap.push_back(key);
     std::ranges::push_heap(heap);
     return !by_name || heap.size() < wanted;
   });

@@ -88,7 +88,9 @@ class Catalogue {
   std::int64_t sort_value(const CatalogueQuery& query, std::uint32_t index) const;
   std::optional<Key> position_of(const CatalogueQuery& query) const;
   template <typename F>
-  void for_each_match(const CatalogueQuery& query, std::uint32_t from, F&& f) const;
+  void search(std::string_view text, F&& f) const;
+  template <typename F>
+  void for_each_match(const CatalogueQuery& query, F&& f) const;
 };
 
 // The catalogue in force, and the version that every visible change moves.
