@@ -25,18 +25,24 @@ void put_header(const Header& header, char* at) {
       .put(header.aux);
 }
 
-// Takes the next record of a head of `head_size` bytes off `rest`; empty where none fits.
-std::string_view take_record(std::string_view& rest, std::size_t head_size) {
-  if (rest.size() < head_size) return {};
-  const std::size_t size = kLengthSize + FieldReader(rest.data()).get<std::uint32_t>();
-  if (size < head_size || size > kRecordBytesMax || size > rest.size()) return {};
-  const std::string_view record = rest.substr(0, size);
-  rest.remove_prefix(size);
-  return record;
+std::size_t head_of(const RequestRecord&) { return kRequestRecordHead; }
+std::size_t head_of(const ReplyRecord&) { return kReplyRecordHead; }
+
+void read_fields(FieldReader in, RequestRecord& record) {
+  record.tag = in.get<std::uint32_t>();
+  record.budget_us = in.get<std::uint32_t>();
+  record.tenant = in.get<std::uint32_t>();
+  record.kind = in.get<std::uint8_t>();
+  record.attempt = in.get<std::uint8_t>();
+  record.flags = in.get<std::uint8_t>();
+  in.get<std::uint8_t>();
+  record.request_id = in.get<RequestId>();
 }
 
-std::string_view behind_header(std::string_view frame) {
-  return frame.substr(std::min(frame.size(), kHeaderSize));
+void read_fields(FieldReader in, ReplyRecord& record) {
+  record.tag = in.get<std::uint32_t>();
+  record.status = in.get<std::uint16_t>();
+  record.retry_after_ms = in.get<std::uint16_t>();
 }
 
 }  // namespace
@@ -82,9 +88,8 @@ void append_request(const RequestRecord& record, std::string& out) {
       .put(record.kind)
       .put(record.attempt)
       .put(record.flags)
-      .put(std::uint8_t{0});
-  std::copy(record.request_id.begin(), record.request_id.end(),
-            head + sizeof head - record.request_id.size());
+      .put(std::uint8_t{0})
+      .put(record.request_id);
   out.append(head, sizeof head).append(record.body);
 }
 
@@ -99,56 +104,31 @@ void append_reply(const ReplyRecord& record, std::string& out) {
   out.append(head, sizeof head).append(record.body);
 }
 
-RequestReader::RequestReader(std::string_view frame, const Header& header)
-    : rest_(behind_header(frame)), left_(header.count) {}
+template <typename Record>
+RecordReader<Record>::RecordReader(std::string_view frame, const Header& header)
+    : rest_(frame.substr(std::min(frame.size(), kHeaderSize))), left_(header.count) {}
 
-bool RequestReader::next(RequestRecord& record) {
-  if (left_ == 0) {
-    ok_ = ok_ && rest_.empty();
+template <typename Record>
+bool RecordReader<Record>::next(Record& record) {
+  const std::size_t head = head_of(record);
+  if (left_ == 0 || rest_.size() < head) {
+    ok_ = ok_ && left_ == 0 && rest_.empty();
     return false;
   }
-  --left_;
-  const std::string_view bytes = take_record(rest_, kRequestRecordHead);
-  if (bytes.empty()) {
+  FieldReader in(rest_.data());
+  const std::size_t size = kLengthSize + in.get<std::uint32_t>();
+  if (size < head || size > kRecordBytesMax || size > rest_.size()) {
     ok_ = false;
-    left_ = 0;
     return false;
   }
-  FieldReader in(bytes.data() + kLengthSize);
-  record.tag = in.get<std::uint32_t>();
-  record.budget_us = in.get<std::uint32_t>();
-  record.tenant = in.get<std::uint32_t>();
-  record.kind = in.get<std::uint8_t>();
-  record.attempt = in.get<std::uint8_t>();
-  record.flags = in.get<std::uint8_t>();
-  std::memcpy(record.request_id.data(),
-              bytes.data() + kRequestRecordHead - record.request_id.size(),
-              record.request_id.size());
-  record.body = bytes.substr(kRequestRecordHead);
+  read_fields(in, record);
+  record.body = rest_.substr(head, size - head);
+  rest_.remove_prefix(size);
+  --left_;
   return true;
 }
 
-ReplyReader::ReplyReader(std::string_view frame, const Header& header)
-    : rest_(behind_header(frame)), left_(header.count) {}
-
-bool ReplyReader::next(ReplyRecord& record) {
-  if (left_ == 0) {
-    ok_ = ok_ && rest_.empty();
-    return false;
-  }
-  --left_;
-  const std::string_view bytes = take_record(rest_, kReplyRecordHead);
-  if (bytes.empty()) {
-    ok_ = false;
-    left_ = 0;
-    return false;
-  }
-  FieldReader in(bytes.data() + kLengthSize);
-  record.tag = in.get<std::uint32_t>();
-  record.status = in.get<std::uint16_t>();
-  record.retry_after_ms = in.get<std::uint16_t>();
-  record.body = bytes.substr(kReplyRecordHead);
-  return true;
-}
+template class RecordReader<RequestRecord>;
+template class RecordReader<ReplyRecord>;
 
 }  // namespace depot::messaging

@@ -80,10 +80,11 @@ struct ReplyRecord {
 void append_reply(const ReplyRecord& record, std::string& out);
 
 // Walks the records behind a header: while (next(record)) ...; then check ok().
-class RequestReader {
+template <typename Record>
+class RecordReader {
  public:
-  RequestReader(std::string_view frame, const Header& header);
-  bool next(RequestRecord& record);
+  RecordReader(std::string_view frame, const Header& header);
+  bool next(Record& record);
   bool ok() const { return ok_; }  // False: lengths or count did not fit; what was read is good.
 
  private:
@@ -91,16 +92,9 @@ class RequestReader {
   std::uint16_t left_;
   bool ok_ = true;
 };
-class ReplyReader {
- public:
-  ReplyReader(std::string_view frame, const Header& header);
-  bool next(ReplyRecord& record);
-  bool ok() const { return ok_; }
-
- private:
-  std::string_view rest_;
-  std::uint16_t left_;
-  bool ok_ = true;
-};
+extern template class RecordReader<RequestRecord>;
+extern template class RecordReader<ReplyRecord>;
+using RequestReader = RecordReader<RequestRecord>;
+using ReplyReader = RecordReader<ReplyRecord>;
 
 }  // namespace depot::messaging

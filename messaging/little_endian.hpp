@@ -1,21 +1,22 @@
-// Fixed-width little-endian fields, for the frame codecs of this folder.
+// Fixed-width little-endian fields one behind the other, for the frame codecs of this folder. The
+// caller has made sure that there is room, or that they are there.
 #pragma once
 
 #include <bit>
-#include <concepts>
 #include <cstring>
+#include <type_traits>
 
 namespace depot::messaging {
 
 static_assert(std::endian::native == std::endian::little,
-              "frames are copied as they lie in memory");
+              "fields are copied as they lie in memory");
 
-// Writes fields one behind the other; the caller's buffer is large enough.
 class FieldWriter {
  public:
   explicit FieldWriter(char* at) : at_(at) {}
-  template <std::integral T>
-  FieldWriter& put(T value) {
+  template <typename T>
+  FieldWriter& put(const T& value) {
+    static_assert(std::is_trivially_copyable_v<T>);
     std::memcpy(at_, &value, sizeof value);
     at_ += sizeof value;
     return *this;
@@ -25,12 +26,12 @@ class FieldWriter {
   char* at_;
 };
 
-// Reads fields one behind the other; the caller has checked that they are there.
 class FieldReader {
  public:
   explicit FieldReader(const char* at) : at_(at) {}
-  template <std::integral T>
+  template <typename T>
   T get() {
+    static_assert(std::is_trivially_copyable_v<T>);
     T value;
     std::memcpy(&value, at_, sizeof value);
     at_ += sizeof value;

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -14,8 +13,8 @@
 namespace depot::messaging {
 namespace {
 
+constexpr std::string_view kIpc = "ipc://";
 constexpr int kPublishQueueMax = 10'000;
-constexpr int kBacklog = 1'024;
 // How many messages of a wrong shape one receive call passes over before the loop goes on.
 constexpr int kMalformedPerCall = 256;
 
@@ -45,22 +44,24 @@ void set(void* socket, int option, T value) {
 // Everything before bind and connect: libzmq does not apply most of it later.
 void set_options(void* socket, SocketKind kind, const SocketOptions& options) {
   const bool publishes = kind == SocketKind::pub || kind == SocketKind::xpub;
-  const int queue_default = SocketOptions{}.send_queue_max;
-  const bool own_queue = options.send_queue_max != queue_default;
-  // 0 = no limit: back-pressure is credit. A finite one loses messages, and in 4.3.4 may abort.
-  set(socket, ZMQ_RCVHWM, 0);
-  set(socket, ZMQ_SNDHWM, publishes && !own_queue ? kPublishQueueMax : options.send_queue_max);
-  set(socket, ZMQ_LINGER, options.linger_ms);
+  const bool own_queue = options.send_queue_max != SocketOptions{}.send_queue_max;
+  const std::pair<int, int> values[] = {
+      // 0 = no limit: back-pressure is credit. A finite one loses messages, in 4.3.4 may abort.
+      {ZMQ_RCVHWM, 0},
+      {ZMQ_SNDHWM, publishes && !own_queue ? kPublishQueueMax : options.send_queue_max},
+      {ZMQ_LINGER, options.linger_ms},
+      {ZMQ_HANDSHAKE_IVL, 3'000},
+      {ZMQ_CONNECT_TIMEOUT, 1'000},
+      {ZMQ_RECONNECT_IVL, 20},
+      {ZMQ_RECONNECT_IVL_MAX, 1'000},
+      {ZMQ_BACKLOG, 1'024},
+      {ZMQ_TCP_KEEPALIVE, 1},
+      {ZMQ_TCP_KEEPALIVE_IDLE, 10},
+      {ZMQ_TCP_KEEPALIVE_INTVL, 3},
+      {ZMQ_TCP_KEEPALIVE_CNT, 3},
+  };
+  for (const auto& [option, value] : values) set(socket, option, value);
   set(socket, ZMQ_MAXMSGSIZE, options.message_bytes_max);
-  set(socket, ZMQ_HANDSHAKE_IVL, 3'000);
-  set(socket, ZMQ_CONNECT_TIMEOUT, 1'000);
-  set(socket, ZMQ_RECONNECT_IVL, 20);
-  set(socket, ZMQ_RECONNECT_IVL_MAX, 1'000);
-  set(socket, ZMQ_BACKLOG, kBacklog);
-  set(socket, ZMQ_TCP_KEEPALIVE, 1);
-  set(socket, ZMQ_TCP_KEEPALIVE_IDLE, 10);
-  set(socket, ZMQ_TCP_KEEPALIVE_INTVL, 3);
-  set(socket, ZMQ_TCP_KEEPALIVE_CNT, 3);
   // A dealer that queued for an absent peer would deliver stale requests to the next one.
   if (kind == SocketKind::dealer) set(socket, ZMQ_IMMEDIATE, 1);
   // A router that drops silently hides a dead peer; with DONTWAIT it says EHOSTUNREACH.
@@ -87,6 +88,16 @@ Sent send_part(void* socket, std::string_view bytes, int flags) {
         DEPOT_ASSERT(!"zmq_send on a socket that is closed or of another thread");
     }
   }
+}
+
+// A refusal can only meet the first part: with that libzmq has chosen a pipe with room.
+Sent send_parts(void* socket, std::initializer_list<std::string_view> parts) {
+  std::size_t left = parts.size();
+  for (const std::string_view part : parts) {
+    const Sent sent = send_part(socket, part, --left > 0 ? ZMQ_SNDMORE : 0);
+    if (sent != Sent::yes) return sent;
+  }
+  return Sent::yes;
 }
 
 bool receive_part(void* socket, Message& message) {
@@ -142,40 +153,27 @@ std::string_view Message::bytes() const {
   return {static_cast<const char*>(zmq_msg_data(message)), zmq_msg_size(message)};
 }
 
-// Holds <path>.lock while an ipc endpoint is bound; removes both files at the end.
+// Holds <path>.lock while an ipc endpoint is bound, and removes the socket's file at the end. The
+// lock file stays: removing it would open a gap in which two processes lock two files of one name.
 struct Socket::EndpointLock {
-  EndpointLock(const std::string& endpoint, std::string socket_path)
-      : path(std::move(socket_path)), lock_path(path + ".lock") {
-    for (;;) {
-      fd = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-      if (fd < 0) fail_endpoint("make the lock file of", endpoint, errno);
-      if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        ::close(fd);
-        throw StartupError(endpoint +
-                               " is in use by another process; stop it, or set another "
-                               "runtime_dir",
-                           kExitUnavailable);
-      }
-      // The holder before us may have removed the file between our open and our lock.
-      struct stat locked {};
-      struct stat named {};
-      if (::fstat(fd, &locked) == 0 && ::stat(lock_path.c_str(), &named) == 0 &&
-          locked.st_ino == named.st_ino) {
-        return;
-      }
-      ::close(fd);
-    }
+  explicit EndpointLock(const std::string& endpoint) : path(endpoint.substr(kIpc.size())) {
+    fd = ::open((path + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) fail_endpoint("make the lock file of", endpoint, errno);
+    if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return;
+    ::close(fd);
+    throw StartupError(endpoint +
+                           " is in use by another process; stop it, or set another "
+                           "runtime_dir",
+                       kExitUnavailable);
   }
   ~EndpointLock() {
     ::unlink(path.c_str());
-    ::unlink(lock_path.c_str());
     ::close(fd);
   }
   EndpointLock(const EndpointLock&) = delete;
   EndpointLock& operator=(const EndpointLock&) = delete;
 
   std::string path;
-  std::string lock_path;
   int fd = -1;
 };
 
@@ -202,10 +200,9 @@ Socket& Socket::operator=(Socket&& other) noexcept {
 }
 
 void Socket::bind(const std::string& endpoint) {
-  constexpr std::string_view kIpc = "ipc://";
-  const bool names_file = endpoint.starts_with(kIpc) && endpoint.size() > kIpc.size() &&
-                          endpoint[kIpc.size()] != '@' && endpoint[kIpc.size()] != '*';
-  if (names_file) lock_ = std::make_unique<EndpointLock>(endpoint, endpoint.substr(kIpc.size()));
+  const char first = endpoint.starts_with(kIpc) ? endpoint.c_str()[kIpc.size()] : '\0';
+  const bool names_file = first != '\0' && first != '@' && first != '*';
+  if (names_file) lock_ = std::make_unique<EndpointLock>(endpoint);
   if (zmq_bind(handle_, endpoint.c_str()) != 0) fail_endpoint("bind", endpoint, zmq_errno());
 }
 
@@ -235,9 +232,7 @@ bool Socket::receive(Message& frame) {
 }
 
 Sent Socket::send_to(std::string_view routing_id, std::string_view frame) {
-  // Only the first part can be refused: with it the router has chosen a pipe with room.
-  const Sent first = send_part(handle_, routing_id, ZMQ_SNDMORE);
-  return first == Sent::yes ? send_part(handle_, frame, 0) : first;
+  return send_parts(handle_, {routing_id, frame});
 }
 
 bool Socket::receive_from(Message& routing_id, Message& frame) {
@@ -246,10 +241,7 @@ bool Socket::receive_from(Message& routing_id, Message& frame) {
 }
 
 Sent Socket::publish(std::string_view topic, std::string_view header, std::string_view body) {
-  const Sent first = send_part(handle_, topic, ZMQ_SNDMORE);
-  if (first != Sent::yes) return first;
-  const Sent second = send_part(handle_, header, ZMQ_SNDMORE);
-  return second == Sent::yes ? send_part(handle_, body, 0) : second;
+  return send_parts(handle_, {topic, header, body});
 }
 
 bool Socket::receive_published(Message& topic, Message& header, Message& body) {
