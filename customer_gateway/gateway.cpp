@@ -8,6 +8,7 @@
 
 #include "base/options.hpp"
 #include "customer_gateway/catalogue_feed.hpp"
+#include "customer_gateway/pages.hpp"
 #include "customer_gateway/routes.hpp"
 #include "customer_gateway/session.hpp"
 #include "http/problem.hpp"
@@ -132,11 +133,12 @@ void Gateway::IoThread::handle(const http::Request& request, http::Responder res
   if (const auto token = token_of(request)) who.caller = {token->hash(), token->customer};
   const Visit visit{request, exchange, std::move(match.parameter), *operations_, shared_.health};
   if (match.route && request_allowed(request)) return match.route->handler(visit);
-  if (match.route) {
-    return visit.fail(protocol::Problem::forbidden, "Another site may not make this request.");
-  }
-  if (match.allow.empty()) {
-    return visit.fail(protocol::Problem::not_found, "There is nothing at this path.");
+  if (match.route || match.allow.empty()) {
+    const Failure failure =
+        match.route ? Failure{protocol::Problem::forbidden, "Another site may not ask for this."}
+                    : Failure{protocol::Problem::not_found, "There is nothing at this path."};
+    if (!pages::show_failure(visit, failure)) exchange->fail(failure);
+    return;
   }
   http::Response response = http::problem_response(protocol::Problem::method_not_allowed,
                                                    "This path takes: " + match.allow);

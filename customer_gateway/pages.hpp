@@ -11,32 +11,41 @@
 
 namespace depot::customer_gateway::pages {
 
-void get_catalogue(const Visit&);
-void get_signup(const Visit&);
-void post_signup(const Visit&);
-void get_login(const Visit&);
-void post_login(const Visit&);
-void post_logout(const Visit&);
-void get_account(const Visit&);
-void post_account(const Visit&);
-void post_account_delete(const Visit&);
-void post_card(const Visit&);
-void post_card_remove(const Visit&);
-void get_cart(const Visit&);
-void post_cart_add(const Visit&);
-void post_cart_set(const Visit&);
-void post_cart_remove(const Visit&);
-void post_cart_buy(const Visit&);
-void get_orders(const Visit&);
-void get_order(const Visit&);
-void post_order_cancel(const Visit&);
-void get_problem(const Visit&);
+class Page;
+
+void get_catalogue(const Page&);
+void get_signup(const Page&);
+void post_signup(const Page&);
+void get_login(const Page&);
+void post_login(const Page&);
+void post_logout(const Page&);
+void get_account(const Page&);
+void post_account(const Page&);
+void post_account_delete(const Page&);
+void post_card(const Page&);
+void post_card_remove(const Page&);
+void get_cart(const Page&);
+void post_cart_add(const Page&);
+void post_cart_set(const Page&);
+void post_cart_remove(const Page&);
+void post_cart_buy(const Page&);
+void get_orders(const Page&);
+void get_order(const Page&);
+void post_order_cancel(const Page&);
+void get_problem(const Page&);
+
+// Reads the query, or the form that was sent, and hands over to `handler`.
+void serve(const Visit& visit, void (*handler)(const Page&));
+// A handler of the route table.
+template <void (*handler)(const Page&)>
+void page(const Visit& visit) {
+  serve(visit, handler);
+}
+
 void get_css(const Visit&);
 void get_icon(const Visit&);
 
-// True for a browser that wants a page, not for a program that asks the API.
-bool wants_page(const http::Request& request);
-// The failure as a page, for who wants one.
-void show_failure(const Visit& visit, const Failure& failure);
+// The failure as a page, for a browser that asked for one; false for a program.
+bool show_failure(const Visit& visit, const Failure& failure);
 
 }  // namespace depot::customer_gateway::pages

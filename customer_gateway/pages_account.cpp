@@ -1,5 +1,4 @@
 // Signing up, logging in and out, and the account.
-#include "customer_gateway/pages.hpp"
 #include "customer_gateway/pages_html.hpp"
 #include "customer_gateway/session.hpp"
 
@@ -10,145 +9,112 @@ using protocol::Problem;
 
 // What a person can put right in the form itself; all else is a page of its own.
 bool is_for_form(const Failure& failure) {
-  switch (failure.problem) {
-    case Problem::invalid:
-    case Problem::email_taken:
-    case Problem::forbidden:
-    case Problem::rate_limited:
-      return true;
-    default:
-      return false;
-  }
+  return failure.problem == Problem::invalid || failure.problem == Problem::email_taken ||
+         failure.problem == Problem::forbidden || failure.problem == Problem::rate_limited;
 }
 
-void show_sign_in(const Page& page, std::string_view name, const Fields& typed,
-                  const Failure* failure) {
+// A stale cookie must not keep a person from logging in, so nothing is asked of the back end.
+void show_sign_in(const Page& page, std::string_view name, const Failure* failure) {
   constexpr std::string_view kFields[] = {"first_name", "last_name", "email", "password"};
+  const std::string next = local_path(page.text("next"), "");
   Html data;
   set_errors(data, failure, kFields);
-  data.set("has_errors", failure != nullptr);
-  for (const std::string_view field : {"first_name", "last_name", "email"}) {
-    data.set(std::string(field), typed.text(field));
-  }
-  const std::string next = local_path(typed.text("next"), "");
-  data.set("next", next);
-  data.set("next_query", next.empty() ? "" : with_query("", "next", next));
-  data.set("need", page.query().has("need") && !failure);
+  set(data, {{"has_errors", failure != nullptr},
+             {"first_name", page.text("first_name")},
+             {"last_name", page.text("last_name")},
+             {"email", page.text("email")},
+             {"next", next},
+             {"next_query", next.empty() ? "" : with_query("", "next", next)},
+             {"need", !page.text("need").empty()}});
   page.show(name, std::move(data), failure);
 }
 
-// A stale cookie must not keep a person from the log-in page, so nothing is asked of the back end.
-Done<SignedIn> signed_in(const Page& page, std::string_view name,
-                         std::shared_ptr<const Fields> form, std::string_view next) {
-  return [page, name, form, next](Answer<SignedIn> answer) {
+Done<SignedIn> signed_in(const Page& page, std::string_view name, std::string_view next) {
+  return [=](const Answer<SignedIn>& answer) {
     if (answer) {
-      return page.redirect(local_path(form->text("next"), next), session_cookie(answer->token));
+      return page.redirect(local_path(page.text("next"), next), session_cookie(answer->token));
     }
     const Failure& failure = answer.error();
     const bool wrong = failure.problem == Problem::unauthenticated;
-    if (!wrong && !is_for_form(failure)) return page.fail(failure);
-    show_sign_in(page, name, *form, &failure);
+    wrong || is_for_form(failure) ? show_sign_in(page, name, &failure) : page.fail(failure);
   };
 }
 
-struct FormOfAccount {
-  std::string name;  // "card", "name", "email", "password", "delete"; "" when none was sent
-  std::shared_ptr<const Fields> fields;
-  Failure failure;
-};
-
 // One form of the account page: what is stored, or what was typed and what is wrong with it.
-Html form_data(const FormOfAccount& sent, std::string_view name, const protocol::Account& account) {
+Html form_data(const Page& page, const protocol::Account& account, const Failure* failure) {
   constexpr std::string_view kFields[] = {"first_name", "last_name", "email",    "password",
                                           "number",     "exp_month", "exp_year", "cvc"};
-  const bool ours = sent.name == name;
   const auto value = [&](std::string_view field, const std::string& stored) {
-    return ours && sent.fields->has(field) ? sent.fields->text(field) : stored;
+    return failure ? page.optional_text(field).value_or(stored) : stored;
   };
   Html form;
-  set_errors(form, ours ? &sent.failure : nullptr, kFields);
-  form.set("first_name", value("first_name", account.first_name));
-  form.set("last_name", value("last_name", account.last_name));
-  form.set("email", value("email", account.email));
-  form.set("exp_month", value("exp_month", ""));
-  form.set("exp_year", value("exp_year", ""));
+  set_errors(form, failure, kFields);
+  set(form, {{"first_name", value("first_name", account.first_name)},
+             {"last_name", value("last_name", account.last_name)},
+             {"email", value("email", account.email)},
+             {"exp_month", value("exp_month", "")},
+             {"exp_year", value("exp_year", "")}});
   return form;
 }
 
-void show_account(const Page& page, FormOfAccount sent) {
-  page.operations().get_account(page.who(), [page,
-                                             sent = std::move(sent)](Answer<AccountView> answer) {
+// `form`: the one that failed ("card", "name", "email", "password", "delete"), with its failure.
+void show_account(const Page& page, const std::string& form, std::optional<Failure> failure) {
+  page.operations().get_account(page.who(), [=](const Answer<AccountView>& answer) {
     if (!answer) return page.fail(answer.error(), "/account");
     const protocol::Account& account = answer->account;
+    const Failure* failed = failure ? &*failure : nullptr;
     Html data;
-    set_done(data, page.query());
-    for (const std::string_view name : {"card", "name", "email", "password", "delete"}) {
-      data.set("form_" + std::string(name), form_data(sent, name, account));
+    for (const std::string name : {"card", "name", "email", "password", "delete"}) {
+      data.set("form_" + name, form_data(page, account, name == form ? failed : nullptr));
     }
-    const std::string next = sent.fields ? sent.fields->text("next") : page.query().text("next");
-    data.set("next", local_path(next, ""));
-    data.set("need_card", page.query().has("need"));
-    data.set("has_errors", !sent.name.empty());
-    data.set("card", false);
-    if (account.card) {
-      Html card;
-      card.set("brand", account.card->brand);
-      card.set("last4", account.card->last4);
-      card.set("exp_month", std::to_string(account.card->exp_month));
-      card.set("exp_year", std::to_string(account.card->exp_year));
-      data.set("card", card);
+    set(data, {{"next", local_path(page.text("next"), "")},
+               {"need_card", !page.text("need").empty()},
+               {"has_errors", failed != nullptr},
+               {"card", false}});
+    if (const auto& card = account.card) {
+      Html shown;
+      set(shown, {{"brand", card->brand},
+                  {"last4", card->last4},
+                  {"exp_month", std::to_string(card->exp_month)},
+                  {"exp_year", std::to_string(card->exp_year)}});
+      data.set("card", shown);
     }
-    page.show("account", std::move(data), sent.name.empty() ? nullptr : &sent.failure);
+    page.show("account", std::move(data), failed);
   });
 }
 
 // Continues a change: on with `next`, or the page again with the form that was sent.
 template <typename T>
-Done<T> changed(const Page& page, std::string name, std::shared_ptr<const Fields> form,
-                std::string next, std::string cookie = {}) {
-  return [=](Answer<T> answer) {
+Done<T> changed(const Page& page, std::string form, std::string next, std::string cookie = {}) {
+  return [=](const Answer<T>& answer) {
     if (answer) return page.redirect(next, cookie);
-    const bool known = !name.empty() && is_for_form(answer.error());
-    if (!known) return page.fail(answer.error(), "/account");
-    show_account(page, {name, form, answer.error()});
+    if (!is_for_form(answer.error())) return page.fail(answer.error(), "/account");
+    show_account(page, form, answer.error());
   };
 }
 
 }  // namespace
 
-void get_signup(const Visit& visit) {
-  const Page page(visit);
-  show_sign_in(page, "signup", page.query(), nullptr);
+void get_signup(const Page& page) { show_sign_in(page, "signup", nullptr); }
+void get_login(const Page& page) { show_sign_in(page, "login", nullptr); }
+void get_account(const Page& page) { show_account(page, "", std::nullopt); }
+
+void post_signup(const Page& page) {
+  page.operations().sign_up(page.who(),
+                            {.caller = {},
+                             .email = page.text("email"),
+                             .password = page.text("password"),
+                             .first_name = page.text("first_name"),
+                             .last_name = page.text("last_name")},
+                            signed_in(page, "signup", "/?done=welcome"));
 }
 
-void get_login(const Visit& visit) {
-  const Page page(visit);
-  show_sign_in(page, "login", page.query(), nullptr);
+void post_login(const Page& page) {
+  page.operations().log_in(page.who(), page.text("email"), page.text("password"),
+                           signed_in(page, "login", "/"));
 }
 
-void post_signup(const Visit& visit) {
-  const auto form = read_form(visit);
-  if (!form) return;
-  protocol::CreateAccount account;
-  account.email = form->text("email");
-  account.password = form->text("password");
-  account.first_name = form->text("first_name");
-  account.last_name = form->text("last_name");
-  const Page page(visit);
-  page.operations().sign_up(page.who(), std::move(account),
-                            signed_in(page, "signup", form, "/?done=welcome"));
-}
-
-void post_login(const Visit& visit) {
-  const auto form = read_form(visit);
-  if (!form) return;
-  const Page page(visit);
-  page.operations().log_in(page.who(), form->text("email"), form->text("password"),
-                           signed_in(page, "login", form, "/"));
-}
-
-void post_logout(const Visit& visit) {
-  const Page page(visit);
+void post_logout(const Page& page) {
   page.operations().log_out(page.who(), [page](const Answer<Nothing>& answer) {
     if (!answer && answer.error().problem != Problem::unauthenticated) {
       return page.fail(answer.error(), "/");  // The session lives: do not say that it ended.
@@ -157,55 +123,36 @@ void post_logout(const Visit& visit) {
   });
 }
 
-void get_account(const Visit& visit) { show_account(Page(visit), {}); }
-
-void post_account(const Visit& visit) {
-  const auto form = read_form(visit);
-  if (!form) return;
-  const auto field = [&](std::string_view name) {
-    return form->has(name) ? std::optional(form->text(name)) : std::nullopt;
-  };
-  protocol::ChangeAccount change;
-  change.first_name = field("first_name");
-  change.last_name = field("last_name");
-  change.email = field("email");
-  change.password = field("password");
-  change.current_password = field("current_password");
-  const Page page(visit);
+void post_account(const Page& page) {
   page.operations().change_account(
-      page.who(), std::move(change),
-      changed<AccountView>(page, form->text("form"), form, "/account?done=saved"));
+      page.who(),
+      {.caller = {},
+       .first_name = page.optional_text("first_name"),
+       .last_name = page.optional_text("last_name"),
+       .email = page.optional_text("email"),
+       .password = page.optional_text("password"),
+       .current_password = page.optional_text("current_password")},
+      changed<AccountView>(page, page.text("form"), "/account?done=saved"));
 }
 
-void post_account_delete(const Visit& visit) {
-  const auto form = read_form(visit);
-  if (!form) return;
-  const Page page(visit);
+void post_account_delete(const Page& page) {
   page.operations().delete_account(
-      page.who(), form->text("password"),
-      changed<Nothing>(page, "delete", form, "/?done=deleted", ended_session_cookie()));
+      page.who(), page.text("password"),
+      changed<Nothing>(page, "delete", "/?done=deleted", ended_session_cookie()));
 }
 
-void post_card(const Visit& visit) {
-  const auto form = read_form(visit);
-  if (!form) return;
-  CardEntry entry;
-  entry.number = form->text("number");
-  entry.cvc = form->text("cvc");
-  entry.exp_month = form->integer("exp_month");
-  entry.exp_year = form->integer("exp_year");
-  const Page page(visit);
-  page.operations().put_card(
-      page.who(), entry,
-      changed<protocol::Card>(page, "card", form,
-                              local_path(form->text("next"), "/account?done=card")));
+void post_card(const Page& page) {
+  const CardEntry entry{.number = page.text("number"),
+                        .cvc = page.text("cvc"),
+                        .exp_month = page.integer("exp_month"),
+                        .exp_year = page.integer("exp_year")};
+  const std::string next = local_path(page.text("next"), "/account?done=card");
+  page.operations().put_card(page.who(), entry, changed<protocol::Card>(page, "card", next));
 }
 
-void post_card_remove(const Visit& visit) {
-  const Page page(visit);
-  page.operations().delete_card(
-      page.who(), changed<Nothing>(page, "card", std::make_shared<const Fields>(Form{}),
-                                   "/account?done=card_removed"));
+void post_card_remove(const Page& page) {
+  page.operations().delete_card(page.who(),
+                                changed<Nothing>(page, "card", "/account?done=card_removed"));
 }
 
 }  // namespace depot::customer_gateway::pages

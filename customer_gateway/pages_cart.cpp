@@ -1,7 +1,5 @@
 // The cart, and buying it.
-#include "base/crypto.hpp"
 #include "base/ids.hpp"
-#include "customer_gateway/pages.hpp"
 #include "customer_gateway/pages_html.hpp"
 
 namespace depot::customer_gateway::pages {
@@ -9,161 +7,123 @@ namespace {
 
 using protocol::Problem;
 
-Html line_row(const Page& page, const CartLineView& view) {
-  const protocol::CartLine& line = view.line;
-  Html row;
-  row.set("offer_id", line.offer);
-  row.set("name", view.name);
-  row.set("manufacturer", view.manufacturer_name);
-  row.set("price", page.money(line.unit_price));
-  row.set("seen_price", page.money(line.seen_price));
-  row.set("sum", page.money(line.quantity * line.unit_price));
-  row.set("quantity", std::to_string(line.quantity));
-  row.set("available", std::to_string(line.available));
-  row.set("requested", std::to_string(line.quantity));
-  set_line_problem(row, line.problem);
-  return row;
-}
+// Nothing that a person could put right: Depot is away, or what happened is not known.
+bool is_ours(const Failure& failure) { return row_of(failure.problem).http_status >= 500; }
 
 // What went wrong, above the cart. `buying`: with the purchase, not with a change of the cart.
 void set_failure(const Page& page, Html& data, const Failure& failure, bool buying) {
   constexpr std::string_view kFields[] = {"quantity"};
-  set_errors(data, &failure, kFields);
+  constexpr Problem kExplained[] = {
+      Problem::insufficient_stock, Problem::price_changed, Problem::offer_withdrawn,
+      Problem::limit_exceeded,     Problem::cart_changed,  Problem::cycle_closed,
+      Problem::too_many_lines,     Problem::unknown_offer, Problem::invalid};
   const bool too_much = !buying && failure.problem == Problem::insufficient_stock;
+  set_errors(data, &failure, kFields);
   if (too_much) set_problem(data, Problem{});
-  data.set("too_much", too_much);
-  switch (failure.problem) {
-    case Problem::insufficient_stock:
-    case Problem::price_changed:
-    case Problem::offer_withdrawn:
-    case Problem::limit_exceeded:
-    case Problem::cart_changed:
-    case Problem::cycle_closed:
-    case Problem::too_many_lines:
-    case Problem::unknown_offer:
-    case Problem::invalid:
-      break;
-    default:
-      data.set("other", true);
-  }
-  data.set("detail", failure.detail);
-  const HtmlList faults =
-      faults_of(page, failure.items, failure.removed ? &*failure.removed : nullptr);
-  data.set("has_faults", !faults.empty());
-  data.set("faults", faults);
-  data.set("failed", true);
+  set(data, {{"too_much", too_much},
+             {"other", std::ranges::find(kExplained, failure.problem) == std::end(kExplained)},
+             {"detail", failure.detail},
+             {"failed", true}});
+  set_faults(data, page, failure.items, failure.removed.value_or(std::vector<std::string>{}));
 }
 
 void show_cart(const Page& page, const CartView& cart, const Failure* failure, bool buying) {
   Html data;
-  set_done(data, page.query());
   if (failure) set_failure(page, data, *failure, buying);
   HtmlList lines;
   bool has_problems = false;
-  for (const CartLineView& line : cart.lines) {
-    has_problems = has_problems || line.line.problem != protocol::LineProblem::none;
-    lines.push_back(line_row(page, line));
+  for (const auto& [line, name, manufacturer] : cart.lines) {
+    has_problems = has_problems || line.problem != protocol::LineProblem::none;
+    Html& row = lines.emplace_back();
+    set(row, {{"offer_id", line.offer},
+              {"name", name},
+              {"manufacturer", manufacturer},
+              {"price", page.money(line.unit_price)},
+              {"seen_price", page.money(line.seen_price)},
+              {"sum", page.money(line.quantity * line.unit_price)},
+              {"quantity", std::to_string(line.quantity)},
+              {"available", std::to_string(line.available)}});
+    set_line_problem(row, line.problem);
   }
-  data.set("has_lines", !lines.empty());
-  data.set("lines", lines);
-  data.set("has_problems", has_problems);
-  data.set("total", page.money(cart.total));
-  data.set("version", std::to_string(cart.version));
-  data.set("key", make_token_secret());  // Of the next purchase, however often it is sent.
+  set(data, {{"has_lines", !lines.empty()},
+             {"lines", lines},
+             {"has_problems", has_problems},
+             {"total", page.money(cart.total)},
+             {"version", std::to_string(cart.version)},
+             {"key", make_token_secret()}});  // Of the next purchase, however often it is sent.
   page.show("cart", std::move(data), failure);
 }
 
 // The cart with what went wrong above it. Where no cart is to be had either, the failure alone.
-void show_cart_failure(const Page& page, Failure failure, bool buying) {
+void show_cart_failure(const Page& page, const Failure& failure, bool buying) {
   page.operations().get_cart(page.who(), [=](const Answer<CartView>& cart) {
-    if (!cart) return page.fail(failure, "/cart");
-    show_cart(page, *cart, &failure, buying);
+    cart ? show_cart(page, *cart, &failure, buying) : page.fail(failure, "/cart");
   });
 }
 
-Done<CartView> cart_changed(const Page& page, std::string next) {
+Done<CartView> cart_changed(const Page& page, const std::string& next) {
   return [=](const Answer<CartView>& answer) {
     if (answer) return page.redirect(next);
-    if (row_of(answer.error().problem).http_status >= 500 ||
-        answer.error().problem == Problem::unauthenticated) {
-      return page.fail(answer.error(), next);
+    const Failure& failure = answer.error();
+    if (is_ours(failure) || failure.problem == Problem::unauthenticated) {
+      return page.fail(failure, next);
     }
-    show_cart_failure(page, answer.error(), false);
+    show_cart_failure(page, failure, false);
   };
 }
 
-// Not known, or not now: the same request again, with the same key, is the safe way on.
-void show_retry(const Page& page, const Fields& form, const Failure& failure) {
+// The same request again, with the same key, is the safe way on.
+void show_retry(const Page& page, const Failure& failure) {
   HtmlList fields;
-  for (const std::string_view name : {"key", "cart_version", "mode"}) {
-    Html& field = fields.emplace_back();
-    field.set("name", std::string(name));
-    field.set("value", form.text(name));
+  for (const char* name : {"key", "cart_version", "mode"}) {
+    set(fields.emplace_back(), {{"name", name}, {"value", page.text(name)}});
   }
   Html data;
   set_problem(data, failure.problem);
-  data.set("heading", std::string(protocol::row_of(failure.problem).title));
-  data.set("detail", failure.detail);
-  data.set("retry", Html("fields", fields));
+  set(data, {{"heading", std::string(row_of(failure.problem).title)},
+             {"detail", failure.detail},
+             {"retry", Html("fields", fields)}});
   page.show("problem", std::move(data), &failure);
 }
 
 }  // namespace
 
-void get_cart(const Visit& visit) {
-  const Page page(visit);
+void get_cart(const Page& page) {
   page.operations().get_cart(page.who(), [page](const Answer<CartView>& cart) {
-    if (!cart) return page.fail(cart.error());
-    show_cart(page, *cart, nullptr, false);
+    cart ? show_cart(page, *cart, nullptr, false) : page.fail(cart.error());
   });
 }
 
-void post_cart_add(const Visit& visit) {
-  const auto form = read_form(visit);
-  if (!form) return;
-  const Page page(visit);
-  const std::string back = local_path(form->text("back"), "/cart");
-  page.operations().add_cart_line(page.who(), form->text("offer_id"), form->integer("quantity"),
-                                  cart_changed(page, with_query(back, "done", "added")));
+void post_cart_add(const Page& page) {
+  const std::string next = with_query(local_path(page.text("back"), "/cart"), "done", "added");
+  page.operations().add_cart_line(page.who(), page.text("offer_id"), page.integer("quantity"),
+                                  cart_changed(page, next));
 }
 
-void post_cart_set(const Visit& visit) {
-  const auto form = read_form(visit);
-  if (!form) return;
-  const Page page(visit);
-  page.operations().set_cart_line(page.who(), form->text("offer_id"), form->integer("quantity"),
+void post_cart_set(const Page& page) {
+  page.operations().set_cart_line(page.who(), page.text("offer_id"), page.integer("quantity"),
                                   cart_changed(page, "/cart"));
 }
 
-void post_cart_remove(const Visit& visit) {
-  const auto form = read_form(visit);
-  if (!form) return;
-  const Page page(visit);
-  page.operations().remove_cart_line(page.who(), form->text("offer_id"),
+void post_cart_remove(const Page& page) {
+  page.operations().remove_cart_line(page.who(), page.text("offer_id"),
                                      cart_changed(page, "/cart"));
 }
 
-void post_cart_buy(const Visit& visit) {
-  const auto form = read_form(visit);
-  if (!form) return;
-  const Page page(visit);
+void post_cart_buy(const Page& page) {
   OrderEntry order;
-  order.mode = form->text("mode");
-  order.cart_version = form->integer("cart_version");
-  page.operations().place_order(
-      page.who(), form->text("key"), std::move(order),
-      [page, form](const Answer<OrderView>& answer) {
-        if (answer) return page.redirect("/orders/" + answer->order_id + "?done=placed");
-        const Failure& failure = answer.error();
-        if (failure.problem == Problem::card_required) {
-          return page.redirect("/account?need=card&next=%2Fcart");
-        }
-        if (failure.problem == Problem::unauthenticated) return page.fail(failure, "/cart");
-        if (protocol::row_of(failure.problem).http_status >= 500) {
-          return show_retry(page, *form, failure);
-        }
-        show_cart_failure(page, failure, true);
-      });
+  order.mode = page.text("mode");
+  order.cart_version = page.integer("cart_version");
+  const auto placed = [page](const Answer<OrderView>& answer) {
+    if (answer) return page.redirect("/orders/" + answer->order_id + "?done=placed");
+    const Failure& failure = answer.error();
+    if (failure.problem == Problem::card_required) {
+      return page.redirect("/account?need=card&next=%2Fcart");
+    }
+    if (failure.problem == Problem::unauthenticated) return page.fail(failure, "/cart");
+    is_ours(failure) ? show_retry(page, failure) : show_cart_failure(page, failure, true);
+  };
+  page.operations().place_order(page.who(), page.text("key"), std::move(order), placed);
 }
 
 }  // namespace depot::customer_gateway::pages

@@ -8,7 +8,6 @@
 #include "base/crypto.hpp"
 #include "base/fatal.hpp"
 #include "customer_gateway/page_files.hpp"
-#include "customer_gateway/pages.hpp"
 #include "http/problem.hpp"
 
 namespace depot::customer_gateway::pages {
@@ -29,16 +28,14 @@ std::string_view file(std::string_view name) {
 }
 
 std::string hashed_path(std::string_view name) {
-  const std::string hash = to_hex(sha256(file(name)).substr(0, 4));
-  return "/assets/" + hash + "/" + std::string(name);
+  return "/assets/" + to_hex(sha256(file(name)).substr(0, 4)) + "/" + std::string(name);
 }
 
 // Partials are put in once: the library would parse them again for every row.
 std::string with_partials(std::string text) {
   for (std::size_t at = 0; (at = text.find("{{>", at)) != std::string::npos;) {
     const std::size_t end = text.find("}}", at);
-    const std::string name = text.substr(at + 3, end - at - 3) + ".html";
-    std::string_view part = file(name);
+    std::string_view part = file(text.substr(at + 3, end - at - 3) + ".html");
     if (part.ends_with('\n')) part.remove_suffix(1);
     text.replace(at, end + 2 - at, part);
   }
@@ -53,10 +50,9 @@ Template parse(const std::string& name) {
   constexpr std::string_view kOpen = "<title>", kClose = "</title>\n";
   const std::string text = with_partials(std::string(file(name + ".html")));
   const std::size_t close = text.find(kClose);
-  Template parsed = close == std::string::npos
-                        ? Template{mustache(""), mustache(text)}
-                        : Template{mustache(text.substr(kOpen.size(), close - kOpen.size())),
-                                   mustache(text.substr(close + kClose.size()))};
+  const bool titled = text.starts_with(kOpen);
+  Template parsed{mustache(titled ? text.substr(kOpen.size(), close - kOpen.size()) : ""),
+                  mustache(titled ? text.substr(close + kClose.size()) : text)};
   DEPOT_ASSERT(parsed.title.is_valid() && parsed.body.is_valid());
   return parsed;
 }
@@ -68,15 +64,10 @@ Template& template_of(const std::string& name) {
   return found->second;
 }
 
-std::string method_path(const http::Request& request) {
+std::string address_of(const http::Request& request) {
   if (!http::is_safe(request.method)) return {};
-  std::string here(request.path);
-  if (!request.query.empty()) (here += '?') += request.query;
-  return here;
-}
-
-std::shared_ptr<const Fields> query_of(const http::Request& request) {
-  return std::make_shared<const Fields>(parse_form(request.query).value_or(Form{}));
+  return std::string(request.path) + (request.query.empty() ? "" : "?") +
+         std::string(request.query);
 }
 
 void send_asset(const Visit& visit, std::string_view name, std::string type) {
@@ -92,21 +83,55 @@ void send_asset(const Visit& visit, std::string_view name, std::string type) {
 
 }  // namespace
 
-std::string css_path() { return hashed_path("depot.css"); }
-std::string icon_path() { return hashed_path("icon.svg"); }
 void get_css(const Visit& visit) { send_asset(visit, "depot.css", "text/css; charset=utf-8"); }
 void get_icon(const Visit& visit) { send_asset(visit, "icon.svg", "image/svg+xml"); }
 
-std::string Fields::text(std::string_view name) const {
-  const auto found = std::ranges::find(form_, name, [](const auto& field) { return field.first; });
-  return found == form_.end() ? "" : found->second;
+void serve(const Visit& visit, void (*handler)(const Page&)) {
+  if (http::is_safe(visit.request.method)) {
+    return handler(Page(visit, parse_form(visit.request.query).value_or(Form{})));
+  }
+  const auto form = parse_form(visit.request.body);
+  const bool readable = form && std::ranges::all_of(*form, [](const auto& field) {
+                          return http::is_utf8(field.second);
+                        });
+  const bool is_form =
+      visit.request.header("content-type").starts_with("application/x-www-form-urlencoded");
+  if (is_form && readable) return handler(Page(visit, *form));
+  Page(visit, {}).fail({.problem = is_form ? protocol::Problem::malformed
+                                           : protocol::Problem::unsupported_media_type});
 }
 
-bool Fields::has(std::string_view name) const {
-  return std::ranges::any_of(form_, [&](const auto& field) { return field.first == name; });
+bool show_failure(const Visit& visit, const Failure& failure) {
+  const bool asked = visit.request.header("accept").find("text/html") != std::string_view::npos;
+  if (asked) Page(visit, {}).fail(failure);
+  return asked;
 }
 
-std::int64_t Fields::integer(std::string_view name) const {
+void get_problem(const Page& page) {
+  const auto table = protocol::problem_table();
+  const auto row = std::ranges::find(table, page.parameter(), &protocol::ProblemRow::name);
+  if (row == table.end()) return page.fail({.problem = protocol::Problem::not_found});
+  Html data;
+  set_problem(data, row->problem);
+  set(data, {{"heading", std::string(row->title)},
+             {"detail", std::string(row->name) + ", HTTP " + std::to_string(row->http_status)}});
+  page.show("problem", std::move(data));
+}
+
+Page::Page(const Visit& visit, Form fields)
+    : exchange_(visit.exchange),
+      operations_(visit.operations),
+      parameter_(visit.parameter),
+      here_(address_of(visit.request)),
+      fields_(std::make_shared<const Form>(std::move(fields))) {}
+
+std::optional<std::string> Page::optional_text(std::string_view name) const {
+  const auto found = std::ranges::find(
+      *fields_, name, [](const auto& field) -> std::string_view { return field.first; });
+  return found == fields_->end() ? std::nullopt : std::optional(found->second);
+}
+
+std::int64_t Page::integer(std::string_view name) const {
   const std::string digits = text(name);
   const char* end = digits.data() + digits.size();
   std::int64_t value = 0;
@@ -114,37 +139,34 @@ std::int64_t Fields::integer(std::string_view name) const {
   return error == std::errc() && at == end ? value : -1;
 }
 
-Page::Page(const Visit& visit)
-    : exchange_(visit.exchange),
-      operations_(visit.operations),
-      parameter_(visit.parameter),
-      query_(query_of(visit.request)),
-      here_(method_path(visit.request)) {}
-
 std::string Page::money(std::int64_t amount_minor) const {
   const Currency& currency = operations_.config().currency;
   return format_money(amount_minor, currency) + " " + currency.code;
 }
 
 void Page::show(std::string_view name, Html data, const Failure* failure) const {
-  static const std::string css = css_path(), icon = icon_path();
+  static const std::string css = hashed_path("depot.css"), icon = hashed_path("icon.svg");
+  const std::string done = text("done");
+  if (!done.empty()) data.set("done_" + done, true);
   Template& page = template_of(std::string(name));
   Html layout;
-  layout.set("title", page.title.render(data));
-  layout.set("main", page.body.render(data));
-  layout.set("signed_in", who().signed_in());
-  layout.set("css", css);
-  layout.set("icon", icon);
+  set(layout, {{"title", page.title.render(data)},
+               {"main", page.body.render(data)},
+               {"signed_in", who().signed_in()},
+               {"css", css},
+               {"icon", icon}});
   http::Response response;
   if (failure) response = response_of(*failure, exchange_->currency());
   response.content_type = "text/html; charset=utf-8";
   response.body = template_of("layout").body.render(layout);
-  auto& headers = response.headers;
-  headers.emplace_back("Cache-Control", "no-store");
-  headers.emplace_back("Content-Security-Policy", kPolicy);
-  headers.emplace_back("X-Content-Type-Options", "nosniff");
-  headers.emplace_back("Referrer-Policy", "same-origin");
-  headers.emplace_back("Cross-Origin-Opener-Policy", "same-origin");
+  for (const auto& [header, value] :
+       {std::pair<std::string_view, std::string_view>{"Cache-Control", "no-store"},
+        {"Content-Security-Policy", kPolicy},
+        {"X-Content-Type-Options", "nosniff"},
+        {"Referrer-Policy", "same-origin"},
+        {"Cross-Origin-Opener-Policy", "same-origin"}}) {
+    response.headers.emplace_back(header, value);
+  }
   exchange_->send(std::move(response));
 }
 
@@ -164,47 +186,10 @@ void Page::fail(const Failure& failure, std::string back) const {
   }
   Html data;
   set_problem(data, failure.problem);
-  const protocol::ProblemRow& row = row_of(failure.problem);
-  data.set("heading", std::string(row.title));
+  data.set("heading", std::string(row_of(failure.problem).title));
   if (!failure.detail.empty()) data.set("detail", failure.detail);
   if (!back.empty()) data.set("again", local_path(back, "/"));
   show("problem", std::move(data), &failure);
-}
-
-bool wants_page(const http::Request& request) {
-  return request.header("accept").find("text/html") != std::string_view::npos &&
-         !request.path.starts_with("/v1/");
-}
-
-void show_failure(const Visit& visit, const Failure& failure) { Page(visit).fail(failure); }
-
-void get_problem(const Visit& visit) {
-  const Page page(visit);
-  const auto table = protocol::problem_table();
-  const auto row = std::ranges::find(table, page.parameter(), &protocol::ProblemRow::name);
-  if (row == table.end()) return page.fail({.problem = protocol::Problem::not_found});
-  Html data;
-  set_problem(data, row->problem);
-  data.set("heading", std::string(row->title));
-  data.set("detail", std::string(row->name) + ", HTTP " + std::to_string(row->http_status));
-  page.show("problem", std::move(data));
-}
-
-std::shared_ptr<const Fields> read_form(const Visit& visit) {
-  const std::string_view type = visit.request.header("content-type");
-  if (!type.starts_with("application/x-www-form-urlencoded")) {
-    show_failure(visit, {.problem = protocol::Problem::unsupported_media_type});
-    return nullptr;
-  }
-  std::optional<Form> form = parse_form(visit.request.body);
-  const bool readable = form && std::ranges::all_of(*form, [](const auto& field) {
-                          return http::is_utf8(field.second);
-                        });
-  if (!readable) {
-    show_failure(visit, {.problem = protocol::Problem::malformed});
-    return nullptr;
-  }
-  return std::make_shared<const Fields>(std::move(*form));
 }
 
 std::string local_path(std::string path, std::string_view otherwise) {
@@ -213,39 +198,33 @@ std::string local_path(std::string path, std::string_view otherwise) {
   return ours ? path : std::string(otherwise);
 }
 
-std::string percent_encode(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string out;
-  for (const unsigned char c : text) {
-    if (std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_' || c == '~') {
-      out += static_cast<char>(c);
+std::string with_query(std::string path, std::string_view name, std::string_view value) {
+  constexpr std::string_view kHex = "0123456789ABCDEF", kPlain = "-._~";
+  path += path.find('?') == std::string::npos ? '?' : '&';
+  (path += name) += '=';
+  for (const unsigned char c : value) {
+    if (std::isalnum(c) != 0 || kPlain.find(static_cast<char>(c)) != std::string_view::npos) {
+      path += static_cast<char>(c);
     } else {
-      ((out += '%') += kHex[c >> 4U]) += kHex[c & 0xFU];
+      ((path += '%') += kHex[c >> 4U]) += kHex[c & 0xFU];
     }
   }
-  return out;
-}
-
-std::string with_query(std::string path, std::string_view name, std::string_view value) {
-  path += path.find('?') == std::string::npos ? '?' : '&';
-  ((path += name) += '=') += percent_encode(value);
   return path;
 }
 
-void set_errors(Html& data, const Failure* failure, std::span<const std::string_view> fields) {
-  for (const std::string_view field : fields) {
-    Html error(false);
-    for (const FieldError& found : failure ? failure->errors : std::vector<FieldError>{}) {
-      if (found.pointer.substr(std::min<std::size_t>(1, found.pointer.size())) == field) {
-        error = Html(found.detail);
-      }
-    }
-    data.set("error_" + std::string(field), error);
-  }
-  set_problem(data, failure ? failure->problem : protocol::Problem{});
+void set(Html& data, std::initializer_list<std::pair<const char*, Html>> values) {
+  for (const auto& [name, value] : values) data.set(name, value);
 }
 
-// Every flag is set, true or not: a name that is missing would be looked for further out.
+void set_errors(Html& data, const Failure* failure, std::span<const std::string_view> fields) {
+  for (const std::string_view field : fields) data.set("error_" + std::string(field), false);
+  set_problem(data, failure ? failure->problem : protocol::Problem{});
+  if (!failure) return;
+  for (const FieldError& error : failure->errors) {
+    if (error.pointer.size() > 1) data.set("error_" + error.pointer.substr(1), error.detail);
+  }
+}
+
 void set_problem(Html& data, protocol::Problem problem) {
   for (const protocol::ProblemRow& row : protocol::problem_table()) {
     data.set(std::string(row.name), row.problem == problem);
@@ -267,43 +246,29 @@ void set_status(Html& data, protocol::PartStatus status) {
   }
 }
 
-void set_time(Html& data, std::int64_t ms) {
-  const std::string text = to_rfc3339(WallTime(std::chrono::milliseconds(ms)));
-  data.set("placed_at", text);
-  data.set("placed", text.substr(0, 10) + " " + text.substr(11, 5) + " UTC");
-}
-
-void set_done(Html& data, const Fields& query) {
-  const std::string done = query.text("done");
-  if (!done.empty()) data.set("done_" + done, true);
-}
-
-HtmlList faults_of(const Page& page, std::span<const FaultView> faults,
-                   const std::vector<std::string>* removed) {
+void set_faults(Html& data, const Page& page, std::span<const FaultView> faults,
+                std::span<const std::string> removed) {
   HtmlList rows;
   for (const FaultView& fault : faults) {
-    Html row;
-    row.set("name", fault.name);
-    row.set("manufacturer", fault.manufacturer_name);
-    row.set("requested", std::to_string(fault.verdict.requested));
-    row.set("available", std::to_string(fault.verdict.available));
-    row.set("seen_price", "another");
-    row.set("removed",
-            removed && std::ranges::find(*removed, fault.verdict.offer) != removed->end());
-    set_line_problem(row, fault.verdict.problem);
     HtmlList others;
-    for (const Alternative& alternative : fault.alternatives) {
-      Html& other = others.emplace_back();
-      other.set("offer_id", alternative.offer_id);
-      other.set("manufacturer", alternative.manufacturer_name);
-      other.set("price", page.money(alternative.unit_price));
-      other.set("available", std::to_string(alternative.available));
+    for (const Alternative& other : fault.alternatives) {
+      set(others.emplace_back(), {{"offer_id", other.offer_id},
+                                  {"manufacturer", other.manufacturer_name},
+                                  {"price", page.money(other.unit_price)},
+                                  {"available", std::to_string(other.available)}});
     }
-    row.set("has_alternatives", !others.empty());
-    row.set("alternatives", others);
-    rows.push_back(std::move(row));
+    Html& row = rows.emplace_back();
+    set(row, {{"name", fault.name},
+              {"manufacturer", fault.manufacturer_name},
+              {"requested", std::to_string(fault.verdict.requested)},
+              {"available", std::to_string(fault.verdict.available)},
+              {"seen_price", false},
+              {"removed", std::ranges::find(removed, fault.verdict.offer) != removed.end()},
+              {"has_alternatives", !others.empty()},
+              {"alternatives", others}});
+    set_line_problem(row, fault.verdict.problem);
   }
-  return rows;
+  set(data, {{"has_faults", !rows.empty()}, {"faults", rows}});
 }
 
 }  // namespace depot::customer_gateway::pages

@@ -1,7 +1,7 @@
 // What the pages share: templates, forms, the way back, and what is in every page's head.
 //
 // Threads: those of one I/O thread; each has its own parsed templates.
-// Source:  https://mustache.github.io/mustache.5.html; notes on headers: docs/ARCHITECTURE.md.
+// Source:  https://mustache.github.io/mustache.5.html; docs/ARCHITECTURE.md, "Pages".
 #pragma once
 
 #include <kainjow/mustache.hpp>
@@ -9,38 +9,33 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "customer_gateway/exchange.hpp"
+#include "customer_gateway/pages.hpp"
 #include "customer_gateway/routes.hpp"
 
 namespace depot::customer_gateway::pages {
 
 using Html = kainjow::mustache::data;
 using HtmlList = std::vector<Html>;
-
-// The fields of a form or a query; a name that is not there is "".
-class Fields {
- public:
-  explicit Fields(Form form) : form_(std::move(form)) {}
-  std::string text(std::string_view name) const;
-  std::int64_t integer(std::string_view name) const;  // -1 for what is none
-  bool has(std::string_view name) const;
-
- private:
-  Form form_;
-};
+void set(Html& data, std::initializer_list<std::pair<const char*, Html>> values);
 
 // One page on its way; copied into what continues an operation.
 class Page {
  public:
-  explicit Page(const Visit& visit);
+  Page(const Visit& visit, Form fields);
 
   const Requester& who() const { return exchange_->requester; }
   Operations& operations() const { return operations_; }
-  const std::string& parameter() const { return parameter_; }
-  const Fields& query() const { return *query_; }
+  const std::string& parameter() const { return parameter_; }  // of the path
   std::string money(std::int64_t amount_minor) const;
+
+  // A field of the query, or of the form that was sent: "" and -1 for none.
+  std::string text(std::string_view name) const { return optional_text(name).value_or(""); }
+  std::int64_t integer(std::string_view name) const;
+  std::optional<std::string> optional_text(std::string_view name) const;
 
   // `name`: a file of pages/ without its ending. `failure` gives status and headers.
   void show(std::string_view name, Html data, const Failure* failure = nullptr) const;
@@ -52,29 +47,21 @@ class Page {
   std::shared_ptr<Exchange> exchange_;
   Operations& operations_;
   std::string parameter_;
-  std::shared_ptr<const Fields> query_;
   std::string here_;  // path and query; "" for a form that was sent
+  std::shared_ptr<const Form> fields_;
 };
-
-// The fields of the form that was sent; nullptr where it is none: it has then answered 4xx.
-std::shared_ptr<const Fields> read_form(const Visit& visit);
 
 // A path of ours to go to next, from what a form says; else `otherwise`.
 std::string local_path(std::string path, std::string_view otherwise);
-std::string percent_encode(std::string_view text);  // as a query's value
 std::string with_query(std::string path, std::string_view name, std::string_view value);
 
-// Sets `error_<field>` for each of `fields`, and a flag named like each problem that may occur.
+// Every flag of a set is set, true or not: a name that is missing would be looked for further out.
 void set_errors(Html& data, const Failure* failure, std::span<const std::string_view> fields);
 void set_problem(Html& data, protocol::Problem problem);
 void set_line_problem(Html& data, protocol::LineProblem problem);
 void set_status(Html& data, protocol::PartStatus status);
-void set_time(Html& data, std::int64_t ms);  // placed_at for machines, placed for people
-void set_done(Html& data, const Fields& query);
-HtmlList faults_of(const Page& page, std::span<const FaultView> faults,
-                   const std::vector<std::string>* removed);
-
-std::string css_path();
-std::string icon_path();
+// has_faults and faults: lines that could not be bought; `removed` of them from the cart.
+void set_faults(Html& data, const Page& page, std::span<const FaultView> faults,
+                std::span<const std::string> removed);
 
 }  // namespace depot::customer_gateway::pages
