@@ -7,7 +7,10 @@
 #include "base/fatal.hpp"
 #include "base/options.hpp"
 #include "control/audit.hpp"
+#include "control/replay.hpp"
+#include "control/show.hpp"
 #include "control/status.hpp"
+#include "control/throughput.hpp"
 #include "control/up.hpp"
 #include "manufacturer/import.hpp"
 
@@ -22,6 +25,8 @@ Examples:
   depot status              processes, queue, Redis, rates; --check says what is wrong
   depot scale workers 4
   depot import goods.csv
+  depot replay --catalogue goods.csv --orders orders.csv --concurrency 64
+  depot bench --connections 64 --seconds 10
   depot audit)";
 
 struct Words {  // what the command line says, bound by CLI11
@@ -29,6 +34,8 @@ struct Words {  // what the command line says, bound by CLI11
   bool json = false, check_config = false;
   int count = 0;
   control::StatusOptions status;
+  control::ReplayOptions replay;
+  control::BenchOptions bench;
   std::function<int(const Config&)> run;
 };
 
@@ -84,6 +91,42 @@ void add_trade_commands(CLI::App& app, Words& words) {
   audit.add_flag("--json", words.json, "one JSON document");
 }
 
+void add_load_commands(CLI::App& app, Words& words) {
+  CLI::App& replay = add(app, words, "replay", "buy a trace of orders over HTTP, and audit it",
+                         [&](auto& c) { return control::run_replay(c, words.replay); });
+  replay.add_option("--catalogue", words.replay.catalogue, "CSV, as for import")->required();
+  replay
+      .add_option("--orders", words.replay.orders, "CSV: order_ref,customer_ref,offer_id,quantity")
+      ->required();
+  replay.add_option("--concurrency", words.replay.concurrency, "customers at once; 64")
+      ->check(CLI::Range(1, 10'000));
+  const std::map<std::string, protocol::OrderMode> modes{
+      {"all_or_nothing", protocol::OrderMode::all_or_nothing},
+      {"available", protocol::OrderMode::available}};
+  replay.add_option("--mode", words.replay.mode, "all_or_nothing, or available: what there is")
+      ->transform(CLI::CheckedTransformer(modes));
+  replay.add_option("--repeat", words.replay.repeat, "send each order so often at once, one key")
+      ->check(CLI::Range(1, 100));
+  replay.add_option("--histories", words.replay.histories,
+                    "keep what customers saw in this folder");
+  replay.add_flag("--json", words.replay.json, "one JSON document");
+
+  add(app, words, "show", "the main job in view: customers, the last ten units, a killed worker",
+      control::run_show);
+
+  CLI::App& bench = add(app, words, "bench", "purchases a second, latency, CPU by process",
+                        [&](auto& c) { return control::run_bench(c, words.bench); });
+  bench.add_option("--connections", words.bench.connections, "at once, a customer each; 64")
+      ->check(CLI::Range(1, 10'000));
+  bench.add_option("--seconds", words.bench.seconds, "10")->check(CLI::Range(1, 86'400));
+  bench.add_option("--products", words.bench.products, "of 30 manufacturers; 1000")
+      ->check(CLI::Range(1, 1'000'000));
+  bench.add_option("--threads", words.bench.threads, "of the generator; 1")
+      ->check(CLI::Range(1, 64));
+  bench.add_option("--record", words.bench.record, "append the result to this Markdown file");
+  bench.add_flag("--json", words.bench.json, "one JSON document");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -96,6 +139,7 @@ int main(int argc, char** argv) try {
   app.fallthrough();  // --config may stand behind the command, too.
   add_cluster_commands(app, words);
   add_trade_commands(app, words);
+  add_load_commands(app, words);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
