@@ -121,7 +121,7 @@ std::string UpView::not_ready() const {
     const std::string& reason = row.process.not_ready;
     if (!reason.empty()) return row.process.spec.name + ": " + reason;
   }
-  return settled ? "" : "starting";
+  return settled ? "" : "up: starting";
 }
 
 json::object status_document(const UpView& view) {

@@ -29,7 +29,7 @@ std::string fetch_admin(const Config& config, const char* path) {
   if (answer && answer->status == 200) return answer->body;
   const int pid = UpLock::holder(config.runtime_dir);
   throw StartupError(
-      fmt::format("no depot up answers on {} (admin.listen): {}; {}", config.admin.listen,
+      fmt::format("no depot up answers on admin.listen: {}; {}",
                   answer ? std::to_string(answer->status) : answer.error().message,
                   pid ? fmt::format("process {} is starting or stuck, see var/log/up.log", pid)
                       : "start one with ./run or `depot up`"),
@@ -50,9 +50,9 @@ std::int64_t number_at(const json::object& object, const char* key) {
   return value && value->is_number() ? value->to_number<std::int64_t>() : 0;
 }
 
-const json::array& list_at(const json::value& parent, const char* key) {
+const json::array& list_at(const json::object& object, const char* key) {
   static const json::array kNone;
-  const json::value* value = parent.is_object() ? parent.as_object().if_contains(key) : nullptr;
+  const json::value* value = object.if_contains(key);
   return value && value->is_array() ? value->as_array() : kNone;
 }
 
@@ -92,9 +92,9 @@ std::vector<std::string> problems_of(const json::object& status) {
     if (const auto reason = text_at(row.as_object(), "not_ready"); !reason.empty()) {
       problems.push_back(fmt::format("{}: {}; see var/log/{}.log", name, reason, name));
     }
-    const json::value& own = row.as_object().contains("status") ? row.at("status") : json::value();
-    if (own.is_object() && own.as_object().contains("queued") &&
-        number_at(own.as_object(), "queued") * 2 > number_at(own.as_object(), "queued_max")) {
+    const json::value* own = row.as_object().if_contains("status");
+    if (!own || !own->is_object()) continue;
+    if (number_at(own->as_object(), "queued") * 2 > number_at(own->as_object(), "queued_max")) {
       problems.push_back(fmt::format("{}: more than half of its queue is full; add workers", name));
     }
   }
@@ -115,7 +115,7 @@ std::string details_of(const json::object& row) {
         value.is_string() ? std::string(value.as_string()) : json::serialize(value);
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", std::string_view(key), word);
   }
-  for (const json::value& worker : list_at(*own, "workers")) {
+  for (const json::value& worker : list_at(own->as_object(), "workers")) {
     text += fmt::format(
         "\n{:>44}{}: outstanding {}, credit {}", "", text_at(worker.as_object(), "name"),
         number_at(worker.as_object(), "outstanding"), number_at(worker.as_object(), "credit"));

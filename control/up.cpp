@@ -57,11 +57,10 @@ std::vector<std::string> keys_that_differ(const Config& one, const Config& other
   return keys;
 }
 
-std::string copy_path(const Config& config) { return config.runtime_dir + "/config.yml"; }
-
 void write_copy(const Config& config) {
-  const std::string path = copy_path(config);
-  std::ofstream(path + ".new") << describe_config(config);
+  const std::string path = copy_in_force(config.path);
+  std::ofstream(path + ".new") << "# What is in force: written by depot up, for its processes.\n"
+                               << describe_config(config);
   fs::rename(path + ".new", path);
 }
 
@@ -71,7 +70,7 @@ void empty_runtime_dir(const std::string& folder) {
   for (const std::string& part : {folder + "/admin", folder}) {
     for (const auto& entry : fs::directory_iterator(part, ignored)) {
       const std::string name = entry.path().filename();
-      if (name.ends_with(".sock") || name.ends_with(".sock.lock") || name == "config.yml") {
+      if (name.ends_with(".sock") || name.ends_with(".sock.lock")) {
         fs::remove(entry.path(), ignored);
       }
     }
@@ -80,6 +79,11 @@ void empty_runtime_dir(const std::string& folder) {
 }
 
 }  // namespace
+
+std::string copy_in_force(const std::string& path) {
+  const fs::path file = fs::absolute(path.empty() ? "config.yml" : path);
+  return file.parent_path() / "var" / (file.stem().string() + "-in-force.yml");
+}
 
 UpLock::UpLock(const std::string& runtime_dir) : path_(runtime_dir + "/up.lock") {
   fd_ = open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -130,6 +134,7 @@ Up::Up(Config config, Log& log, StopSignal& stop, Metrics& metrics)
 Up::~Up() {
   running_.clear();  // SIGKILLs what an urgent stop left.
   redis_.reset();
+  unlink(copy_in_force(config_.path).c_str());
   empty_runtime_dir(config_.runtime_dir);
 }
 
@@ -274,7 +279,7 @@ void Up::reap(TimePoint now) {
 }
 
 void Up::want(TimePoint now) {
-  programs_ = programs_of(config_, copy_path(config_));
+  programs_ = programs_of(config_, copy_in_force(config_.path));
   std::vector<ProcessSpec> specs;
   for (const Program& program : programs_) specs.push_back(program.spec);
   supervisor_.want(specs, now);

@@ -1,8 +1,8 @@
 // `depot up`: starts what config.yml names on this host, keeps it running, follows config.yml, and
 // gathers all of it on the admin listener.
 //
-// The processes read the configuration in force from a copy in the runtime folder, so that one that
-// is started again under a broken or half-applied config.yml does as the others do.
+// The processes read the configuration in force from a copy below var/, so that one that is started
+// again under a broken or half-applied config.yml does as the others do.
 //
 // Threads: one, besides the admin listener's.
 // Errors:  StartupError: exit 69 for a port in use or no Redis, 1 when another one runs here.
@@ -83,6 +83,9 @@ class Up {
   mutable std::mutex mutex_;  // guards view_, for as long as it is copied
   UpView view_;
 };
+
+// Where `depot up` on this config.yml keeps the copy; it is there while that runs.
+std::string copy_in_force(const std::string& config_path);
 
 // The command: returns its exit code.
 int run_up(const Config& config);
