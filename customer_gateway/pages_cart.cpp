@@ -12,14 +12,12 @@ bool is_ours(const Failure& failure) { return row_of(failure.problem).http_statu
 
 // What went wrong, above the cart. `buying`: with the purchase, not with a change of the cart.
 void set_failure(const Page& page, Html& data, const Failure& failure, bool buying) {
-  constexpr std::string_view kFields[] = {"quantity"};
   constexpr Problem kExplained[] = {
       Problem::insufficient_stock, Problem::price_changed, Problem::offer_withdrawn,
       Problem::limit_exceeded,     Problem::cart_changed,  Problem::cycle_closed,
       Problem::too_many_lines,     Problem::unknown_offer, Problem::invalid};
   const bool too_much = !buying && failure.problem == Problem::insufficient_stock;
-  set_errors(data, &failure, kFields);
-  if (too_much) set_problem(data, Problem{});
+  set_problem(data, too_much ? Problem{} : failure.problem);
   set(data, {{"too_much", too_much},
              {"other", std::ranges::find(kExplained, failure.problem) == std::end(kExplained)},
              {"detail", failure.detail},
@@ -61,12 +59,12 @@ void show_cart_failure(const Page& page, const Failure& failure, bool buying) {
   });
 }
 
-Done<CartView> cart_changed(const Page& page, const std::string& next) {
+Done<CartView> cart_changed(const Page& page, const std::string& back, std::string_view done = "") {
   return [=](const Answer<CartView>& answer) {
-    if (answer) return page.redirect(next);
+    if (answer) return page.redirect(done.empty() ? back : with_query(back, "done", done));
     const Failure& failure = answer.error();
     if (is_ours(failure) || failure.problem == Problem::unauthenticated) {
-      return page.fail(failure, next);
+      return page.fail(failure, back);
     }
     show_cart_failure(page, failure, false);
   };
@@ -95,9 +93,9 @@ void get_cart(const Page& page) {
 }
 
 void post_cart_add(const Page& page) {
-  const std::string next = with_query(local_path(page.text("back"), "/cart"), "done", "added");
-  page.operations().add_cart_line(page.who(), page.text("offer_id"), page.integer("quantity"),
-                                  cart_changed(page, next));
+  page.operations().add_cart_line(
+      page.who(), page.text("offer_id"), page.integer("quantity"),
+      cart_changed(page, local_path(page.text("back"), "/cart"), "added"));
 }
 
 void post_cart_set(const Page& page) {

@@ -186,9 +186,10 @@ void Page::fail(const Failure& failure, std::string back) const {
   }
   Html data;
   set_problem(data, failure.problem);
-  data.set("heading", std::string(row_of(failure.problem).title));
+  const protocol::ProblemRow& row = row_of(failure.problem);
+  data.set("heading", std::string(row.title));
   if (!failure.detail.empty()) data.set("detail", failure.detail);
-  if (!back.empty()) data.set("again", local_path(back, "/"));
+  if (!back.empty() && row.http_status >= 500) data.set("again", local_path(back, "/"));
   show("problem", std::move(data), &failure);
 }
 
@@ -221,7 +222,7 @@ void set_errors(Html& data, const Failure* failure, std::span<const std::string_
   set_problem(data, failure ? failure->problem : protocol::Problem{});
   if (!failure) return;
   for (const FieldError& error : failure->errors) {
-    if (error.pointer.size() > 1) data.set("error_" + error.pointer.substr(1), error.detail);
+    if (error.pointer.size() > 1) data.set("error_" + error.pointer.substr(1), true);
   }
 }
 

@@ -56,6 +56,7 @@ std::string local_path(std::string path, std::string_view otherwise);
 std::string with_query(std::string path, std::string_view name, std::string_view value);
 
 // Every flag of a set is set, true or not: a name that is missing would be looked for further out.
+// set_errors: error_<field> for each of `fields`, and what set_problem sets.
 void set_errors(Html& data, const Failure* failure, std::span<const std::string_view> fields);
 void set_problem(Html& data, protocol::Problem problem);
 void set_line_problem(Html& data, protocol::LineProblem problem);
