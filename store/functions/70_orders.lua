@@ -80,6 +80,19 @@ local function put_back(batch, id, order, parts, sold)
   return stock, feed
 end
 
+-- What of the order counted towards a cap on units counts no more.
+local function bought_after(customer, order)
+  local fields, changed = {}, {}
+  for i = 1, #order[7], 4 do
+    push(fields, customer .. ':' .. order[6][3 * order[7][i] + 1] .. ':' .. order[7][i + 1])
+  end
+  local counts = call_many('HMGET', 'bought:{s0}:' .. order[4], fields)
+  for i = 1, #fields do
+    if counts[i] then push(changed, fields[i], text_of(counts[i] - order[7][4 * i - 1])) end
+  end
+  return changed
+end
+
 register_signed_in('cancel_order_v1', function(body, args, now)
   local row, state = find_order(body)
   if not row or not to_integer(args[2]) then return problem('not_found') end
@@ -98,7 +111,7 @@ register_signed_in('cancel_order_v1', function(body, args, now)
   for i = 1, #parts, 3 do
     names[#names + 1], cancelled[#cancelled + 1] = parts[i], CANCELLED
   end
-  local heads = read_heads(names)
+  local heads, bought = read_heads(names), bought_after(body[2], order)
   for _, name in ipairs(names) do
     local epoch, number = heads[name][1], heads[name][2] + 1
     add_to_ledger(name, epoch, number, LEDGER_CANCELLED, now, order[4], entries[name])
@@ -106,6 +119,7 @@ register_signed_in('cancel_order_v1', function(body, args, now)
     for _, value in ipairs({name, epoch, number}) do moved[#moved + 1] = value end
   end
   call_many('HSET', stock_key(order[4]), stock)
+  call_many('HSET', 'bought:{s0}:' .. order[4], bought)
   call('SET', 'orderstate:{s0}:' .. id, encode(cancelled))
   add_to_feed(args[2], 's', encode(feed), 'm', encode(moved))
   return 'O' .. (view_of(id, row, encode(cancelled), {}))

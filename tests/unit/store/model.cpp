@@ -10,6 +10,17 @@ using protocol::OrderMode;
 using protocol::PartStatus;
 using protocol::Problem;
 
+namespace {
+
+protocol::LedgerEntry entry_of(protocol::LedgerKind kind) {
+  protocol::LedgerEntry entry;
+  entry.kind = kind;
+  entry.cycle = kCycle;
+  return entry;
+}
+
+}  // namespace
+
 void Model::Offer::level() {
   const std::int64_t target = std::max(wanted, sold);
   const std::int64_t net = offered - cut;
@@ -21,11 +32,11 @@ void Model::Offer::level() {
 }
 
 void Model::add_maker(const std::string& maker) {
-  ledgers_[maker] = {{.kind = protocol::LedgerKind::epoch, .time_ms = 0, .cycle = kCycle}};
+  ledgers_[maker] = {entry_of(protocol::LedgerKind::epoch)};
 }
 
 void Model::offer(const std::string& maker, const std::vector<protocol::OfferRow>& rows) {
-  protocol::LedgerEntry entry{.kind = protocol::LedgerKind::offer, .time_ms = 0, .cycle = kCycle};
+  protocol::LedgerEntry entry = entry_of(protocol::LedgerKind::offer);
   for (const auto& row : rows) {
     const std::string offer_id = make_offer_id(maker, row.sku);
     const bool known = offers_.contains(offer_id);
