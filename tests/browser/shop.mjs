@@ -17,8 +17,11 @@ export async function inBrowser(url, options, script) {
     context.setDefaultTimeout(15_000);
     const page = await context.newPage();
     page.on("console", (message) => {
-      if (message.type() === "error") troubles.push(`console: ${message.text()}`);
+      // A form that is refused comes back as 4xx, which Chromium calls a failed resource.
+      const refused = /status of 4\d\d/.test(message.text());
+      if (message.type() === "error" && !refused) troubles.push(`console: ${message.text()}`);
     });
+    page.on("requestfailed", (request) => troubles.push(`failed: ${request.url()}`));
     page.on("pageerror", (error) => troubles.push(`page: ${error.message}`));
     page.on("response", (response) => {
       if (response.status() >= 500) troubles.push(`${response.status()}: ${response.url()}`);

@@ -196,6 +196,7 @@ class World {
   std::mt19937 random;
   TimePoint now{1h};
   bool hostile = true, cut = false;
+  std::uint64_t ahead = 0;  // No two agents start in the same millisecond.
   ModelStore store;
   std::multimap<TimePoint, std::function<void()>> network;
   std::vector<std::unique_ptr<HubNode>> hubs;
@@ -281,9 +282,12 @@ void HubNode::read_catalogue(std::uint64_t ticket, const std::string& cursor) {
 
 void AgentNode::start() {
   ++life;
-  agent = std::make_unique<Agent>(
-      manufacturer::AgentOptions{.id = id(), .name = "Name of " + id(), .hubs = world.hubs.size()},
-      *this);
+  const auto started = static_cast<std::uint64_t>(world.now.time_since_epoch() / 1ms);
+  agent = std::make_unique<Agent>(manufacturer::AgentOptions{.id = id(),
+                                                             .name = "Name of " + id(),
+                                                             .hubs = world.hubs.size(),
+                                                             .epoch_min = started + world.ahead++},
+                                  *this);
   agent->set_offers(file);
 }
 
