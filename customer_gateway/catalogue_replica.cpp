@@ -145,6 +145,8 @@ void CatalogueReplica::on_part(const SyncHeader& header, std::string_view body) 
 void CatalogueReplica::on_end(const SyncHeader& header, TimePoint now) {
   if (phase_ != Phase::waiting) return;
   const bool all_anew = std::exchange(in_snapshot_, false);
+  // The end of a FETCH whose records asked for a snapshot: that is still to come.
+  if (!all_anew && !followers_[0].has_position()) return;
   for (auto& follower : followers_) {
     const bool keep = !all_anew && follower.has_position() && follower.last() > header.to;
     follower.set(header.epoch, keep ? follower.last() : header.to);
