@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -125,7 +126,6 @@ class Balancer {
   void on_hello(Side side, std::string_view id, std::string_view frame, std::uint64_t instance);
   void on_requests(Peer& gateway, std::string_view frame, const messaging::Header& header);
   void on_replies(Peer& worker, std::string_view frame, const messaging::Header& header);
-  Peer& add_peer(Side side, std::string_view routing_id, std::uint64_t instance);
   void remove(Peer& peer, std::string_view why, bool warning);
   void complain(Side side, std::string_view routing_id);
 
@@ -135,8 +135,7 @@ class Balancer {
   bool hand_over(Peer& worker);
   void tick();
   void adapt_queue(Duration since_last);
-  template <typename F>
-  void give_up(F&& over, protocol::Status status);
+  void give_up(const std::function<bool(const InFlight&)>& over, protocol::Status status);
 
   void refuse(const Asker& asker, protocol::Status status);
   void answer(const Asker& asker, messaging::ReplyRecord reply);
