@@ -64,17 +64,12 @@ void write_copy(const Config& config) {
   fs::rename(path + ".new", path);
 }
 
-// Sockets of killed processes and what we wrote; somebody else's files stay, and so the folder.
-void empty_runtime_dir(const std::string& folder) {
+// Of processes that were killed; somebody else's files stay.
+void remove_sockets(const fs::path& folder) {
   std::error_code ignored;
-  for (const std::string& part : {folder + "/admin", folder}) {
-    for (const auto& entry : fs::directory_iterator(part, ignored)) {
-      const std::string name = entry.path().filename();
-      if (name.ends_with(".sock") || name.ends_with(".sock.lock")) {
-        fs::remove(entry.path(), ignored);
-      }
-    }
-    fs::remove(part, ignored);
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename();
+    if (name.ends_with(".sock") || name.ends_with(".sock.lock")) fs::remove(entry, ignored);
   }
 }
 
@@ -101,10 +96,14 @@ UpLock::UpLock(const std::string& runtime_dir) : path_(runtime_dir + "/up.lock")
 }
 
 UpLock::~UpLock() {
+  const fs::path folder = fs::path(path_).parent_path();
+  std::error_code ignored;
+  remove_sockets(folder / "admin");
+  fs::remove(folder / "admin", ignored);
+  remove_sockets(folder);
   unlink(path_.c_str());
   close(fd_);
-  std::error_code ignored;
-  fs::remove(fs::path(path_).parent_path(), ignored);
+  fs::remove(folder, ignored);  // Only where it is empty now.
 }
 
 int UpLock::holder(const std::string& runtime_dir) {
@@ -135,7 +134,6 @@ Up::~Up() {
   running_.clear();  // SIGKILLs what an urgent stop left.
   redis_.reset();
   unlink(copy_in_force(config_.path).c_str());
-  empty_runtime_dir(config_.runtime_dir);
 }
 
 void Up::run() {

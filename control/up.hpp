@@ -28,7 +28,8 @@
 
 namespace depot::control {
 
-// Held while an `up` runs on a runtime folder; the kernel lets go of it with the process.
+// Held while an `up` runs on a runtime folder, and leaves that empty; the kernel lets go of it with
+// the process.
 class UpLock {
  public:
   explicit UpLock(const std::string& runtime_dir);  // Throws where it is held, naming the pid.
@@ -46,7 +47,7 @@ class UpLock {
 class Up {
  public:
   Up(Config config, Log& log, StopSignal& stop, Metrics& metrics);
-  ~Up();  // Ends at once whatever still runs, and leaves the runtime folder empty.
+  ~Up();  // Ends at once whatever still runs.
   void run();
   std::string not_ready() const { return view().not_ready(); }
   std::string status() const;  // JSON
