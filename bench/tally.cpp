@@ -47,6 +47,13 @@ std::string grouped(std::uint64_t number) {
   return out;
 }
 
+std::string grouped_money(std::int64_t amount_minor, const Currency& currency) {
+  std::string out = format_money(amount_minor, currency);
+  const std::size_t point = std::min(out.find('.'), out.size());
+  for (std::size_t at = point; at > 3; at -= 3) out.insert(at - 3, ",");
+  return out + " " + currency.code;
+}
+
 Rows rows_of(const Tally& tally, const Currency& currency) {
   Rows rows;
   std::string placed = grouped(tally.placed) + " orders";
@@ -58,7 +65,7 @@ Rows rows_of(const Tally& tally, const Currency& currency) {
   if (tally.failed_total() > 0) rows.emplace_back("failed", grouped(tally.failed_total()));
   for (const auto& [name, count] : tally.failed) rows.emplace_back("", name + " " + grouped(count));
   rows.emplace_back("units", grouped(tally.units));
-  rows.emplace_back("money", format_money(tally.money_minor, currency) + " " + currency.code);
+  rows.emplace_back("money", grouped_money(tally.money_minor, currency));
   rows.emplace_back("throughput",
                     fmt::format("{:.0f} orders/s over {:.1f} s", tally.orders_per_second(),
                                 milliseconds(tally.duration) / 1000));

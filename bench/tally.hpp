@@ -43,5 +43,6 @@ boost::json::object json_of(const Tally& tally);
 
 // 1234567 -> "1,234,567".
 std::string grouped(std::uint64_t number);
+std::string grouped_money(std::int64_t amount_minor, const Currency& currency);  // "1,234.56 EUR"
 
 }  // namespace depot::bench

@@ -45,7 +45,8 @@ struct LoadOffer {
 };
 void import_offers(const Config& config, const std::vector<LoadOffer>& offers);
 
-// A prefix for one run's keys: the same load once more is bought once more.
+// Sets one run's keys and customers apart from another's: the same load is bought once more, and
+// the audit can tell an order that nobody asked for from one of an earlier run.
 std::string make_run_id();
 
 // Ends a load: the audit with the histories in `folder`, then the closing table, or one JSON

@@ -17,9 +17,8 @@
 namespace depot::control {
 namespace {
 
-// One address per customer of the trace, the same in every run.
-std::string email_of(const std::string& customer_ref) {
-  return to_hex(sha256(customer_ref)).substr(0, 20) + "@replay.example";
+std::string email_of(const std::string& customer_ref, const std::string& run) {
+  return fmt::format("{}-{}@replay.example", to_hex(sha256(customer_ref)).substr(0, 20), run);
 }
 
 }  // namespace
@@ -36,7 +35,7 @@ int run_replay(const Config& config, const ReplayOptions& options) {
     trace.orders[i].key = fmt::format("replay-{}-{}", run, i);
   }
   std::vector<std::string> emails;
-  for (const std::string& customer : trace.customers) emails.push_back(email_of(customer));
+  for (const std::string& customer : trace.customers) emails.push_back(email_of(customer, run));
 
   ScratchFolder folder(options.histories);
   const bench::EngineOptions engine{.gateways = gateway_addresses(config),

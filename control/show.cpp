@@ -26,11 +26,11 @@ using bench::Shopper;
 using std::chrono::milliseconds;
 
 constexpr std::size_t kCustomers = 40, kOrders = 300, kBurst = 200, kLastUnits = 10;
-constexpr milliseconds kPace{12};  // between two orders, so that one can watch
+constexpr milliseconds kPace{18};  // between two orders, so that one can watch
 constexpr milliseconds kToldWithin{5'000}, kAskAgain{50};
 constexpr std::size_t kKillAfter = kBurst / 10;  // answers of the burst
-constexpr std::size_t kLinesMax = 4;
-constexpr std::int64_t kQuantityTop = 3;
+constexpr std::size_t kLinesMax = 3;
+constexpr std::int64_t kQuantityTop = 2;
 
 void headline(const std::string& text) {
   const bool colours = bench::colours_wanted(STDOUT_FILENO);
@@ -40,21 +40,22 @@ void headline(const std::string& text) {
   std::fflush(stdout);
 }
 
-// Every offer that can be bought now.
-std::vector<std::string> offers_on_sale(const std::string& gateway) {
+// Every offer of the catalogue but the show's own, also those that are sold out: customers try.
+std::vector<std::string> offers_of_others(const std::string& gateway) {
   std::vector<std::string> offers;
-  for (std::string cursor, target = "/v1/catalogue?limit=100"; !target.empty();) {
+  const std::string first = "/v1/catalogue?include_sold_out=true&limit=100";
+  for (std::string target = first; !target.empty();) {
     const auto answer = http::fetch(gateway, "GET", target);
     if (!answer || answer->status != 200) {
       throw StartupError("the catalogue cannot be read at " + gateway, kExitUnavailable);
     }
     const boost::json::value page = boost::json::parse(answer->body);
     for (const boost::json::value& item : page.at("items").as_array()) {
-      offers.emplace_back(item.at("offer_id").as_string());
+      std::string offer(item.at("offer_id").as_string());
+      if (!offer.starts_with("show:")) offers.push_back(std::move(offer));
     }
     const boost::json::value& next = page.at("next_cursor");
-    target =
-        next.is_string() ? "/v1/catalogue?limit=100&cursor=" + std::string(next.as_string()) : "";
+    target = next.is_string() ? first + "&cursor=" + std::string(next.as_string()) : "";
   }
   return offers;
 }
@@ -153,8 +154,11 @@ bool print_what_manufacturers_were_told(const Config& config, const audit::Audit
 
 bench::Tally buy_random(const EngineOptions& engine, const std::vector<Shopper>& shoppers,
                         const std::string& gateway, const std::string& run) {
-  const std::vector<std::string> offers = offers_on_sale(gateway);
-  if (offers.empty()) throw StartupError("nothing is on sale: import a catalogue", kExitFailed);
+  const std::vector<std::string> offers = offers_of_others(gateway);
+  if (offers.empty()) {
+    headline("There are no goods in the catalogue but the show's own");
+    return {};
+  }
   headline(fmt::format("They buy {} orders of {} goods", kOrders, offers.size()));
   ShowSource source(random_orders(offers, run));
   bench::Progress progress("buying", "orders", kOrders);

@@ -164,9 +164,9 @@ int run_bench(const Config& config, const BenchOptions& options) {
                                     .threads = static_cast<std::size_t>(options.threads),
                                     .histories = folder.path(),
                                     .stop = &stop};
-  std::vector<std::string> emails;  // The same in every run, so that later ones only log in.
+  std::vector<std::string> emails;
   for (int i = 0; i < options.connections; ++i) {
-    emails.push_back(fmt::format("bench-{}@bench.example", i));
+    emails.push_back(fmt::format("{}-{}@bench.example", run, i));
   }
   const auto shoppers = bench::sign_up(engine, emails);
 
