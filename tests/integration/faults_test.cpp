@@ -60,6 +60,44 @@ TEST(FaultsTest, BalancerKilledUnderLoadLosesNothing) {
   cluster.expect_clean_audit();
 }
 
+TEST(FaultsTest, OneOfTwoBalancersKilledUnderLoadFailsNoOrder) {
+  Cluster cluster{{"load_balancer.count", "2"}};
+  cluster.start();
+  cluster.import({{.manufacturer = "m1", .sku = "a", .offered = kPlenty}});
+  Load load({cluster.port()}, "m1:a", 6);
+  for (int kills = 0; kills < 3; ++kills) {
+    let_buy(load, 40);
+    ASSERT_TRUE(wait_until(
+        10s, [&] { return cluster.pids("depot-load-balancer").size() == 2; }, "both are there"));
+    cluster.kill("depot-load-balancer");
+  }
+  let_buy(load, 40);
+  load.stop();
+  EXPECT_THAT(load.failures(), testing::IsEmpty());
+  EXPECT_EQ(load.remembered(), load.placed());
+  cluster.expect_clean_audit();
+}
+
+TEST(FaultsTest, OneOfTwoHubsKilledUnderLoadKeepsStockShownAndOffersComingIn) {
+  Cluster cluster{{"hub.count", "2"}};
+  cluster.start();
+  cluster.import({{.manufacturer = "m1", .sku = "a", .offered = kPlenty}});
+  Load load({cluster.port()}, "m1:a", 4);
+  for (int kills = 0; kills < 2; ++kills) {
+    let_buy(load, 30);
+    cluster.kill("depot-hub");
+    cluster.import({{.manufacturer = "m2", .sku = "b", .offered = 10 + kills}});
+    EXPECT_TRUE(wait_until(
+        10s, [&] { return available(cluster.port(), "m2:b") == 10 + kills; }, "the new offer"));
+  }
+  load.stop();
+  EXPECT_THAT(load.failures(), testing::IsEmpty());
+  EXPECT_TRUE(wait_until(
+      10s, [&] { return available(cluster.port(), "m1:a") == kPlenty - load.placed(); },
+      "the catalogue agrees with the orders"));
+  cluster.expect_clean_audit();
+}
+
 TEST(FaultsTest, GatewayKilledUnderLoadLosesNothing) {
   Cluster cluster{{"gateway.count", "2"}};
   cluster.start();

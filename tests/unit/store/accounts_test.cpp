@@ -1,0 +1,241 @@
+// Accounts, log-ins, sessions, throttling: the real functions in a real Redis.
+
+#include "protocol/accounts.hpp"
+
+#include <gtest/gtest.h>
+
+#include "protocol/msgpack.hpp"
+#include "tests/support/wait.hpp"
+#include "tests/unit/store/shop.hpp"
+
+namespace depot::store::test {
+namespace {
+
+using namespace std::chrono_literals;
+using depot::test::wait_until;
+
+const std::string kDone = "O\xc0";
+
+std::string account_body(const std::string& customer, const std::string& session,
+                         const std::string& email) {
+  std::string body;
+  encode(protocol::CreateAccount{.caller = {.session = id(session), .customer = id(customer)},
+                                 .email = email,
+                                 .password = "hash of " + customer,
+                                 .first_name = "First",
+                                 .last_name = "Last"},
+         body);
+  return body;
+}
+
+class AccountsTest : public testing::Test {
+ protected:
+  AccountsTest() { shop_.start_cycle(); }
+
+  std::string create(const std::string& customer, const std::string& email,
+                     std::int64_t idle = kSessionIdle, std::int64_t longest = 14 * kSessionIdle) {
+    return shop_.call("create_account_v1", {account_body(customer, "session " + customer, email),
+                                            std::to_string(idle), std::to_string(longest)});
+  }
+  std::string check(const protocol::Caller& who) { return with_caller("check_session_v1", who); }
+  std::string with_caller(const std::string& function, const protocol::Caller& who) {
+    std::string body;
+    encode(who, body);
+    return shop_.call(function, {body});
+  }
+  std::string log_in(const std::string& session, const std::string& customer,
+                     const std::string& email, bool right, const std::string& address = "10.0.0.1",
+                     std::int64_t idle = kSessionIdle, std::int64_t longest = 14 * kSessionIdle) {
+    return shop_.call("log_in_v1", {id(session), id(customer), email, address, right ? "1" : "0",
+                                    "60000", std::to_string(idle), std::to_string(longest)});
+  }
+  std::string find_login(const std::string& email, const std::string& address = "10.0.0.1") {
+    return shop_.call("find_login_v1", {email, address, "3", "5", "60000"});
+  }
+  std::string change(const protocol::Caller& who, std::optional<std::string> email,
+                     std::optional<std::string> password) {
+    std::string body;
+    protocol::Writer writer(body);
+    writer.array(6).string(who.session).string(who.customer).nil().string("Changed");
+    email ? writer.string(*email) : writer.nil();
+    password ? writer.string(*password) : writer.nil();
+    return shop_.call("change_account_v1", {body});
+  }
+  std::int64_t time_to_live(const protocol::Caller& who) {
+    return shop_.redis({"PTTL", "session:{s0}:" + who.session}).integer;
+  }
+
+  Shop shop_;
+};
+
+TEST_F(AccountsTest, ARetriedAttemptMakesOneAccount) {
+  EXPECT_EQ(create("anna", "anna@example.org"), kDone);
+  EXPECT_EQ(create("anna", "anna@example.org"), kDone);
+  EXPECT_EQ(shop_.redis({"HLEN", "emails:{s0}"}).integer, 1);
+  EXPECT_EQ(check(caller("anna")), kDone);
+}
+
+TEST_F(AccountsTest, AnEmailIsTakenWhateverItsCase) {
+  create("anna", "Anna@Example.org");
+  EXPECT_EQ(text_of(create("bert", "anna@example.ORG")), "X email_taken");
+  EXPECT_EQ(text_of(check(caller("bert"))), "X unauthenticated");
+}
+
+TEST_F(AccountsTest, AnAccountIsReadAsItWasMade) {
+  create("anna", "Anna@Example.org");
+  auto account = protocol::decode_account(with_caller("get_account_v1", caller("anna")));
+  ASSERT_TRUE(account.has_value());
+  EXPECT_EQ(account->email, "Anna@Example.org");
+  EXPECT_EQ(account->first_name, "First");
+  EXPECT_FALSE(account->card.has_value());
+  std::string card;
+  encode(
+      protocol::PutCard{
+          .caller = caller("anna"),
+          .card = {.brand = "visa", .last4 = "0042", .exp_month = 12, .exp_year = 2031},
+          .token = "tok"},
+      card);
+  EXPECT_EQ(shop_.call("put_card_v1", {card}), kDone);
+  account = protocol::decode_account(with_caller("get_account_v1", caller("anna")));
+  ASSERT_TRUE(account && account->card);
+  EXPECT_EQ(account->card->last4, "0042");  // Its zeros are kept.
+  EXPECT_EQ(account->card->exp_year, 2031);
+  EXPECT_EQ(with_caller("delete_card_v1", caller("anna")), kDone);
+  account = protocol::decode_account(with_caller("get_account_v1", caller("anna")));
+  EXPECT_FALSE(account->card.has_value());
+}
+
+TEST_F(AccountsTest, ASessionIsOfItsCustomerOnly) {
+  create("anna", "anna@example.org");
+  create("bert", "bert@example.org");
+  EXPECT_EQ(text_of(check({.session = caller("anna").session, .customer = id("bert")})),
+            "X unauthenticated");
+  EXPECT_EQ(text_of(check({.session = id("made up"), .customer = id("anna")})),
+            "X unauthenticated");
+}
+
+TEST_F(AccountsTest, LoggingOutKillsTheSessionAtOnce) {
+  create("anna", "anna@example.org");
+  EXPECT_EQ(with_caller("log_out_v1", caller("anna")), kDone);
+  EXPECT_EQ(text_of(check(caller("anna"))), "X unauthenticated");
+}
+
+TEST_F(AccountsTest, AnIdleSessionExpires) {
+  create("anna", "anna@example.org", 100);
+  EXPECT_TRUE(wait_until(
+      10s, [&] { return time_to_live(caller("anna")) < 0; }, "the session expires"));
+  EXPECT_EQ(text_of(check(caller("anna"))), "X unauthenticated");
+}
+
+TEST_F(AccountsTest, UseKeepsASessionAlive) {
+  create("anna", "anna@example.org", 20'000);
+  EXPECT_TRUE(wait_until(
+      10s, [&] { return time_to_live(caller("anna")) < 14'900; }, "over a quarter has passed"));
+  EXPECT_EQ(check(caller("anna")), kDone);
+  EXPECT_GT(time_to_live(caller("anna")), 19'000);
+  const Value before = shop_.redis({"GET", "session:{s0}:" + caller("anna").session});
+  EXPECT_EQ(check(caller("anna")), kDone);  // Soon after: not written again.
+  EXPECT_EQ(shop_.redis({"GET", "session:{s0}:" + caller("anna").session}).text, before.text);
+}
+
+TEST_F(AccountsTest, UseDoesNotCarryASessionPastItsEnd) {
+  create("anna", "anna@example.org", 1'000, 400);
+  EXPECT_LE(time_to_live(caller("anna")), 400);
+  EXPECT_TRUE(wait_until(
+      10s, [&] { return text_of(check(caller("anna"))) == "X unauthenticated"; },
+      "the session ends in spite of being used"));
+}
+
+TEST_F(AccountsTest, ANewPasswordEndsEveryOtherSession) {
+  create("anna", "anna@example.org");
+  const protocol::Caller other{.session = id("second"), .customer = id("anna")};
+  log_in("second", "anna", "anna@example.org", true);
+  EXPECT_EQ(check(other), kDone);
+  const auto account =
+      protocol::decode_account(change(caller("anna"), std::nullopt, "another hash"));
+  ASSERT_TRUE(account.has_value());
+  EXPECT_EQ(account->last_name, "Changed");
+  EXPECT_EQ(check(caller("anna")), kDone);
+  EXPECT_EQ(text_of(check(other)), "X unauthenticated");
+  EXPECT_EQ(shop_.call("find_password_v1", {caller("anna").session, id("anna")}).substr(2),
+            "another hash");
+  EXPECT_EQ(text_of(shop_.call("find_password_v1", {other.session, id("anna")})),
+            "X unauthenticated");
+}
+
+TEST_F(AccountsTest, AChangedEmailFreesTheOldOne) {
+  create("anna", "anna@example.org");
+  create("bert", "bert@example.org");
+  EXPECT_EQ(text_of(change(caller("anna"), "BERT@example.org", {})), "X email_taken");
+  EXPECT_TRUE(protocol::decode_account(change(caller("anna"), "new@example.org", {})).has_value());
+  EXPECT_EQ(find_login("anna@example.org"), kDone);  // Nobody's.
+  EXPECT_NE(find_login("NEW@example.org"), kDone);
+  EXPECT_EQ(create("cara", "anna@example.org"), kDone);
+}
+
+TEST_F(AccountsTest, ADeletedAccountLeavesItsOrders) {
+  create("anna", "anna@example.org");
+  shop_.hello("m");
+  shop_.offer("m", 1, 1, {{.sku = "x", .name = "X", .unit_price = 5, .offered = 10}});
+  std::string card, body;
+  encode(
+      protocol::PutCard{
+          .caller = caller("anna"), .card = {"visa", "4242", 1, 2030}, .token = "tok"},
+      card);
+  shop_.call("put_card_v1", {card});
+  const auto bought = order("anna", "k", {{.offer = "m:x", .quantity = 1, .seen_price = {}}});
+  ASSERT_EQ(shop_.place({bought})[0][0], 'P');
+  encode(protocol::DeleteAccount{.caller = caller("anna"), .password = "checked"}, body);
+  EXPECT_EQ(shop_.call("delete_account_v1", {body}), kDone);
+  EXPECT_EQ(text_of(check(caller("anna"))), "X unauthenticated");
+  EXPECT_EQ(find_login("anna@example.org"), kDone);
+  EXPECT_EQ(shop_.redis({"EXISTS", "order:{s0}:" + bought.order_id}).integer, 1);
+  EXPECT_EQ(shop_.redis({"EXISTS", "account:{s0}:" + id("anna")}).integer, 0);
+  EXPECT_EQ(text_of(shop_.place({bought})[0]), "X unauthenticated");
+}
+
+TEST_F(AccountsTest, FailedLogInsAreThrottledByAccount) {
+  create("anna", "anna@example.org");
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(find_login("anna@example.org")[0], 'O');
+    EXPECT_EQ(text_of(log_in("s", "anna", "anna@example.org", false)), "X unauthenticated");
+  }
+  const auto refused = protocol::decode_problem(find_login("Anna@example.org", "10.9.9.9"));
+  ASSERT_TRUE(refused.has_value());
+  EXPECT_EQ(refused->problem, protocol::Problem::rate_limited);
+  EXPECT_GT(refused->retry_after_ms, 0);
+  EXPECT_LE(refused->retry_after_ms, 60'000);
+}
+
+TEST_F(AccountsTest, FailedLogInsAreThrottledByAddress) {
+  for (int i = 0; i < 5; ++i) {
+    const std::string email = "nobody" + std::to_string(i) + "@example.org";
+    EXPECT_EQ(find_login(email), kDone);
+    EXPECT_EQ(text_of(log_in("s", "", email, false)), "X unauthenticated");
+  }
+  EXPECT_EQ(text_of(find_login("fresh@example.org")), "X rate_limited");
+  EXPECT_EQ(find_login("fresh@example.org", "10.0.0.2"), kDone);
+}
+
+TEST_F(AccountsTest, ASuccessfulLogInClearsTheAccountsFailures) {
+  create("anna", "anna@example.org");
+  for (int i = 0; i < 2; ++i) log_in("s", "anna", "anna@example.org", false);
+  EXPECT_EQ(protocol::decode_logged_in(log_in("s2", "anna", "anna@example.org", true)), id("anna"));
+  for (int i = 0; i < 2; ++i) log_in("s", "anna", "anna@example.org", false);
+  EXPECT_EQ(find_login("anna@example.org")[0], 'O');
+  EXPECT_EQ(check({.session = id("s2"), .customer = id("anna")}), kDone);
+}
+
+TEST_F(AccountsTest, AttemptsAreForgottenAfterTheWindow) {
+  shop_.call("log_in_v1", {id("s"), "", "x@example.org", "10.0.0.1", "0", "80", "1", "1"});
+  EXPECT_GT(shop_.redis({"PTTL", "attempts:{s0}:e:x@example.org"}).integer, 0);
+  EXPECT_TRUE(wait_until(
+      10s,
+      [&] {
+        return shop_.redis({"KEYS", "attempts:*"}).items.empty();
+      },
+      "they expire"));
+}
+
+}  // namespace
+}  // namespace depot::store::test
