@@ -1,6 +1,5 @@
 // depot: the operator's command.
 #include <CLI/CLI.hpp>
-#include <filesystem>
 #include <functional>
 #include <iostream>
 
@@ -37,7 +36,7 @@ struct Words {  // what the command line says, bound by CLI11
   control::StatusOptions status;
   control::ReplayOptions replay;
   control::BenchOptions bench;
-  bool reads_only = false;  // asks a running `up`, and works under a config.yml that is broken
+  bool from_file = false;  // config.yml as it is, not what a running `depot up` goes by
   std::function<int(const Config&)> run;
 };
 
@@ -54,24 +53,13 @@ int run_config_check(const Config& config) {
   return kExitOk;  // load_config has thrown otherwise.
 }
 
-Config load(const std::string& path, bool reads_only) {
-  try {
-    return load_config(path);
-  } catch (const StartupError&) {
-    const std::string in_force = control::copy_in_force(path);
-    if (!reads_only || !std::filesystem::exists(in_force)) throw;
-    return load_config(in_force);
-  }
-}
-
 void add_cluster_commands(CLI::App& app, Words& words) {
-  add(app, words, "up", "start what config.yml names, and keep it running", control::run_up);
-  add(app, words, "down", "stop the depot up that runs here, and wait for it", control::run_down)
-      .preparse_callback([&](std::size_t) { words.reads_only = true; });
+  add(app, words, "up", "start what config.yml names, and keep it running", control::run_up)
+      .preparse_callback([&](std::size_t) { words.from_file = true; });
+  add(app, words, "down", "stop the depot up that runs here, and wait for it", control::run_down);
 
   CLI::App& status = add(app, words, "status", "what runs here, and how it is",
                          [&](auto& config) { return control::run_status(config, words.status); });
-  status.preparse_callback([&](std::size_t) { words.reads_only = true; });
   status.add_flag("--json", words.status.json, "one JSON document");
   status.add_flag("--check", words.status.check, "say what is wrong; exit 1 when something is");
   status.add_option("--wait", words.status.wait_seconds, "wait so many seconds until all is ready")
@@ -80,7 +68,8 @@ void add_cluster_commands(CLI::App& app, Words& words) {
   CLI::App& config = *app.add_subcommand("config", "config.yml");
   config.require_subcommand(1);
   add(config, words, "check", "exit 78, with file, line and key, where it is wrong",
-      run_config_check);
+      run_config_check)
+      .preparse_callback([&](std::size_t) { words.from_file = true; });
 
   CLI::App& scale = *app.add_subcommand("scale", "change how many processes there are");
   scale.require_subcommand(1);
@@ -159,7 +148,8 @@ int main(int argc, char** argv) try {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }
-  const Config config = load(find_config(words.config), words.reads_only);
+  const std::string path = find_config(words.config);
+  const Config config = words.from_file ? load_config(path) : control::load_in_force(path);
   if (words.check_config) return print_config(config);
   if (!words.run) {
     std::cerr << "depot: a command is needed; see depot --help\n";

@@ -25,15 +25,16 @@ void pause(std::chrono::milliseconds time) { poll(nullptr, 0, static_cast<int>(t
 void say(const std::string& line) { std::fputs((line + "\n").c_str(), stderr); }
 
 std::string fetch_admin(const Config& config, const char* path) {
+  const int pid = UpLock::holder(config.runtime_dir);
+  if (pid == 0) {
+    throw StartupError("no depot up runs here: start one with ./run or `depot up`",
+                       kExitUnavailable);
+  }
   const auto answer = http::fetch(config.admin.listen, "GET", path);
   if (answer && answer->status == 200) return answer->body;
-  const int pid = UpLock::holder(config.runtime_dir);
-  throw StartupError(
-      fmt::format("no depot up answers on admin.listen: {}; {}",
-                  answer ? std::to_string(answer->status) : answer.error().message,
-                  pid ? fmt::format("process {} is starting or stuck, see var/log/up.log", pid)
-                      : "start one with ./run or `depot up`"),
-      kExitUnavailable);
+  throw StartupError(fmt::format("depot up (pid {}) does not answer: {}; see var/log/up.log", pid,
+                                 answer ? std::to_string(answer->status) : answer.error().message),
+                     kExitUnavailable);
 }
 
 json::object fetch_status(const Config& config) {
@@ -192,8 +193,9 @@ void wait_for(std::chrono::seconds deadline, const F& what_is_missing) {
 int run_status(const Config& config, const StatusOptions& options) {
   if (options.wait_seconds > 0) {
     wait_for(std::chrono::seconds(options.wait_seconds), [&]() -> std::string {
+      if (UpLock::holder(config.runtime_dir) == 0) return "depot up";
       const auto ready = http::fetch(config.admin.listen, "GET", "/readyz");
-      if (!ready) return "depot up on " + config.admin.listen;
+      if (!ready) return "depot up: " + ready.error().message;
       if (ready->status == 200) return "";
       json::error_code error;
       const json::value problem = json::parse(ready->body, error);

@@ -57,6 +57,11 @@ std::vector<std::string> keys_that_differ(const Config& one, const Config& other
   return keys;
 }
 
+std::string copy_in_force(const std::string& path) {
+  const fs::path file = fs::absolute(path.empty() ? "config.yml" : path);
+  return file.parent_path() / "var" / (file.stem().string() + "-in-force.yml");
+}
+
 void write_copy(const Config& config) {
   const std::string path = copy_in_force(config.path);
   std::ofstream(path + ".new") << "# What is in force: written by depot up, for its processes.\n"
@@ -75,9 +80,14 @@ void remove_sockets(const fs::path& folder) {
 
 }  // namespace
 
-std::string copy_in_force(const std::string& path) {
-  const fs::path file = fs::absolute(path.empty() ? "config.yml" : path);
-  return file.parent_path() / "var" / (file.stem().string() + "-in-force.yml");
+Config load_in_force(const std::string& config_path) {
+  const std::string copy = copy_in_force(config_path);
+  if (fs::exists(copy)) {
+    Config config = load_config(copy);
+    config.path = config_path;
+    if (UpLock::holder(config.runtime_dir) != 0) return config;
+  }
+  return load_config(config_path);
 }
 
 UpLock::UpLock(const std::string& runtime_dir) : path_(runtime_dir + "/up.lock") {

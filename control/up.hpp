@@ -85,8 +85,9 @@ class Up {
   UpView view_;
 };
 
-// Where `depot up` on this config.yml keeps the copy; it is there while that runs.
-std::string copy_in_force(const std::string& config_path);
+// What the `depot up` on this config.yml goes by, also when the file has become another or broken;
+// the file itself when none runs.
+Config load_in_force(const std::string& config_path);
 
 // The command: returns its exit code.
 int run_up(const Config& config);
