@@ -4,7 +4,7 @@
 // wrong beside what was typed (never a password or a card number). Texts are in pages/*.html.
 //
 // Threads: those of one I/O thread.
-// Source:  docs/ARCHITECTURE.md, "Pages".
+// Source:  RFC 9110, 303; WCAG 2.2.
 #pragma once
 
 #include "customer_gateway/exchange.hpp"

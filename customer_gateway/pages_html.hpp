@@ -1,7 +1,7 @@
 // What the pages share: templates, forms, the way back, and what is in every page's head.
 //
 // Threads: those of one I/O thread; each has its own parsed templates.
-// Source:  https://mustache.github.io/mustache.5.html; docs/ARCHITECTURE.md, "Pages".
+// Source:  https://mustache.github.io/mustache.5.html.
 #pragma once
 
 #include <kainjow/mustache.hpp>

@@ -103,7 +103,7 @@ class PagesTest : public testing::Test {
           .offered = 10,
           .unit_price = "5.00",
           .name = "Mug"},
-         {.manufacturer = "alder", .sku = "lamp", .offered = 1, .name = "Lamp <b>&\"x\""},
+         {.manufacturer = "alder", .sku = "lamp", .offered = 1, .name = "Lamp <b>&'x'"},
          {.manufacturer = "beech",
           .sku = "mug",
           .offered = 50,
@@ -165,7 +165,7 @@ TEST_F(PagesTest, TheCatalogueIsSearchedFilteredSortedAndPaged) {
   EXPECT_EQ(seen.size(), 120u);
 
   const std::string found = browser.get("/?q=LAMP&sort=price&include_sold_out=true").body;
-  EXPECT_THAT(found, HasSubstr("<h2>Lamp &lt;b&gt;&amp;&quot;x&quot;</h2>"));
+  EXPECT_THAT(found, HasSubstr("<h2>Lamp &lt;b&gt;&amp;&apos;x&apos;</h2>"));
   EXPECT_THAT(found, Not(HasSubstr("<h2>Mug</h2>")));
   EXPECT_THAT(browser.get("/?q=%22%3E%3Cx%3E").body, HasSubstr("value=\"&quot;&gt;&lt;x&gt;\""));
   EXPECT_THAT(browser.get("/?q=nothingofthesort").body, HasSubstr("Nothing on sale fits"));
