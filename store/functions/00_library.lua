@@ -21,14 +21,14 @@ local PROBLEM = { -- protocol/problem.hpp
 
 -- While a library loads, Redis gives it register_function and nothing else: these are bound by the
 -- first call.
-local call, encode, decode, decode_some, join, floor, min, max, byte, char, find, sub
+local call, encode, decode, decode_some, join, floor, min, max, byte, char, find, sub, kind_of
 local function register(name, run, flags)
   redis.register_function{function_name = name, flags = flags or {}, callback = function(_, args)
     if not call then
       call, encode, decode, decode_some = redis.call, cmsgpack.pack, cmsgpack.unpack,
         cmsgpack.unpack_limit
       floor, min, max, join = math.floor, math.min, math.max, table.concat
-      byte, char, find, sub = string.byte, string.char, string.find, string.sub
+      byte, char, find, sub, kind_of = string.byte, string.char, string.find, string.sub, type
     end
     return run(args)
   end}

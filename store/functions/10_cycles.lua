@@ -4,8 +4,8 @@
 local function store_id(now)
   local id = call('HGET', 'meta:{s0}', 'store_id')
   if not id then
-    local random = call('INFO', 'server'):match('run_id:(%w+)')
-    id = redis.sha1hex(random .. text_of(now)):sub(1, 16)
+    local random, time = call('INFO', 'server'):match('run_id:(%w+)'), call('TIME')
+    id = redis.sha1hex(random .. time[1] .. '.' .. time[2]):sub(1, 16)
     call('HSET', 'meta:{s0}', 'store_id', id, 'created_ms', text_of(now), 'schema', '1')
   end
   return id

@@ -13,26 +13,25 @@ local orders, order_count = {}, 0 -- Of this call; the tables of earlier calls a
 local offer_pool, keys, ids, customers, strings, stock_rows, feed_rows = {}, {}, {}, {}, {}, {}, {}
 
 -- The body is [session, customer, order id, fingerprint, mode, cart version | nil, nil | lines].
--- Raises for anything else: so does measuring or comparing a value of a wrong type.
+-- Raises for anything else: so does comparing a number with a value of another type.
+local FORM = '^\151\176................\176................\176................\176................'
 local function read_order(bytes, order)
   local at, session, customer, id, fingerprint, mode, version = decode_some(bytes, 6, 1)
   local lines, size, named, offer, quantity, seen = nil, 0, nil, nil, nil, nil
-  local head, head_of_lines = byte(bytes), byte(bytes, at + 1)
-  if head_of_lines == 0x93 then -- One line: decode would grow a table for it.
+  if byte(bytes, at + 1) == 0x93 then -- One line: decode would grow a table for it.
     at, offer, quantity, seen = decode_some(bytes, 3, at + 1)
     lines = {offer, quantity, seen}
   else
     at, lines = decode_some(bytes, 1, at)
   end
-  if at ~= -1 or head ~= 0x97 or #session ~= 16 or #customer ~= 16 or #id ~= 16
-    or #fingerprint ~= 16 or (mode ~= 0 and mode ~= 1) or not version == not lines
+  if at ~= -1 or not find(bytes, FORM) or (mode ~= 0 and mode ~= 1) or not version == not lines
     or (version and (version < 0 or version % 1 ~= 0)) then
     error()
   end
   while lines and lines[size + 1] do
     offer, quantity, seen = lines[size + 1], lines[size + 2], lines[size + 3]
-    if #offer > 129 or quantity < 1 or quantity > QUANTITY_MAX or quantity % 1 ~= 0
-      or (seen and seen % 1 ~= 0) then
+    if kind_of(offer) ~= 'string' or #offer > 129 or quantity < 1 or quantity > QUANTITY_MAX
+      or quantity % 1 ~= 0 or (seen and (seen < 0 or seen % 1 ~= 0)) then
       error()
     end
     if size > 0 then -- Two lines of one offer would each find what is left.
