@@ -1,0 +1,77 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include "base/fatal.hpp"
+#include "control/up.hpp"
+
+namespace depot::control {
+namespace {
+
+namespace fs = std::filesystem;
+
+class UpLockTest : public testing::Test {
+ protected:
+  UpLockTest() {
+    char name[] = "/tmp/depot-up-lock-test-XXXXXX";
+    folder_ = mkdtemp(name);
+  }
+  ~UpLockTest() override { fs::remove_all(folder_); }
+  fs::path folder_;
+};
+
+TEST_F(UpLockTest, ASecondIsRefusedWithThePid) {
+  const UpLock lock(folder_);
+  EXPECT_EQ(UpLock::holder(folder_), getpid());
+  try {
+    const UpLock second(folder_);
+    ADD_FAILURE();
+  } catch (const StartupError& error) {
+    EXPECT_EQ(error.exit_code(), kExitFailed);
+    EXPECT_THAT(error.what(), testing::HasSubstr("pid " + std::to_string(getpid())));
+  }
+  EXPECT_EQ(UpLock::holder(folder_), getpid());
+}
+
+TEST_F(UpLockTest, LeftOverFileOfADeadOneIsTaken) {
+  std::ofstream(folder_ / "up.lock") << "4194000";
+  EXPECT_EQ(UpLock::holder(folder_), 0);
+  const UpLock lock(folder_);
+  EXPECT_EQ(UpLock::holder(folder_), getpid());
+}
+
+TEST_F(UpLockTest, LeavesTheFolderEmptyButForOthersFiles) {
+  fs::create_directory(folder_ / "admin");
+  std::ofstream(folder_ / "admin/worker-1.sock");
+  std::ofstream(folder_ / "frontend.sock.lock");
+  { const UpLock lock(folder_); }
+  EXPECT_FALSE(fs::exists(folder_));
+
+  fs::create_directory(folder_);
+  std::ofstream(folder_ / "notes.txt");
+  { const UpLock lock(folder_); }
+  EXPECT_TRUE(fs::exists(folder_ / "notes.txt"));
+  EXPECT_FALSE(fs::exists(folder_ / "up.lock"));
+}
+
+TEST_F(UpLockTest, ToolsGoByWhatIsInForceWhileItRuns) {
+  const std::string file = folder_ / "config.yml";
+  std::ofstream(file) << "workers: {count: 9}\n";
+  fs::create_directories(folder_ / "var");
+  fs::create_directory(folder_ / "run");
+  std::ofstream(folder_ / "var/config-in-force.yml")
+      << "workers.count: 3\nruntime_dir: " << (folder_ / "run").string() << "\n";
+  EXPECT_EQ(load_in_force(file).workers.count, 9);  // Of one that was killed.
+  const UpLock lock(folder_ / "run");
+  EXPECT_EQ(load_in_force(file).workers.count, 3);
+  EXPECT_EQ(load_in_force(file).path, file);
+  std::ofstream(file) << "wrokers: {}\n";
+  EXPECT_EQ(load_in_force(file).workers.count, 3);
+}
+
+}  // namespace
+}  // namespace depot::control
