@@ -16,7 +16,8 @@ using namespace std::chrono_literals;
 using protocol::Status;
 
 constexpr Duration kTick = 20ms;
-constexpr Duration kCreditWaitMax = 20ms;      // With the tick, well within the promised 100 ms.
+constexpr Duration kCreditWaitMax = 20ms;  // With the tick, well within the promised 100 ms.
+constexpr Duration kShunFor = 100ms;
 constexpr std::size_t kInFlightMax = 100'000;  // Per thread; far below what Slots can hold.
 
 }  // namespace
@@ -51,6 +52,7 @@ struct Backend::Line final : messaging::LinkEvents {
   boost::asio::posix::stream_descriptor descriptor;
   std::uint32_t generation = 0;
   std::uint32_t outstanding = 0;
+  TimePoint shunned;      // until then taken only when there is no other
   bool queued = false;    // records since the last flush
   bool watching = false;  // a wait on the descriptor is under way
   bool posted = false;    // pump() will run in the next turn
@@ -90,9 +92,13 @@ void Backend::call(Call call, Duration budget, Done done) {
 
 Backend::Line* Backend::pick(const Line* avoid) const {
   Line* best = nullptr;
+  const TimePoint now = steady_now();
+  const auto cost = [&](const Line& line) {
+    return std::pair(line.shunned > now, line.outstanding);
+  };
   for (const auto& line : lines_) {
     if (line.get() == avoid || !line->link.connected() || line->link.credit() == 0) continue;
-    if (!best || line->outstanding < best->outstanding) best = line.get();
+    if (!best || cost(*line) < cost(*best)) best = line.get();
   }
   return best;
 }
@@ -146,6 +152,8 @@ void Backend::on_status(std::uint32_t tag, Status status, std::string_view body)
   }
   Line* line = std::exchange(found->line, nullptr);
   --line->outstanding;
+  // A balancer without a worker has the least outstanding: it would draw everything to itself.
+  if (status == Status::no_worker) line->shunned = steady_now() + kShunFor;
   switch (next_step(found->attempts, status, pick(line) != nullptr, attempts_max_)) {
     case Next::deliver:
       return finish(tag, Outcome::Kind::answered, body);
@@ -162,6 +170,7 @@ void Backend::on_status(std::uint32_t tag, Status status, std::string_view body)
                   {"workers_lost", found->attempts.losses}});
       return finish(tag, Outcome::Kind::internal);
     case Next::wait:
+      found->avoid = line;
       found->resume = steady_now() + back_off(found->attempts.waits, random_u64());
       return;
     case Next::elsewhere:
