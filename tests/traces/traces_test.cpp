@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <atomic>
 #include <boost/json.hpp>
 #include <csignal>
 #include <cstdlib>
@@ -33,7 +34,7 @@ class TracesTest : public testing::Test {
  protected:
   void SetUp() override {
     const char* data = std::getenv("DEPOT_DATA");
-    data_ = data ? data : "../shared/data";
+    data_ = data ? data : DEPOT_SOURCE "/../shared/data";
     if (!std::filesystem::is_directory(data_)) {
       GTEST_SKIP() << data_ << " is not there: DEPOT_DATA names the folder of the traces";
     }
@@ -116,12 +117,14 @@ class TracesTest : public testing::Test {
           continue;
         }
         cluster_.kill("depot-worker");
+        ++kills_;
         next += 1s;
       }
     });
   }
 
   std::string data_;
+  std::atomic<int> kills_{0};
   Cluster cluster_{{"workers.count", "3"}};
 };
 
@@ -171,6 +174,8 @@ TEST_F(TracesTest, OnlineRetailWithAWorkerKilledEverySecondAndEveryOrderSentThre
   std::jthread killer = kill_workers();
   const json::value figures = replay({"--concurrency", "64", "--repeat", "3"});
   killer = {};
+  EXPECT_GE(kills_, 5);
+  EXPECT_GE(figures.at("repeats").to_number<int>(), 2 * 18'402) << "each is sent three times";
   EXPECT_EQ(figures.at("placed"), 18'402);
   EXPECT_EQ(figures.at("units"), 5'157'354);
   EXPECT_EQ(figures.at("money_minor"), 949'931'915);

@@ -196,6 +196,7 @@ class World {
   std::mt19937 random;
   TimePoint now{1h};
   bool hostile = true, cut = false;
+  int runs = 1;             // of Redis
   std::uint64_t ahead = 0;  // No two agents start in the same millisecond.
   ModelStore store;
   std::multimap<TimePoint, std::function<void()>> network;
@@ -345,6 +346,7 @@ void play(World& world, const Event& event, ModelStore& backup, bool restores) {
       // A restore stops everything that was connected to Redis.
       for (auto& hub : world.hubs) hub->calls.clear();
       world.store = backup;
+      world.store.run_id = "run-" + std::to_string(++world.runs);
       for (auto& hub : world.hubs) hub->hub->on_store(world.store.state());
       break;
     default:

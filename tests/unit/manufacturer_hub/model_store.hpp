@@ -18,7 +18,7 @@ struct ModelStock {
 
 class ModelStore {
  public:
-  std::string store_id = "store-1";
+  std::string store_id = "store-1", run_id = "run-1";
   protocol::Cycle cycle{"2026-11", protocol::CycleState::open, 1, 2};
   std::map<std::string, ModelStock> stock;  // by offer, of the current cycle
   std::map<std::string, std::string> names;
@@ -31,7 +31,7 @@ class ModelStore {
   bool sell(const std::string& offer, std::int64_t quantity);
   void start_cycle(const std::string& id);
 
-  StoreState state() const { return {store_id, cycle, feed_.size() - 1}; }
+  StoreState state() const { return {store_id, run_id, cycle, feed_.size() - 1}; }
   std::vector<LedgerLine> ledger(const std::string& id, std::uint64_t epoch,
                                  std::uint64_t from) const;
   std::vector<FeedEntry> feed(std::uint64_t from) const;  // at most a page
