@@ -21,7 +21,12 @@ export async function inBrowser(url, options, script) {
       const refused = /status of 4\d\d/.test(message.text());
       if (message.type() === "error" && !refused) troubles.push(`console: ${message.text()}`);
     });
-    page.on("requestfailed", (request) => troubles.push(`failed: ${request.url()} ${request.failure()?.errorText}`));
+    page.on("requestfailed", (request) => {
+      // The next page was asked for while this one's icon was still on its way.
+      if (request.failure()?.errorText !== "net::ERR_ABORTED") {
+        troubles.push(`failed: ${request.url()}`);
+      }
+    });
     page.on("pageerror", (error) => troubles.push(`page: ${error.message}`));
     page.on("response", (response) => {
       if (response.status() >= 500) troubles.push(`${response.status()}: ${response.url()}`);
