@@ -63,6 +63,7 @@ json::object redis_document(const UpView& view) {
     out["not_ready"] = info.error().message;
     return out;
   }
+  out["pid"] = info_number(info->text, "process_id");
   out["used_memory"] = info_number(info->text, "used_memory");
   out["maxmemory"] = info_number(info->text, "maxmemory");
   out["commands_total"] = info_number(info->text, "total_commands_processed");
