@@ -26,7 +26,7 @@ using namespace std::chrono_literals;
 
 constexpr std::intmax_t kTornTailMax =
     1024 * 1024;                     // More than one batch's write: not a torn tail.
-constexpr auto kLeftOverWait = 10s;  // A left-over server ends by itself when its starter died.
+constexpr auto kLeftOverWait = 5s;  // A left-over server ends by itself when its starter died.
 constexpr auto kShutdownWait = 10s;
 constexpr auto kCheckTimeout = 10min;
 constexpr auto kProgressEvery = 5s;

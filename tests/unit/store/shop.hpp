@@ -43,6 +43,7 @@ class Shop {
   void start_cycle();
   void stop() { server_.reset(); }
   void start();
+  int server_pid() const { return server_->pid(); }
 
   // A function's answer, a string; throws for an error of Redis.
   std::string call(const std::string& function, const std::vector<std::string>& arguments);

@@ -1,0 +1,243 @@
+// The private server: its start wrapper, settings, and that no two serve the same data.
+
+#include "store/launch.hpp"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/fatal.hpp"
+#include "base/process.hpp"
+#include "store/library.hpp"
+#include "tests/unit/store/shop.hpp"
+
+namespace depot::store::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+class LaunchTest : public testing::Test {
+ protected:
+  Shop shop_{"always"};
+
+  fs::path aof() const {
+    for (const auto& file : fs::directory_iterator(shop_.folder() + "/appendonlydir")) {
+      if (file.path().string().ends_with(".incr.aof")) return file.path();
+    }
+    return {};
+  }
+  std::string bytes() const {
+    std::ifstream in(aof(), std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  void write(const std::string& content) const {
+    std::ofstream(aof(), std::ios::binary | std::ios::trunc) << content;
+  }
+  std::string why_not() {
+    try {
+      shop_.start();
+    } catch (const StartupError& error) {
+      EXPECT_EQ(error.exit_code(), kExitUnavailable);
+      return error.what();
+    }
+    return "it started";
+  }
+  std::size_t torn_tails() const {
+    std::size_t count = 0;
+    for (const auto& file : fs::directory_iterator(shop_.folder())) {
+      if (file.path().filename().string().starts_with("torn-tail-")) ++count;
+    }
+    return count;
+  }
+  std::string buy(const std::string& key, std::int64_t units) {
+    std::vector<protocol::OrderLine> lines;
+    for (const char* offer : {"m:x", "m:y", "n:z"}) {
+      lines.push_back({.offer = offer, .quantity = units, .seen_price = {}});
+    }
+    return shop_.place({order("anna", key, lines)})[0];
+  }
+  // offered = available + sold + cut, each ledger's chain, and sold is what the orders say.
+  void check_books(std::int64_t sold) {
+    for (const char* offer : {"m:x", "m:y", "n:z"}) {
+      EXPECT_EQ(shop_.stock(offer), (std::vector<std::int64_t>{100, 50, 50, 0, sold, 0})) << offer;
+    }
+    for (const char* maker : {"m", "n"}) {
+      const auto entries = shop_.ledger(maker);
+      std::map<std::string, std::int64_t> available;
+      for (const auto& entry : entries) {
+        for (const auto& row : entry.rows) {
+          if (entry.kind == protocol::LedgerKind::sold) {
+            EXPECT_EQ(row.available_after, available[row.sku] - row.quantity);
+          }
+          available[row.sku] = row.available_after;
+        }
+      }
+      for (const auto& [sku, left] : available) EXPECT_EQ(left, 50 - sold) << sku;
+    }
+  }
+};
+
+TEST_F(LaunchTest, ItsSettingsLoseNothing) {
+  auto redis = BlockingRedis::connect(shop_.config().redis_url());
+  ASSERT_TRUE(redis.has_value());
+  EXPECT_TRUE(check_settings(*redis, false).has_value());
+  shop_.redis({"CONFIG", "SET", "appendfsync", "everysec"});
+  shop_.redis({"CONFIG", "SET", "no-appendfsync-on-rewrite", "yes"});
+  const auto unsafe = check_settings(*redis, false);
+  ASSERT_FALSE(unsafe.has_value());
+  EXPECT_EQ(unsafe.error().code, ErrorCode::bad_input);
+  EXPECT_NE(unsafe.error().message.find("appendfsync must be always"), std::string::npos);
+  EXPECT_NE(unsafe.error().message.find("no-appendfsync-on-rewrite must be no"), std::string::npos);
+  EXPECT_TRUE(check_settings(*redis, true).has_value());
+  shop_.redis({"CONFIG", "SET", "maxmemory-policy", "allkeys-lru"});
+  EXPECT_FALSE(check_settings(*redis, true).has_value());  // Evicted orders: never.
+  EXPECT_EQ(fs::status(shop_.config().redis_socket()).permissions() & fs::perms::mask,
+            fs::perms::owner_all);
+}
+
+TEST_F(LaunchTest, TheLibraryIsLoadedOnceAndReplacedWhenItDiffers) {
+  auto redis = BlockingRedis::connect(shop_.config().redis_url());
+  const auto dirty = [this] {
+    const std::string info = shop_.redis({"INFO", "persistence"}).text;
+    return std::stoll(info.substr(info.find("rdb_changes_since_last_save:") + 28));
+  };
+  const auto before = dirty();
+  ASSERT_TRUE(load_library(*redis).has_value());
+  EXPECT_EQ(dirty(), before);  // Nothing was written.
+  shop_.redis({"FUNCTION", "LOAD", "REPLACE",
+               "#!lua name=depot_v1\nredis.register_function('old', function() end)"});
+  ASSERT_TRUE(load_library(*redis).has_value());
+  EXPECT_EQ(shop_.call("get_cycle_v1", {})[0], 'X');
+}
+
+TEST_F(LaunchTest, DataSurvivesARestart) {
+  shop_.start_cycle();
+  shop_.add_customer("anna");
+  shop_.stop();
+  shop_.start();
+  EXPECT_EQ(text_of(shop_.cart(caller("anna"))), "cart 0:");
+  EXPECT_EQ(torn_tails(), 0u);
+}
+
+// Redis 7.0.15 itself would load half of the torn transaction at the second restart.
+TEST_F(LaunchTest, ATornTransactionIsGoneAndStaysGone) {
+  shop_.start_cycle();
+  shop_.add_customer("anna");
+  for (const char* maker : {"m", "n"}) shop_.hello(maker);
+  const auto row = [](const char* sku) {
+    return protocol::OfferRow{.sku = sku, .name = "N", .unit_price = 100, .offered = 50};
+  };
+  shop_.offer("m", 1, 1, {row("x"), row("y")});
+  shop_.offer("n", 1, 1, {row("z")});
+  ASSERT_EQ(buy("first", 1)[0], 'P');
+  shop_.stop();
+  const std::string before = bytes();
+  shop_.start();
+  ASSERT_EQ(buy("torn", 2)[0], 'P');
+  shop_.stop();
+  const std::string after = bytes();
+  const std::size_t barrier = after.find("*1\r\n$5\r\nMULTI", before.size());
+  ASSERT_NE(barrier, std::string::npos);
+  const std::size_t transaction = after.size() - barrier;
+  ASSERT_GT(transaction, 500u);
+  for (std::size_t cut = 1; cut < transaction; cut += transaction / 9) {
+    write(after.substr(0, barrier + cut));
+    shop_.start();
+    check_books(1);
+    ASSERT_EQ(buy("next", 3)[0], 'P');
+    shop_.stop();
+    shop_.start();  // Again: what was cut off must not come back.
+    check_books(4);
+    EXPECT_EQ(buy("next", 3)[0], 'p');
+    EXPECT_EQ(buy("torn", 2)[0], 'P');
+    check_books(6);
+    shop_.stop();
+  }
+  EXPECT_GE(torn_tails(), 9u);  // Each kept for whoever wants to know.
+}
+
+TEST_F(LaunchTest, ZerosAtTheEndAreCutOff) {
+  shop_.start_cycle();
+  shop_.stop();
+  const std::string whole = bytes();
+  write(whole + std::string(4'096, '\0'));
+  shop_.start();
+  EXPECT_EQ(shop_.call("get_cycle_v1", {})[0], 'O');
+  EXPECT_EQ(torn_tails(), 1u);
+}
+
+TEST_F(LaunchTest, DamageBeforeTheTailStopsWithAnAlarm) {
+  shop_.start_cycle();
+  const std::string value(3'000'000, 'v');
+  shop_.redis({"SET", "large", value});
+  shop_.stop();
+  std::string damaged = bytes();
+  damaged[3] = '?';  // More than 1 MiB is lost behind it.
+  write(damaged);
+  const std::string why = why_not();
+  EXPECT_NE(why.find("damaged"), std::string::npos) << why;
+  EXPECT_EQ(bytes(), damaged);  // And nothing was touched.
+  EXPECT_EQ(torn_tails(), 0u);
+}
+
+TEST_F(LaunchTest, ADamagedBaseFileStopsWithAnAlarm) {
+  shop_.start_cycle();
+  shop_.stop();
+  for (const auto& file : fs::directory_iterator(shop_.folder() + "/appendonlydir")) {
+    if (file.path().string().ends_with(".base.rdb")) fs::resize_file(file.path(), 40);
+  }
+  EXPECT_NE(why_not().find("damaged"), std::string::npos);
+}
+
+TEST_F(LaunchTest, ASecondServerOnTheSameDataIsRefused) {
+  Log log({.level = LogLevel::error, .json = false}, "test");
+  Config other = shop_.config();
+  depot::test::TempDir elsewhere;
+  other.runtime_dir = elsewhere / "";
+  other.runtime_dir.pop_back();
+  try {
+    RedisServer second(other, log);
+    FAIL() << "it started";
+  } catch (const StartupError& error) {
+    EXPECT_NE(std::string(error.what()).find(std::to_string(shop_.server_pid())), std::string::npos)
+        << error.what();  // Names the one that has it.
+  }
+  EXPECT_EQ(shop_.redis({"PING"}).text, "PONG");
+}
+
+TEST_F(LaunchTest, AStrangersServerOnOurSocketIsRefused) {
+  shop_.stop();
+  depot::test::TempDir elsewhere;
+  Process stranger = Process::start(
+      {.arguments = {"redis-server", "--port", "0", "--unixsocket", shop_.config().redis_socket(),
+                     "--dir", elsewhere / "", "--save", ""},
+       .environment = {},
+       .output_path = elsewhere / "log"});
+  while (stranger.running() && !BlockingRedis::connect(shop_.config().redis_url())) {
+  }
+  EXPECT_NE(why_not().find("somebody else's server"), std::string::npos);
+}
+
+TEST_F(LaunchTest, AServerThatCannotStartShowsItsLog) {
+  shop_.stop();
+  std::ofstream(shop_.folder() + "/appendonlydir/appendonly.aof.manifest")
+      << "file missing.aof seq 1 type x\n";
+  const std::string why = why_not();
+  EXPECT_TRUE(why.find("manifest") != std::string::npos || why.find("damaged") != std::string::npos)
+      << why;
+}
+
+TEST_F(LaunchTest, AKilledServerIsReplacedAtOnce) {
+  shop_.start_cycle();
+  const pid_t before = shop_.server_pid();
+  kill(before, SIGKILL);
+  shop_.stop();
+  shop_.start();
+  EXPECT_NE(shop_.server_pid(), before);
+  EXPECT_EQ(shop_.call("get_cycle_v1", {})[0], 'O');
+}
+
+}  // namespace
+}  // namespace depot::store::test
