@@ -14,6 +14,7 @@ using protocol::Status;
 namespace {
 
 constexpr std::size_t kBatchBytesMax = 1024 * 1024;  // Beyond it lines_max would stop the batch.
+constexpr std::size_t kAnswerBytesMax = messaging::kRecordBytesMax - messaging::kReplyRecordHead;
 constexpr std::uint16_t kRetryAfterMs = 1'000;
 
 enum class Takes : std::uint8_t { nothing, body, body_and_feed, body_and_line_limits, password };
@@ -237,6 +238,8 @@ std::uint32_t Worker::credit(std::uint32_t link, std::uint64_t received) const {
 }
 
 void Worker::deliver(const Job& job, std::string_view answer) {
+  // A function that answers more than a record holds breaks its promise; that must not end us.
+  if (answer.size() > kAnswerBytesMax) return finish(job, Status::unknown);
   finish(job, status_of(answer), answer);
 }
 

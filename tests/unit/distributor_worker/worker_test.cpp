@@ -265,6 +265,16 @@ TEST_F(WorkerTest, AnAnswerOfTheWrongShapeIsUnknownForAll) {
   }
 }
 
+TEST_F(WorkerTest, AnAnswerThatNoRecordHoldsIsUnknown) {
+  const std::string largest(messaging::kRecordBytesMax - messaging::kReplyRecordHead, 'O');
+  request(RequestKind::list_orders, 1, "body");
+  respond(recorder.take().tag, {largest});
+  EXPECT_EQ(recorder.answers.back().status, Status::ok);
+  request(RequestKind::list_orders, 2, "body");
+  respond(recorder.take().tag, {largest + "O"});
+  EXPECT_EQ(recorder.answers.back(), (Recorder::Answer{2, Status::unknown, 0, ""}));
+}
+
 TEST_F(WorkerTest, ErrorsAreBackEndDownWhereNothingHappenedElseUnknown) {
   orders(1, 2);
   worker.turn(now);
@@ -531,7 +541,8 @@ TEST_F(PasswordTest, BeyondTheQueueOfHashingsItIsOverloadAndOrdersKeepTheirWindo
   EXPECT_EQ(recorder.answers[0], (Recorder::Answer{33, Status::overload, 1'000, ""}));
   EXPECT_EQ(worker.credit(0, received), received + 128u);
   for (int i = 0; i < 32; ++i) respond(recorder.take().tag, {found("hash")});
-  for (const HashTask& task : recorder.tasks) worker.on_hashed({.tag = task.tag, .right = true, .hash = ""});
+  for (const HashTask& task : recorder.tasks)
+    worker.on_hashed({.tag = task.tag, .right = true, .hash = ""});
   while (!recorder.commands.empty()) respond(recorder.take().tag, {"Odone"});
   EXPECT_EQ(recorder.answers.size(), 40u);
   EXPECT_TRUE(worker.idle());
