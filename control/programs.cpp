@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 #include <netdb.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <fstream>
 #include <memory>
 
@@ -13,6 +15,8 @@
 
 namespace depot::control {
 namespace {
+
+constexpr auto kOrphansMax = std::chrono::seconds(2);
 
 // The order of stopping: who brings work first, who keeps it last.
 enum Rank { kGateway, kManufacturer, kHub, kWorker, kBalancer };
@@ -24,6 +28,16 @@ std::pair<std::string, int> split_address(const std::string& listen) {
   return {host, std::stoi(listen.substr(colon + 1))};
 }
 
+// 0, or why nobody can listen there.
+int try_to_bind(const addrinfo& address) {
+  const int fd = socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  const int reason = bind(fd, address.ai_addr, address.ai_addrlen) == 0 ? 0 : errno;
+  close(fd);
+  return reason;
+}
+
 void expect_free(const std::string& key, const std::string& listen) {
   const auto [host, port] = split_address(listen);
   addrinfo hints{};
@@ -33,13 +47,14 @@ void expect_free(const std::string& key, const std::string& listen) {
   const int error = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
   if (error != 0) throw StartupError(fmt::format("{}: {}: {}", key, listen, gai_strerror(error)));
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(list, freeaddrinfo);
-  const int fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const int on = 1;
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  const bool bound = bind(fd, list->ai_addr, list->ai_addrlen) == 0;
-  const int reason = errno;
-  close(fd);
-  if (bound) return;
+  // The gateways of an `up` that was killed may still be finishing their requests.
+  const TimePoint deadline = steady_now() + kOrphansMax;
+  int reason = try_to_bind(*list);
+  while (reason == EADDRINUSE && steady_now() < deadline) {
+    poll(nullptr, 0, 50);
+    reason = try_to_bind(*list);
+  }
+  if (reason == 0) return;
   throw StartupError(
       fmt::format("{}: cannot listen on {}: {}; {}", key, listen, std::strerror(reason),
                   reason == EADDRINUSE ? "stop what listens there, or choose another port: "

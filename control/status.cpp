@@ -124,50 +124,52 @@ std::string details_of(const json::object& row) {
   return text;
 }
 
-void print_table(const json::object& before, const json::object& now, double requests,
-                 double orders) {
+void print_table(const json::object& status) {
   std::string out = fmt::format("{:<18}{:<10}{:>8}{:>10}{:>9}  {}\n", "PROCESS", "STATE", "PID",
                                 "UP", "RESTARTS", "DETAILS");
-  for (const json::value& value : list_at(now, "processes")) {
+  for (const json::value& value : list_at(status, "processes")) {
     const json::object& row = value.as_object();
     out +=
         fmt::format("{:<18}{:<10}{:>8}{:>9}s{:>9}  {}\n", text_at(row, "name"),
                     text_at(row, "state"), number_at(row, "pid"), number_at(row, "uptime_seconds"),
                     number_at(row, "restarts"), details_of(row));
   }
-  const json::object& redis = now.at("redis").as_object();
-  const auto entries = number_at(redis, "ledger_entries");
+  const json::object& redis = status.at("redis").as_object();
+  const json::object& rates = status.at("rates").as_object();
   out += fmt::format("\nredis     {:.1f} of {} MiB, {} keys, {} restarts\n",
                      static_cast<double>(number_at(redis, "used_memory")) / (1 << 20),
                      number_at(redis, "maxmemory") >> 20, number_at(redis, "keys"),
                      number_at(redis, "restarts"));
-  out += fmt::format("ledger    {} entries, {:+}/s\n", entries,
-                     entries - number_at(before.at("redis").as_object(), "ledger_entries"));
-  out += fmt::format("rates     {:.0f} requests/s, {:.0f} orders/s\n", requests, orders);
+  out += fmt::format("ledger    {} entries, +{}/s\n", number_at(redis, "ledger_entries"),
+                     number_at(rates, "ledger_entries_per_second"));
+  out +=
+      fmt::format("rates     {} requests/s, {} orders/s\n", number_at(rates, "requests_per_second"),
+                  number_at(rates, "orders_per_second"));
   std::fputs(out.c_str(), stdout);
 }
 
-int report(const Config& config, const StatusOptions& options) {
+// The status, and what happened in the second before it.
+json::object status_with_rates(const Config& config) {
   const json::object before = fetch_status(config);
-  if (options.json) {
-    std::fputs((json::serialize(before) + "\n").c_str(), stdout);
-  } else if (!options.check) {
-    const std::string metrics = fetch_admin(config, "/metrics");
-    const TimePoint begin = steady_now();
-    pause(kRateOver);
-    const json::object now = fetch_status(config);
-    const std::string later = fetch_admin(config, "/metrics");
-    const double seconds = std::chrono::duration<double>(steady_now() - begin).count();
-    const auto rate = [&](const char* family) {
-      return (sum_of(later, family) - sum_of(metrics, family)) / seconds;
-    };
-    print_table(before, now, rate("depot_http_requests_total"), rate("depot_worker_orders_total"));
-  }
-  if (!options.check) return kExitOk;
-  const std::vector<std::string> problems = problems_of(before);
-  for (const std::string& problem : problems) say(problem);
-  if (problems.empty()) say("all is well");
-  return problems.empty() ? kExitOk : kExitFailed;
+  const std::string metrics_before = fetch_admin(config, "/metrics");
+  const TimePoint begin = steady_now();
+  pause(kRateOver);
+  json::object status = fetch_status(config);
+  const std::string metrics = fetch_admin(config, "/metrics");
+  const double seconds = std::chrono::duration<double>(steady_now() - begin).count();
+  const auto entries = [](const json::object& document) {
+    return static_cast<double>(number_at(document.at("redis").as_object(), "ledger_entries"));
+  };
+  const auto per_second = [&](double earlier, double later) {
+    return static_cast<std::int64_t>(std::max(0.0, later - earlier) / seconds);
+  };
+  const auto rate_of = [&](const char* family) {
+    return per_second(sum_of(metrics_before, family), sum_of(metrics, family));
+  };
+  status["rates"] = {{"requests_per_second", rate_of("depot_http_requests_total")},
+                     {"orders_per_second", rate_of("depot_worker_orders_total")},
+                     {"ledger_entries_per_second", per_second(entries(before), entries(status))}};
+  return status;
 }
 
 // Asks `what_is_missing` until it is "", saying each new answer; throws at the deadline.
@@ -203,7 +205,16 @@ int run_status(const Config& config, const StatusOptions& options) {
     });
     return kExitOk;
   }
-  return report(config, options);
+  if (options.check) {
+    const std::vector<std::string> problems = problems_of(fetch_status(config));
+    for (const std::string& problem : problems) say(problem);
+    if (problems.empty()) say("all is well");
+    return problems.empty() ? kExitOk : kExitFailed;
+  }
+  const json::object status = status_with_rates(config);
+  if (!options.json) return print_table(status), kExitOk;
+  std::fputs((json::serialize(status) + "\n").c_str(), stdout);
+  return kExitOk;
 }
 
 int run_down(const Config& config) {
