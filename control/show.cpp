@@ -143,11 +143,10 @@ bool print_what_manufacturers_were_told(const Config& config, const audit::Audit
     }
     const bool reached = head == audit.heads.end() || has_reached(status, *head);
     all = all && reached;
-    std::fputs(fmt::format("{:<14} {}{}\n", id,
-                           status.is_object() ? told(status) : "its agent does not answer",
-                           reached ? "" : "; not yet told of all")
-                   .c_str(),
-               stdout);
+    const std::string says = status.is_object() ? told(status) : "its agent does not answer";
+    std::fputs(
+        fmt::format("{:<14} {}{}\n", id, says, reached ? "" : "; not yet told of all").c_str(),
+        stdout);
   }
   return all;
 }

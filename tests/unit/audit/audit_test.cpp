@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "base/crypto.hpp"
 #include "base/ids.hpp"
@@ -191,6 +193,28 @@ TEST_F(AuditTest, CatchesAnEpochThatDoesNotChain) {
 TEST_F(AuditTest, CatchesGarbageInAnOrderRow) {
   shop_.redis({"SETRANGE", "order:{s0}:" + id("two"), "1", "\xff\xff"});
   expect_caught("L5", "order " + id("two") + ": malformed row");
+}
+
+TEST_F(AuditTest, FindsCorrectBooksCleanWhileTheyAreWritten) {
+  shop_.offer("acme", "C", 100, 1'000'000);
+  shop_.offer("bolt", "C", 100, 1'000'000);
+  std::atomic<bool> stop{false};
+  std::jthread writer([&] {
+    for (int i = 0; !stop; ++i) {
+      const std::string order = "live-" + std::to_string(i);
+      shop_.sell(order, "customer-" + std::to_string(i % 7), {{"acme", "C", 2}, {"bolt", "C", 1}});
+      if (i % 3 == 2) shop_.cancel("live-" + std::to_string(i - 1));
+    }
+  });
+  std::uint64_t orders = 0;
+  for (int round = 0; round < 20; ++round) {
+    const AuditResult result = shop_.audit();
+    EXPECT_THAT(rules(result), testing::IsEmpty());
+    EXPECT_GE(result.orders, orders);
+    orders = result.orders;
+  }
+  stop = true;
+  EXPECT_GT(orders, 20u);  // It was written meanwhile.
 }
 
 // What one client saw: alice buys, bob is refused.

@@ -104,6 +104,7 @@ void Shop::offer(const std::string& maker, const std::string& sku, std::int64_t 
 
 void Shop::sell(const std::string& order, const std::string& customer,
                 const std::vector<Line>& lines) {
+  redis({"MULTI"});  // As a function's effects are: together.
   Order& kept = orders_[order] = {customer, lines, {}};
   std::map<std::string, std::vector<std::string>> entries;
   for (const Line& line : lines) {
@@ -121,6 +122,7 @@ void Shop::sell(const std::string& order, const std::string& customer,
   }
   redis({"SET", "order:{s0}:" + id(order), order_row(order, 0, 0)});
   redis({"APPEND", "orders:{s0}:" + id(customer), id(order)});
+  redis({"EXEC"});
 }
 
 std::string Shop::order_row(const std::string& order, std::int64_t price_change,
@@ -147,6 +149,7 @@ std::string Shop::order_row(const std::string& order, std::int64_t price_change,
 }
 
 void Shop::cancel(const std::string& order) {
+  redis({"MULTI"});
   const Order& kept = orders_.at(order);
   std::vector<std::string> statuses;
   for (const Part& part : kept.parts) {
@@ -167,6 +170,7 @@ void Shop::cancel(const std::string& order) {
     statuses.push_back(pack(4));
   }
   redis({"SET", "orderstate:{s0}:" + id(order), pack_array(statuses)});
+  redis({"EXEC"});
 }
 
 void Shop::refuse(const std::string& order) {
