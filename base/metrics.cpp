@@ -35,31 +35,13 @@ double seconds_of(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
 }
 
-// Of /proc/self/stat, field 22, against the boot time; read once.
-double start_time_seconds() {
-  static const double start = [] {
-    std::ifstream stat("/proc/self/stat");
-    std::string text;
-    std::getline(stat, text);
-    std::size_t at = text.rfind(')');  // The program's name may hold spaces.
-    for (int field = 2; field < 22 && at != std::string::npos; ++field) at = text.find(' ', at + 1);
-    const double ticks = at == std::string::npos ? 0 : std::strtod(text.c_str() + at, nullptr);
-    double up = 0;
-    std::ifstream("/proc/uptime") >> up;
-    const double now =
-        std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-    return now - up + ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
-  }();
-  return start;
-}
-
 double resident_bytes() {
   std::uint64_t size = 0, resident = 0;
   std::ifstream("/proc/self/statm") >> size >> resident;
   return to_double(resident) * static_cast<double>(sysconf(_SC_PAGESIZE));
 }
 
-void add_process_metrics(std::vector<MetricFamily>& families) {
+void add_process_metrics(double started, std::vector<MetricFamily>& families) {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   const auto add = [&](const char* name, const char* help, MetricType type, double value) {
@@ -68,7 +50,7 @@ void add_process_metrics(std::vector<MetricFamily>& families) {
     family_named(families, name, help, type).metric.push_back(metric);
   };
   add("process_start_time_seconds", "When the process started, unix time.", MetricType::Gauge,
-      start_time_seconds());
+      started);
   add("process_cpu_seconds_total", "User and system CPU time.", MetricType::Counter,
       seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime));
   add("process_resident_memory_bytes", "Resident memory.", MetricType::Gauge, resident_bytes());
@@ -98,7 +80,10 @@ double LatencyMetric::sum_seconds() const {
   return to_double(sum_ns_.load(std::memory_order_relaxed)) / 1e9;
 }
 
-Metrics::Metrics() = default;
+Metrics::Metrics()
+    : started_seconds_(
+          std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch())
+              .count()) {}
 Metrics::~Metrics() = default;
 
 Counter& Metrics::counter(std::string_view name, std::string_view help, Labels labels) {
@@ -140,7 +125,7 @@ std::string Metrics::text() const {
     metric.histogram.sample_sum = entry.metric.sum_seconds();
     family_named(families, entry.name, entry.help, MetricType::Histogram).metric.push_back(metric);
   }
-  add_process_metrics(families);
+  add_process_metrics(started_seconds_, families);
   return prometheus::TextSerializer().Serialize(families);
 }
 

@@ -77,6 +77,7 @@ class Metrics {
     Labels labels;
     T metric;
   };
+  const double started_seconds_;  // unix time; registries are made as a process starts
   std::deque<Entry<Counter>> counters_;
   std::deque<Entry<Gauge>> gauges_;
   std::deque<Entry<LatencyMetric>> latencies_;

@@ -11,9 +11,9 @@ extern "C" {  // glibc 2.36 declares these without C linkage for C++.
 #include <sys/pidfd.h>
 }
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
-#include <map>
 #include <utility>
 
 #include "base/fatal.hpp"
@@ -56,16 +56,14 @@ void prepare(const ProcessOptions& options, SpawnSettings& settings) {
   posix_spawnattr_setflags(&settings.attributes, static_cast<short>(flags));
 }
 
-// Ours, with those of `added` in the place of ours of the same name.
+// `added`, and ours but for those of the same names.
 std::vector<std::string> environment_with(const std::vector<std::string>& added) {
-  std::map<std::string, std::string> by_name;
-  const auto put = [&](const std::string& entry) {
-    by_name[entry.substr(0, entry.find('='))] = entry;
-  };
-  for (char** entry = environ; *entry; ++entry) put(*entry);
-  for (const std::string& entry : added) put(entry);
-  std::vector<std::string> all;
-  for (auto& [name, entry] : by_name) all.push_back(std::move(entry));
+  std::vector<std::string> all = added;
+  for (char** entry = environ; *entry; ++entry) {
+    const std::string name(*entry, std::strcspn(*entry, "=") + 1);
+    const auto same = [&](const std::string& other) { return other.starts_with(name); };
+    if (std::ranges::none_of(added, same)) all.emplace_back(*entry);
+  }
   return all;
 }
 
@@ -134,13 +132,7 @@ bool Process::running() { return pid_fd_ >= 0 && !wait(std::chrono::milliseconds
 std::optional<ExitStatus> Process::wait(std::chrono::milliseconds timeout) {
   if (status_ || pid_fd_ < 0) return status_;
   pollfd ended{pid_fd_, POLLIN, 0};
-  const auto deadline = std::chrono::steady_clock::now() + timeout;
   while (poll(&ended, 1, static_cast<int>(timeout.count())) < 0 && errno == EINTR) {
-    if (timeout.count() >= 0) {
-      timeout =
-          std::max(std::chrono::milliseconds(0), std::chrono::ceil<std::chrono::milliseconds>(
-                                                     deadline - std::chrono::steady_clock::now()));
-    }
   }
   siginfo_t info{};
   if (waitid(P_PIDFD, static_cast<id_t>(pid_fd_), &info, WEXITED | WNOHANG) != 0 ||
