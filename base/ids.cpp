@@ -72,6 +72,12 @@ RequestId make_request_id() {
   return id;
 }
 
+std::string to_text(const RequestId& id) {
+  std::string text = to_hex({reinterpret_cast<const char*>(id.data()), id.size()});
+  for (const std::size_t hyphen : {8, 13, 18, 23}) text.insert(hyphen, 1, '-');
+  return text;
+}
+
 SessionHash Token::hash() const { return sha256(secret).substr(0, kSessionHashSize); }
 
 std::string make_token_secret() { return random_base64url<32>(); }

@@ -39,6 +39,9 @@ std::string make_offer_id(std::string_view manufacturer, std::string_view sku);
 std::string make_customer_id();
 std::string order_id_for(std::string_view customer, std::string_view idempotency_key);
 RequestId make_request_id();
+// For logs and headers: hexadecimal in groups as a UUID, so that no run of digits in it is as long
+// as a card number.
+std::string to_text(const RequestId& id);
 
 // A session token as the customer holds it.
 struct Token {

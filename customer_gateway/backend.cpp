@@ -162,12 +162,10 @@ void Backend::on_status(std::uint32_t tag, Status status, std::string_view body)
     case Next::timeout:
       return finish(tag, Outcome::Kind::timeout);
     case Next::internal:
-      log_.error("a request failed for good",
-                 {{"request_id",
-                   to_hex({reinterpret_cast<const char*>(found->call.request_id.data()), 16})},
-                  {"kind", protocol::name_of(found->call.kind)},
-                  {"status", protocol::name_of(status)},
-                  {"workers_lost", found->attempts.losses}});
+      log_.error("a request failed for good", {{"request_id", to_text(found->call.request_id)},
+                                               {"kind", protocol::name_of(found->call.kind)},
+                                               {"status", protocol::name_of(status)},
+                                               {"workers_lost", found->attempts.losses}});
       return finish(tag, Outcome::Kind::internal);
     case Next::wait:
       found->avoid = line;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 
-#include "base/crypto.hpp"
 #include "customer_gateway/routes.hpp"
 #include "http/problem.hpp"
 
@@ -20,10 +19,6 @@ Counter& code_counter(Metrics& metrics, const std::string& method, const std::st
                       const std::string& code) {
   return metrics.counter("depot_http_requests_total", "Requests answered",
                          {{"method", method}, {"route", pattern}, {"code", code}});
-}
-
-std::string id_text(const RequestId& id) {
-  return to_hex({reinterpret_cast<const char*>(id.data()), id.size()});
 }
 
 }  // namespace
@@ -50,7 +45,7 @@ Exchange::Exchange(http::Responder responder, RouteMetrics& metrics, const std::
 void Exchange::send(http::Response response) {
   metrics_.count(response.status, steady_now() - started_);
   if (response.status >= 500) {
-    const std::string id = id_text(requester.request_id);
+    const std::string id = to_text(requester.request_id);
     // Under overload refusals are many, and no failures; metrics count them.
     const bool refusal = response.status == 503;
     const Log::Fields fields = {{"request_id", id}, {"status", response.status}};

@@ -38,6 +38,9 @@ TEST(IdsTest, MadeIdsAreWellFormedAndDiffer) {
   EXPECT_TRUE(is_id(make_customer_id()));
   EXPECT_NE(make_customer_id(), make_customer_id());
   EXPECT_NE(make_request_id(), make_request_id());
+  EXPECT_EQ(
+      to_text(RequestId{0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0, 0, 0, 0, 0, 0, 0, 0xff}),
+      "01234567-89ab-cdef-0000-0000000000ff");
   EXPECT_TRUE(is_id(order_id_for("c", "k")));
   for (const char* bad :
        {"", "AAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAA=", "AAAAAAAAAAAAAAA."}) {
