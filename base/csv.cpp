@@ -1,31 +1,13 @@
 #include "base/csv.hpp"
 
 #include <algorithm>
-#include <cstdint>
+
+#include "base/utf8.hpp"
 
 namespace depot {
 namespace {
 
 constexpr std::size_t kAbsent = std::string::npos;
-
-constexpr bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
-
-bool is_utf8(std::string_view text) {
-  static constexpr std::uint32_t kLeast[] = {0, 0x80, 0x800, 0x10000};  // Nothing overlong.
-  for (std::size_t i = 0, more; i < text.size(); i += more + 1) {
-    const std::uint32_t lead = static_cast<unsigned char>(text[i]);
-    more = lead < 0x80 ? 0 : lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
-    if ((lead & 0xC0) == 0x80 || lead > 0xF4 || text.size() - i <= more) return false;
-    std::uint32_t point = more == 0 ? lead : lead & (0x3Fu >> more);
-    for (std::size_t k = 1; k <= more; ++k) {
-      if (!continues(text[i + k])) return false;
-      point = point << 6 | (static_cast<unsigned char>(text[i + k]) & 0x3Fu);
-    }
-    const bool surrogate = point >> 11 == 0x1B;
-    if (point < kLeast[more] || point > 0x10FFFF || surrogate) return false;
-  }
-  return true;
-}
 
 }  // namespace
 
@@ -153,7 +135,7 @@ void CsvReader::error(std::size_t index, std::string_view what) {
 bool CsvReader::error_at(const Place& place, std::string_view what) {
   if (++errors_total_ > limits_.errors_max) return false;
   const std::string_view before(text_.data() + place.line_begin, place.offset - place.line_begin);
-  const auto wide = std::count_if(before.begin(), before.end(), continues);
+  const auto wide = std::count_if(before.begin(), before.end(), continues_utf8);
   const std::size_t column = 1 + before.size() - static_cast<std::size_t>(wide);
   errors_.push_back(name_ + ':' + std::to_string(place.line) + ':' + std::to_string(column) + ": " +
                     std::string(what));

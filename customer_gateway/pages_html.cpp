@@ -7,6 +7,7 @@
 
 #include "base/crypto.hpp"
 #include "base/fatal.hpp"
+#include "base/utf8.hpp"
 #include "customer_gateway/page_files.hpp"
 #include "http/problem.hpp"
 
@@ -91,9 +92,8 @@ void serve(const Visit& visit, void (*handler)(const Page&)) {
     return handler(Page(visit, parse_form(visit.request.query).value_or(Form{})));
   }
   const auto form = parse_form(visit.request.body);
-  const bool readable = form && std::ranges::all_of(*form, [](const auto& field) {
-                          return http::is_utf8(field.second);
-                        });
+  const bool readable =
+      form && std::ranges::all_of(*form, [](const auto& field) { return is_utf8(field.second); });
   const bool is_form =
       visit.request.header("content-type").starts_with("application/x-www-form-urlencoded");
   if (is_form && readable) return handler(Page(visit, *form));

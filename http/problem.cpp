@@ -1,68 +1,19 @@
 #include "http/problem.hpp"
 
 #include "base/crypto.hpp"
+#include "base/utf8.hpp"
 
 namespace depot::http {
 namespace {
 
-// Bytes of the well-formed UTF-8 sequence that `text` begins with; 0 where there is none
-// (overlong forms, surrogates and values above U+10FFFF are not well-formed).
-std::size_t utf8_sequence(std::string_view text) {
-  const auto byte = [&](std::size_t i) {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
-  };
-  const auto continues = [&](std::size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) return continues(1) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) {
-    if (first == 0xE0 && byte(1) < 0xA0) return 0;
-    if (first == 0xED && byte(1) > 0x9F) return 0;
-    return continues(1) && continues(2) ? 3 : 0;
-  }
-  if (first >= 0xF0 && first <= 0xF4) {
-    if (first == 0xF0 && byte(1) < 0x90) return 0;
-    if (first == 0xF4 && byte(1) > 0x8F) return 0;
-    return continues(1) && continues(2) && continues(3) ? 4 : 0;
-  }
-  return 0;
-}
-
-void append_escaped(unsigned char c, std::string& out) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  switch (c) {
-    case '"':
-      out += "\\\"";
-      return;
-    case '\\':
-      out += "\\\\";
-      return;
-    case '\n':
-      out += "\\n";
-      return;
-    case '\r':
-      out += "\\r";
-      return;
-    case '\t':
-      out += "\\t";
-      return;
-    default:
-      out += "\\u00";
-      out += kHex[c >> 4U];
-      out += kHex[c & 0xFU];
-  }
+std::string escape_of(unsigned char c) {
+  constexpr std::string_view kHex = "0123456789abcdef", kShort = "\"\\\n\r\t", kLetters = "\"\\nrt";
+  const std::size_t at = kShort.find(static_cast<char>(c));
+  if (at != std::string_view::npos) return {'\\', kLetters[at]};
+  return {'\\', 'u', '0', '0', kHex[c >> 4U], kHex[c & 0xFU]};
 }
 
 }  // namespace
-
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const std::size_t size = utf8_sequence(text.substr(i));
-    if (size == 0) return false;
-    i += size;
-  }
-  return true;
-}
 
 void append_json_string(std::string_view text, std::string& out) {
   out += '"';
@@ -70,17 +21,13 @@ void append_json_string(std::string_view text, std::string& out) {
   for (std::size_t i = 0; i < text.size();) {
     const auto c = static_cast<unsigned char>(text[i]);
     const bool escape = c < 0x20 || c == '"' || c == '\\' || c == 0x7F;
-    const std::size_t size = escape ? 0 : utf8_sequence(text.substr(i));
+    const std::size_t size = escape ? 0 : c < 0x80 ? 1 : utf8_size(text.substr(i));
     if (size > 0) {
       i += size;
       continue;
     }
     out += text.substr(plain, i - plain);
-    if (escape) {
-      append_escaped(c, out);
-    } else {
-      out += "\xEF\xBF\xBD";
-    }
+    out += escape ? escape_of(c) : "\xEF\xBF\xBD";
     plain = ++i;
   }
   out += text.substr(plain);

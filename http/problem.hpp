@@ -20,8 +20,6 @@ Response problem_response(protocol::Problem problem, std::string_view detail,
 // Retry-After in whole seconds, jittered: at least 1, at most 3.
 void add_retry_after(Response& response);
 
-bool is_utf8(std::string_view text);
-
 // `text` as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD.
 void append_json_string(std::string_view text, std::string& out);
 

@@ -97,18 +97,17 @@ class PagesTest : public testing::Test {
  protected:
   void start() {
     cluster_.start();
-    cluster_.import(
-        {{.manufacturer = "alder",
-          .sku = "mug",
-          .offered = 10,
-          .unit_price = "5.00",
-          .name = "Mug"},
-         {.manufacturer = "alder", .sku = "lamp", .offered = 1, .name = "Lamp <b>&'x'"},
-         {.manufacturer = "beech",
-          .sku = "mug",
-          .offered = 50,
-          .unit_price = "6.00",
-          .name = "Mug"}});
+    cluster_.import({{.manufacturer = "alder",
+                      .sku = "mug",
+                      .offered = 10,
+                      .unit_price = "5.00",
+                      .name = "Mug"},
+                     {.manufacturer = "alder", .sku = "lamp", .offered = 1, .name = "Lamp <b>&'x'"},
+                     {.manufacturer = "beech",
+                      .sku = "mug",
+                      .offered = 50,
+                      .unit_price = "6.00",
+                      .name = "Mug"}});
   }
   std::int64_t left(const std::string& offer) { return available(cluster_.port(), offer); }
 
