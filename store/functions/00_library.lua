@@ -18,6 +18,7 @@ local PROBLEM = { -- protocol/problem.hpp
   unknown_offer = 19, too_many_lines = 20, idempotency_key_reused = 21, rate_limited = 22,
   unavailable = 25,
 }
+local READS = {'allow-oom'} -- Reading goes on when memory is full; it may refresh a session.
 
 -- While a library loads, Redis gives it register_function and nothing else: these are bound by the
 -- first call.
@@ -25,10 +26,10 @@ local call, encode, decode, decode_some, join, floor, min, max, byte, char, find
 local function register(name, run, flags)
   redis.register_function{function_name = name, flags = flags or {}, callback = function(_, args)
     if not call then
-      call, encode, decode, decode_some = redis.call, cmsgpack.pack, cmsgpack.unpack,
-        cmsgpack.unpack_limit
-      floor, min, max, join = math.floor, math.min, math.max, table.concat
-      byte, char, find, sub, kind_of = string.byte, string.char, string.find, string.sub, type
+      call, encode, decode = redis.call, cmsgpack.pack, cmsgpack.unpack
+      decode_some, join, kind_of = cmsgpack.unpack_limit, table.concat, type
+      floor, min, max = math.floor, math.min, math.max
+      byte, char, find, sub = string.byte, string.char, string.find, string.sub
     end
     return run(args)
   end}
@@ -48,6 +49,11 @@ local function now_ms()
   return time[1] * 1000 + floor(time[2] / 1000)
 end
 
+local function push(list, ...)
+  local n = #list
+  for i = 1, select('#', ...) do list[n + i] = (select(i, ...)) end
+end
+
 -- The one msgpack array in `bytes`, or nil. pcall: decode raises on bytes that are not msgpack.
 local function decode_array(bytes)
   local good, value, more = pcall(decode, bytes)
@@ -60,6 +66,14 @@ local function is_text(value, size_max)
   return type(value) == 'string' and #value >= 1 and #value <= size_max and not value:find('%c')
 end
 
+-- Whether the first values are texts of at most so many bytes, or of exactly 16 where 16 is said.
+local function fits(values, ...)
+  for i, size in ipairs({...}) do
+    if not (size == 16 and is_bytes or is_text)(values[i], size) then return false end
+  end
+  return true
+end
+
 local function is_integer(value, low, high)
   return type(value) == 'number' and value >= low and value <= high and value % 1 == 0
 end
@@ -68,15 +82,19 @@ local function is_name_part(value)
   return type(value) == 'string' and #value <= 64 and value:find('^[%w._-]+$') ~= nil
 end
 
--- Pieces of msgpack, where encode would take longer: small integers are remembered.
-local small = {}
+-- An argument as a number, or nil. tonumber alone would take 1e3, 0x10 and " 7".
+local function to_integer(value)
+  if value and #value <= 15 and value:find('^%d+$') then return tonumber(value) end
+end
+
+-- Pieces of msgpack, where encode would take longer.
+local small_integers, small_arrays = {}, {}
 local function integer(n)
-  local packed = small[n]
+  local packed = small_integers[n]
   if packed then return packed end
   if n < 128 then
-    packed = char(n)
-    small[n] = packed
-    return packed
+    small_integers[n] = char(n)
+    return small_integers[n]
   elseif n < 65536 then
     return char(0xcd, n / 256, n % 256)
   elseif n < 4294967296 then
@@ -85,7 +103,6 @@ local function integer(n)
   return encode(n)
 end
 
-local small_arrays = {}
 local function array_of(count)
   local head = small_arrays[count]
   if head then return head end
@@ -98,28 +115,17 @@ local function text(value)
   return #value < 32 and char(0xa0 + #value) .. value or encode(value)
 end
 
-local function push(list, ...)
-  local n = #list
-  for i = 1, select('#', ...) do list[n + i] = (select(i, ...)) end
-end
-
--- An argument as a number, or nil. tonumber alone would take 1e3, 0x10 and " 7".
-local function to_integer(text)
-  if text and #text <= 15 and text:find('^%d+$') then return tonumber(text) end
-end
-
--- call(name, key, values...) in calls of at most ARGUMENTS_MAX values; replies joined. Takes the
--- first `count` values, all by default.
+-- call(name, key, values...) of the first `count` values (all, by default) in calls of at most
+-- ARGUMENTS_MAX; a table of what they answered.
 local function call_many(name, key, values, count)
   count = count or #values
-  if count == 0 then return {} end
-  if count <= ARGUMENTS_MAX then return call(name, key, unpack(values, 1, count)) end
+  if count > 0 and count <= ARGUMENTS_MAX then return call(name, key, unpack(values, 1, count)) end
   local joined = {}
   for first = 1, count, ARGUMENTS_MAX do
     local last = min(first + ARGUMENTS_MAX - 1, count)
     local reply = call(name, key, unpack(values, first, last))
-    if type(reply) == 'table' then
-      for i = 1, last - first + 1 do joined[first + i - 1] = reply[i] end
+    for i = 1, type(reply) == 'table' and last - first + 1 or 0 do
+      joined[first + i - 1] = reply[i]
     end
   end
   return joined
@@ -140,9 +146,21 @@ local function feed_number()
   return newest and tonumber(newest[1]:sub(3)) or -1
 end
 
-local function add_to_ledger(manufacturer, epoch, number, kind, now, cycle, rows)
-  call('XADD', 'ledger:{s0}:' .. manufacturer, text_of(epoch) .. '-' .. text_of(number), 'e',
+-- Adds the entry behind `head` = {epoch, number} and moves it.
+local function add_to_ledger(manufacturer, head, kind, now, cycle, rows)
+  head[2] = head[2] + 1
+  call('XADD', 'ledger:{s0}:' .. manufacturer, text_of(head[1]) .. '-' .. text_of(head[2]), 'e',
     array(kind, now, cycle, rows))
+  call('HSET', 'heads:{s0}', manufacturer, encode(head[1], head[2]))
+end
+
+-- manufacturer -> {epoch, number} of the newest ledger entry.
+local function read_heads(manufacturers)
+  local heads, rows = {}, call_many('HMGET', 'heads:{s0}', manufacturers)
+  for i = 1, #manufacturers do
+    if rows[i] then heads[manufacturers[i]] = {decode(rows[i])} end
+  end
+  return heads
 end
 
 local function write_session(session, customer, generation, ends_at, now, idle)
@@ -162,23 +180,19 @@ local function is_session(session, row, customer, generation, now)
   return true
 end
 
+local function is_signed_in(session, customer, now)
+  local buyer = call('HGET', 'buyer:{s0}', customer)
+  local row = buyer and call('GET', 'session:{s0}:' .. session)
+  return buyer and is_session(session, row, customer, (decode(buyer)), now)
+end
+
 -- A function with the first argument [session, customer, ...]; `run(body, args, now)` is called for
 -- a customer who is signed in.
 local function register_signed_in(name, run, flags)
   register(name, function(args)
-    local body = args[1] and decode_array(args[1])
-    if not body or not is_bytes(body[1], 16) or not is_bytes(body[2], 16) then
-      return problem('malformed', name .. ': no session and customer')
-    end
-    local now = now_ms()
-    local buyer = call('HGET', 'buyer:{s0}', body[2])
-    local session = buyer and call('GET', 'session:{s0}:' .. body[1])
-    if not buyer or not is_session(body[1], session, body[2], (decode(buyer)), now) then
-      return problem('unauthenticated')
-    end
+    local body, now = args[1] and decode_array(args[1]), now_ms()
+    if not body or not fits(body, 16, 16) then return problem('malformed', name) end
+    if not is_signed_in(body[1], body[2], now) then return problem('unauthenticated') end
     return run(body, args, now)
   end, flags)
 end
-
--- Reading goes on when memory is full; the flag is for the sessions that it refreshes.
-local READS = {'allow-oom'}

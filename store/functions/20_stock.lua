@@ -3,10 +3,17 @@
 
 local function stock_key(cycle) return 'stock:{s0}:' .. cycle end
 
-local function to_offer(row)
-  local price, wanted, offered, cut, sold, refused = decode(row)
-  return {price = price, wanted = wanted, offered = offered, cut = cut, sold = sold,
-    refused = refused, left = offered - cut - sold}
+-- id -> offer for those of `ids` that were offered in the cycle.
+local function read_offers(cycle, ids)
+  local offers, rows = {}, call_many('HMGET', stock_key(cycle), ids)
+  for i = 1, #ids do
+    if rows[i] then
+      local price, wanted, offered, cut, sold, refused = decode(rows[i])
+      offers[ids[i]] = {price = price, wanted = wanted, offered = offered, cut = cut, sold = sold,
+        refused = refused, left = offered - cut - sold}
+    end
+  end
+  return offers
 end
 
 local function to_row(offer)
@@ -20,24 +27,6 @@ local function level(offer)
   if target > net then offer.offered = offer.offered + target - net end
   if target < net then offer.cut = offer.cut + net - target end
   offer.left = target - offer.sold
-end
-
--- id -> offer for those of `ids` that were offered in the cycle.
-local function read_offers(cycle, ids)
-  local offers, rows = {}, call_many('HMGET', stock_key(cycle), ids)
-  for i = 1, #ids do
-    if rows[i] then offers[ids[i]] = to_offer(rows[i]) end
-  end
-  return offers
-end
-
--- manufacturer -> {epoch, number} of the newest ledger entry.
-local function read_heads(manufacturers)
-  local heads, rows = {}, call_many('HMGET', 'heads:{s0}', manufacturers)
-  for i = 1, #manufacturers do
-    if rows[i] then heads[manufacturers[i]] = {decode(rows[i])} end
-  end
-  return heads
 end
 
 -- Why a line cannot be sold as it stands (protocol/problem.hpp), or nil; and how much of it can.

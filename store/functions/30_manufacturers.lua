@@ -1,13 +1,6 @@
--- Manufacturers: who they are, what they offer, how far their sales are accepted, and the catalogue.
+-- Manufacturers: who they are, what they offer, how far their sales are accepted, the catalogue.
 
-local function manufacturer_row(name, epoch, number) return encode(name, epoch, number) end
-
--- Opens the ledger's next epoch: entry 0 names the last number before it.
-local function open_ledger(manufacturer, epoch, previous_epoch, previous_number, now, cycle)
-  add_to_ledger(manufacturer, epoch, 0, LEDGER_EPOCH, now, cycle,
-    {previous_epoch, previous_number})
-  call('HSET', 'heads:{s0}', manufacturer, encode(epoch, 0))
-end
+local ROWS_MAX = 200 -- of one offer record
 
 register('hello_v1', function(args)
   local id, name, open, feed_max = args[1], args[2], args[3], args[6]
@@ -17,29 +10,25 @@ register('hello_v1', function(args)
   end
   local cycle, cycle_row = current_cycle()
   if not cycle then return problem('unavailable', 'no cycle has been started') end
-  local now = now_ms()
-  local row = call('HGET', 'manufacturers:{s0}', id)
+  local now, row = now_ms(), call('HGET', 'manufacturers:{s0}', id)
   if not row and open ~= '1' then return problem('forbidden', 'unknown manufacturer ' .. id) end
-  local known_name, agent_epoch, last_number
-  if row then known_name, agent_epoch, last_number = decode(row) end
+  local known_name, agent_epoch, last = nil, 0, 0
+  if row then known_name, agent_epoch, last = decode(row) end
   local head = read_heads({id})[id] or {0, 0}
-  local epoch, number = head[1], head[2]
-  local above = at_epoch > epoch or (at_epoch == epoch and at_number > number)
-  if epoch == 0 or above then
-    -- What the manufacturer has above our head was lost with an older state of the data.
-    open_ledger(id, max(epoch, at_epoch, 0) + 1, epoch, number, now, cycle[1])
-    epoch, number = max(epoch, at_epoch, 0) + 1, 0
+  local epoch, number = unpack(head)
+  if epoch == 0 or at_epoch > epoch or (at_epoch == epoch and at_number > number) then
+    -- What the manufacturer has above our head was lost with an older state of the data. Entry 0
+    -- of the next epoch names the last number before it.
+    head = {max(epoch, at_epoch) + 1, -1}
+    add_to_ledger(id, head, LEDGER_EPOCH, now, cycle[1], {epoch, number})
   end
   if name ~= known_name then
-    call('HSET', 'manufacturers:{s0}', id,
-      manufacturer_row(name, agent_epoch or 0, last_number or 0))
+    call('HSET', 'manufacturers:{s0}', id, encode(name, agent_epoch, last))
     add_to_feed(feed_max, 'c', '1', 'w', array(id, name))
   end
-  return 'O\150' .. encode(store_id(now)) .. cycle_row
-    .. encode(agent_epoch or 0, last_number or 0, epoch, number)
+  return 'O\150' .. encode(store_id(now)) .. cycle_row .. encode(agent_epoch, last, unpack(head))
 end)
 
-local ROWS_MAX = 200 -- of one record
 -- The rows of an offer record as {offer id -> {sku, name, price, wanted}} and the ids in order; nil
 -- and the reason for a record that is not well-formed.
 local function read_offer_rows(manufacturer, flat)
@@ -60,53 +49,46 @@ local function read_offer_rows(manufacturer, flat)
 end
 
 -- A new agent epoch begins with a snapshot: what it does not name is no longer offered. One of a
--- single record ends here; of a longer one the agent states as 0 what it no longer offers, since its
--- next records name what this one does not.
+-- single record ends here; of a longer one the agent states as 0 what it no longer offers, since
+-- its next records name what this one does not.
 local function withdraw_unnamed(manufacturer, cycle, rows, ids)
-  local stock = call('HKEYS', stock_key(cycle))
-  local prefix = manufacturer .. ':'
-  local left_out = {}
-  for _, id in ipairs(stock) do
-    if id:sub(1, #prefix) == prefix and not rows[id] then left_out[#left_out + 1] = id end
+  local prefix, left_out = manufacturer .. ':', {}
+  for _, id in ipairs(call('HKEYS', stock_key(cycle))) do
+    if id:sub(1, #prefix) == prefix and not rows[id] then push(left_out, id) end
   end
   for id, offer in pairs(read_offers(cycle, left_out)) do
-    if offer.wanted > 0 then
-      ids[#ids + 1], rows[id] = id, {sku = id:sub(#prefix + 1), price = offer.price, wanted = 0}
-    end
+    rows[id] = {sku = id:sub(#prefix + 1), price = offer.price, wanted = 0}
+    push(ids, id)
   end
   table.sort(ids)
 end
 
 local function apply_offers(manufacturer, cycle, rows, ids, now, feed_max)
   local offers, names = read_offers(cycle, ids), call_many('HMGET', 'names:{s0}', ids)
-  local head = read_heads({manufacturer})[manufacturer]
   local stock, feed, entry, named = {}, {}, {}, {}
   for i, id in ipairs(ids) do
     local row, offer = rows[id], offers[id]
     if not offer or (row.name and row.name ~= names[i]) then
-      named[#named + 1], named[#named + 2] = id, row.name or names[i] or row.sku
+      push(named, id, row.name or names[i] or row.sku)
     end
     if not offer or offer.price ~= row.price or offer.wanted ~= row.wanted then
       offer = offer or {offered = 0, cut = 0, sold = 0, refused = 0}
       offer.price, offer.wanted = row.price, row.wanted
       level(offer)
       if offer.offered > INTEGER_MAX then return problem('invalid', 'too many units of ' .. id) end
-      stock[#stock + 1], stock[#stock + 2] = id, to_row(offer)
-      for _, value in ipairs({id, offer.left, offer.price}) do feed[#feed + 1] = value end
-      for _, value in ipairs({row.sku, offer.wanted, offer.price, offer.offered, offer.cut,
-        offer.left}) do entry[#entry + 1] = value end
+      push(stock, id, to_row(offer))
+      push(feed, id, offer.left, offer.price)
+      push(entry, row.sku, offer.wanted, offer.price, offer.offered, offer.cut, offer.left)
     end
   end
-  if #entry > 0 then
-    head[2] = head[2] + 1
-    add_to_ledger(manufacturer, head[1], head[2], LEDGER_OFFER, now, cycle, entry)
-    call('HSET', 'heads:{s0}', manufacturer, encode(head[1], head[2]))
-    call_many('HSET', stock_key(cycle), stock)
-  end
+  local head = read_heads({manufacturer})[manufacturer]
+  if #entry > 0 then add_to_ledger(manufacturer, head, LEDGER_OFFER, now, cycle, entry) end
+  call_many('HSET', stock_key(cycle), stock)
   call_many('HSET', 'names:{s0}', named)
-  if #entry == 0 and #named == 0 then return end
-  add_to_feed(feed_max, 's', encode(feed), 'm', encode({manufacturer, head[1], head[2]}),
-    unpack(#named > 0 and {'c', '1', 'n', encode(named)} or {}))
+  if #entry + #named > 0 then
+    add_to_feed(feed_max, 's', encode(feed), 'm', encode({manufacturer, unpack(head)}),
+      unpack(#named > 0 and {'c', '1', 'n', encode(named)} or {}))
+  end
 end
 
 register('offer_v1', function(args)
@@ -121,31 +103,27 @@ register('offer_v1', function(args)
   local verdict = epoch < known_epoch and 4 or 0
   if epoch == known_epoch and number ~= last + 1 then verdict = number <= last and 1 or 2 end
   if epoch > known_epoch and number > 1 then verdict = 2 end
-  if verdict == 0 then
-    local rows, ids = read_offer_rows(manufacturer, record[2])
-    if not rows then return problem('malformed', ids) end
-    if record[1] == cycle[1] then
-      local now = now_ms()
-      if epoch > known_epoch and known_epoch > 0 and #ids < ROWS_MAX then
-        withdraw_unnamed(manufacturer, cycle[1], rows, ids)
-      end
-      local fault = apply_offers(manufacturer, cycle[1], rows, ids, now, feed_max)
-      if fault then return fault end
-    else
-      verdict = 3 -- Of a past cycle: the agent says its totals again for this one.
+  if verdict > 0 then return 'O' .. array(verdict, known_epoch, last) end
+  local rows, ids = read_offer_rows(manufacturer, record[2])
+  if not rows then return problem('malformed', ids) end
+  if record[1] ~= cycle[1] then
+    verdict = 3 -- Of a past cycle: the agent says its totals again for this one.
+  else
+    if epoch > known_epoch and known_epoch > 0 and #ids < ROWS_MAX then
+      withdraw_unnamed(manufacturer, cycle[1], rows, ids)
     end
-    known_epoch, last = epoch, number
-    call('HSET', 'manufacturers:{s0}', manufacturer, manufacturer_row(name, epoch, number))
+    local fault = apply_offers(manufacturer, cycle[1], rows, ids, now_ms(), feed_max)
+    if fault then return fault end
   end
-  return 'O' .. array(verdict, known_epoch, last)
+  call('HSET', 'manufacturers:{s0}', manufacturer, encode(name, epoch, number))
+  return 'O' .. array(verdict, epoch, number)
 end)
 
 register('accept_v1', function(args)
   local manufacturer, epoch, number = args[1], to_integer(args[2]), to_integer(args[3])
   local head = manufacturer and read_heads({manufacturer})[manufacturer]
   if not head or not epoch or not number then return problem('not_found', 'no such ledger') end
-  local row = call('HGET', 'accepted:{s0}', manufacturer)
-  local old_epoch, old_number = 0, 0
+  local row, old_epoch, old_number = call('HGET', 'accepted:{s0}', manufacturer), 0, 0
   if row then old_epoch, old_number = decode(row) end
   local forward = epoch > old_epoch or (epoch == old_epoch and number > old_number)
   local known = epoch < head[1] or (epoch == head[1] and number <= head[2])
@@ -162,16 +140,15 @@ register('catalogue_v1', function(args)
   if not cycle then return problem('unavailable', 'no cycle has been started') end
   local scanned = call('HSCAN', 'names:{s0}', args[1], 'COUNT', args[2])
   local ids, items, makers = {}, {}, {}
-  for i = 1, #scanned[2], 2 do ids[#ids + 1] = scanned[2][i] end
+  for i = 1, #scanned[2], 2 do push(ids, scanned[2][i]) end
   local offers = read_offers(cycle[1], ids)
   for i, id in ipairs(ids) do
-    local offer = offers[id]
-    for _, value in ipairs({id, scanned[2][2 * i], offer and offer.price or 0,
-      offer and offer.left or 0, not offer}) do items[#items + 1] = value end
+    local offer = offers[id] or {price = 0, left = 0}
+    push(items, id, scanned[2][2 * i], offer.price, offer.left, not offers[id])
   end
   if args[1] == '0' then
     local all = call('HGETALL', 'manufacturers:{s0}')
-    for i = 1, #all, 2 do makers[i], makers[i + 1] = all[i], (decode(all[i + 1])) end
+    for i = 1, #all, 2 do push(makers, all[i], (decode(all[i + 1]))) end
   end
   return 'O\147' .. encode(scanned[1], feed_number()) .. '\147' .. encode(items, makers)
     .. cycle_row

@@ -2,33 +2,29 @@
 -- name, card or false, created_ms]; buyer:{s0} holds what a purchase needs to know of it.
 
 local function account_key(customer) return 'account:{s0}:' .. customer end
-
 local function read_account(customer) return decode(call('GET', account_key(customer))) end
-
-local function write_account(customer, account) call('SET', account_key(customer), encode(account)) end
+local function write_account(customer, row) call('SET', account_key(customer), encode(row)) end
 
 local function read_buyer(customer) return decode(call('HGET', 'buyer:{s0}', customer)) end
-
 local function write_buyer(customer, generation, has_card)
   call('HSET', 'buyer:{s0}', customer, encode(generation, has_card))
 end
 
+local function owner_of(email) return call('HGET', 'emails:{s0}', email:lower()) end
+
 local function account_reply(account)
   local card = account[5]
-  return 'O' .. array(account[1], account[3], account[4],
-    card and {card[1], card[2], card[3], card[4]} or nil)
+  return 'O' .. array(account[1], account[3], account[4], card and {unpack(card, 1, 4)} or nil)
 end
 
 register('create_account_v1', function(args)
   local body = args[1] and decode_array(args[1])
   local idle, longest = to_integer(args[2]), to_integer(args[3])
-  if not body or not is_bytes(body[1], 16) or not is_bytes(body[2], 16) or not is_text(body[3], 254)
-    or not is_text(body[4], 200) or not is_text(body[5], 200) or not is_text(body[6], 200)
-    or not idle or not longest then
+  if not body or not fits(body, 16, 16, 254, 200, 200, 200) or not idle or not longest then
     return problem('malformed', 'create_account_v1 body idle_ms longest_ms')
   end
   local customer, session, email, hash, first, last = unpack(body, 1, 6)
-  local owner = call('HGET', 'emails:{s0}', email:lower())
+  local owner = owner_of(email)
   if owner == customer then return DONE end -- A retried attempt.
   if owner or call('EXISTS', account_key(customer)) == 1 then return problem('email_taken') end
   local now = now_ms()
@@ -40,41 +36,39 @@ register('create_account_v1', function(args)
 end)
 
 local function attempt_keys(email, address)
-  return 'attempts:{s0}:e:' .. email:lower(), 'attempts:{s0}:a:' .. address
+  return {'attempts:{s0}:e:' .. email:lower(), 'attempts:{s0}:a:' .. address}
 end
 
 register('find_login_v1', function(args)
-  local email, address = args[1], args[2]
   local maxima = {to_integer(args[3]), to_integer(args[4])}
-  if not is_text(email, 254) or not is_text(address, 64) or not maxima[1] or not maxima[2] then
+  if not fits(args, 254, 64) or not maxima[1] or not maxima[2] then
     return problem('malformed', 'find_login_v1 email address account_max address_max window_ms')
   end
-  for i, key in ipairs({attempt_keys(email, address)}) do
+  for i, key in ipairs(attempt_keys(args[1], args[2])) do
     if tonumber(call('GET', key) or 0) >= maxima[i] then
       return problem('rate_limited', nil, nil, max(1, call('PTTL', key)))
     end
   end
-  local customer = call('HGET', 'emails:{s0}', email:lower())
+  local customer = owner_of(args[1])
   return customer and 'O' .. array(customer, read_account(customer)[2]) or DONE
 end, {'no-writes'})
 
 register('log_in_v1', function(args)
   local session, customer, email, address, right = unpack(args, 1, 5)
   local window, idle, longest = to_integer(args[6]), to_integer(args[7]), to_integer(args[8])
-  if not is_bytes(session, 16) or not is_text(email, 254) or not is_text(address, 64)
-    or not window or not idle or not longest then
+  if not is_bytes(session, 16) or not fits({email, address}, 254, 64) or not longest or not idle
+    or not window then
     return problem('malformed', 'log_in_v1')
   end
-  local buyer = call('HGET', 'buyer:{s0}', customer)
-  local of_account, of_address = attempt_keys(email, address)
+  local buyer, attempts = call('HGET', 'buyer:{s0}', customer), attempt_keys(email, address)
   if right ~= '1' or not buyer then
-    for _, key in ipairs({of_account, of_address}) do
+    for _, key in ipairs(attempts) do
       if call('INCR', key) == 1 then call('PEXPIRE', key, args[6]) end
     end
     return problem('unauthenticated')
   end
   local now = now_ms()
-  call('DEL', of_account)
+  call('DEL', attempts[1])
   write_session(session, customer, (decode(buyer)), now + longest, now, idle)
   return 'O' .. encode(customer)
 end)
@@ -90,16 +84,22 @@ register_signed_in('get_account_v1', function(body)
   return account_reply(read_account(body[2]))
 end, READS)
 
+register('find_password_v1', function(args)
+  if not fits(args, 16, 16) or not is_signed_in(args[1], args[2], now_ms()) then
+    return problem('unauthenticated')
+  end
+  return 'O' .. encode(read_account(args[2])[2])
+end, READS)
+
 register_signed_in('change_account_v1', function(body, _, now)
   local session, customer, first, last, email, hash = unpack(body, 1, 6)
-  local sizes = {[3] = 200, [4] = 200, [5] = 254, [6] = 200}
-  for i, size in pairs(sizes) do
-    if body[i] and not is_text(body[i], size) then return problem('malformed', 'account') end
-  end
   local account = read_account(customer)
-  if email then
-    local owner = call('HGET', 'emails:{s0}', email:lower())
-    if owner and owner ~= customer then return problem('email_taken') end
+  local changed = {email or account[1], hash or account[2], first or account[3],
+    last or account[4], account[5], account[6]}
+  if not fits(changed, 254, 200, 200, 200) then return problem('malformed', 'account') end
+  local owner = owner_of(changed[1])
+  if owner ~= customer then
+    if owner then return problem('email_taken') end
     call('HDEL', 'emails:{s0}', account[1]:lower())
     call('HSET', 'emails:{s0}', email:lower(), customer)
   end
@@ -109,18 +109,15 @@ register_signed_in('change_account_v1', function(body, _, now)
     write_buyer(customer, generation + 1, has_card)
     write_session(session, customer, generation + 1, ends_at, now, idle)
   end
-  account[1], account[2] = email or account[1], hash or account[2]
-  account[3], account[4] = first or account[3], last or account[4]
-  write_account(customer, account)
-  return account_reply(account)
+  write_account(customer, changed)
+  return account_reply(changed)
 end)
 
 -- The orders stay, under an id that nobody can be found by any more.
 register_signed_in('delete_account_v1', function(body)
-  local session, customer = body[1], body[2]
-  call('HDEL', 'emails:{s0}', read_account(customer)[1]:lower())
-  call('HDEL', 'buyer:{s0}', customer)
-  call('DEL', account_key(customer), 'cart:{s0}:' .. customer, 'session:{s0}:' .. session)
+  call('HDEL', 'emails:{s0}', read_account(body[2])[1]:lower())
+  call('HDEL', 'buyer:{s0}', body[2])
+  call('DEL', account_key(body[2]), 'cart:{s0}:' .. body[2], 'session:{s0}:' .. body[1])
   return DONE
 end, READS)
 
@@ -134,22 +131,11 @@ end
 
 register_signed_in('put_card_v1', function(body)
   local _, customer, brand, last4, month, year, token = unpack(body, 1, 7)
-  if not is_text(brand, 32) or not is_text(last4, 4) or not is_integer(month, 1, 12)
-    or not is_integer(year, 2000, 9999) or not is_text(token, 64) then
+  if not fits({brand, last4, token}, 32, 4, 64) or not is_integer(month, 1, 12)
+    or not is_integer(year, 2000, 9999) then
     return problem('malformed', 'card')
   end
   return set_card(customer, {brand, last4, month, year, token})
 end)
 
 register_signed_in('delete_card_v1', function(body) return set_card(body[2], false) end, READS)
-
-register('find_password_v1', function(args)
-  local session, customer = args[1], args[2]
-  local buyer = is_bytes(session, 16) and is_bytes(customer, 16)
-    and call('HGET', 'buyer:{s0}', customer)
-  local row = buyer and call('GET', 'session:{s0}:' .. session)
-  if not buyer or not is_session(session, row, customer, (decode(buyer)), now_ms()) then
-    return problem('unauthenticated')
-  end
-  return 'O' .. encode(read_account(customer)[2])
-end, READS)

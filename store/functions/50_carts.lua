@@ -1,5 +1,5 @@
--- Carts: cart:{s0}:<customer> = [version, [last 8 request ids], [offer, quantity, seen_price, ...]].
--- A version never returns: an emptied cart is kept.
+-- Carts: cart:{s0}:<customer> = [version, [last 8 request ids], [offer, quantity, price seen,
+-- ...]]. A version never returns: an emptied cart is kept.
 
 local function cart_key(customer) return 'cart:{s0}:' .. customer end
 
@@ -10,78 +10,56 @@ end
 
 local function cart_row(cart) return '\147' .. encode(cart.version, cart.requests, cart.lines) end
 
-local function offers_of(cart)
-  local ids = {}
-  for i = 1, #cart.lines, 3 do ids[#ids + 1] = cart.lines[i] end
-  return ids
-end
+local function offers_now(ids) return read_offers((current_cycle() or {''})[1], ids) end
 
 -- The cart with every line re-checked.
-local function cart_reply(cart, offers)
-  local lines, flat = cart.lines, {}
-  offers = offers or read_offers((current_cycle() or {''})[1], offers_of(cart))
+local function cart_reply(cart)
+  local lines, ids, flat = cart.lines, {}, {}
+  for i = 1, #lines, 3 do push(ids, lines[i]) end
+  local offers = offers_now(ids)
   for i = 1, #lines, 3 do
-    local offer = offers[lines[i]]
-    local found = judge_line(offer, lines[i + 1], lines[i + 2])
-    for _, value in ipairs({lines[i], lines[i + 1], lines[i + 2],
-      offer and offer.price or lines[i + 2], offer and offer.left or 0, found or 0}) do
-      flat[#flat + 1] = value
-    end
+    local id, quantity, seen = unpack(lines, i, i + 2)
+    local offer = offers[id] or {price = seen, left = 0}
+    local found = judge_line(offers[id], quantity, seen)
+    push(flat, id, quantity, seen, offer.price, offer.left, found or 0)
   end
   return 'O\146' .. encode(cart.version, flat)
 end
 
--- Replaces the three values of the line with this offer, or adds them, or takes them out (nil).
-local function set_line(cart, offer, quantity, price)
-  local at = #cart.lines + 1
-  for i = 1, #cart.lines, 3 do
-    if cart.lines[i] == offer then at = i end
-  end
-  if quantity then
-    cart.lines[at], cart.lines[at + 1], cart.lines[at + 2] = offer, quantity, price
-  elseif at <= #cart.lines then
-    for _ = 1, 3 do table.remove(cart.lines, at) end
-  end
-end
-
-local function quantity_of(cart, offer)
-  for i = 1, #cart.lines, 3 do
-    if cart.lines[i] == offer then return cart.lines[i + 1] end
-  end
-  return 0
-end
-
--- `change` adds to, sets or removes the line [.., .., request id, offer, quantity] of the body.
+-- 'add', 'set' or 'remove', done to the line of the body [.., .., request id, offer, quantity].
 local function register_change(name, change)
   register_signed_in(name, function(body, args)
     local _, customer, request, id, quantity = unpack(body, 1, 5)
     local lines_max, quantity_max = to_integer(args[2]), to_integer(args[3])
-    if not is_bytes(request, 16) or not is_text(id, 129) or not lines_max or not quantity_max then
+    if not fits({request, id}, 16, 129) or not lines_max or not quantity_max then
       return problem('malformed', name)
     end
     local cart = to_cart(call('GET', cart_key(customer)))
+    local lines, at = cart.lines, #cart.lines + 1
     for _, before in ipairs(cart.requests) do
       if before == request then return cart_reply(cart) end -- A retried attempt.
     end
-    local had = quantity_of(cart, id)
-    if change ~= 'remove' then
+    for i = 1, #lines, 3 do
+      if lines[i] == id then at = i end
+    end
+    if change == 'remove' then
+      for _ = 1, lines[at] and 3 or 0 do table.remove(lines, at) end
+    else
       if not is_integer(quantity, 1, quantity_max) then return problem('invalid', 'quantity') end
       if call('HEXISTS', 'names:{s0}', id) == 0 then return problem('unknown_offer', nil, {id}) end
-      local offer = read_offers((current_cycle() or {''})[1], {id})[id]
-      local wanted = change == 'add' and had + quantity or quantity
+      local offer = offers_now({id})[id]
+      local wanted = (change == 'add' and lines[at + 1] or 0) + quantity
       local found = judge_line(offer, wanted)
       if found then
-        return 'N' .. array(PROBLEM[found == WITHDRAWN and 'offer_withdrawn'
-          or 'insufficient_stock'], {id, wanted, offer and offer.left or 0, found}, nil, nil)
+        local why = found == WITHDRAWN and 'offer_withdrawn' or 'insufficient_stock'
+        return 'N' .. array(PROBLEM[why], {id, wanted, offer and offer.left or 0, found}, nil, nil)
       end
       if wanted > quantity_max then return problem('invalid', 'quantity') end
-      if had == 0 and #cart.lines >= 3 * lines_max then return problem('too_many_lines') end
-      set_line(cart, id, wanted, offer.price)
-    else
-      set_line(cart, id)
+      if at > 3 * lines_max then return problem('too_many_lines') end
+      lines[at], lines[at + 1], lines[at + 2] = id, wanted, offer.price
     end
     cart.version = cart.version + 1
-    cart.requests[#cart.requests + 1] = request
+    push(cart.requests, request)
     if #cart.requests > 8 then table.remove(cart.requests, 1) end
     call('SET', cart_key(customer), cart_row(cart))
     return cart_reply(cart)

@@ -9,7 +9,7 @@
 local OF_LINE = {'offer_withdrawn', 'price_changed', 'limit_exceeded', 'insufficient_stock',
   'insufficient_stock'}
 local NONE = {}
-local orders, order_count = {}, 0 -- Of this call; the tables of earlier calls are filled again.
+local orders, order_count = {}, 0
 local offer_pool, keys, ids, customers, strings, stock_rows, feed_rows = {}, {}, {}, {}, {}, {}, {}
 
 -- The body is [session, customer, order id, fingerprint, mode, cart version | nil, nil | lines].
@@ -44,14 +44,14 @@ local function read_order(bytes, order)
   if not version and size == 0 then error() end
   order.session, order.customer, order.id, order.fingerprint = session, customer, id, fingerprint
   order.mode, order.version, order.lines, order.size = mode, version, lines, size
+  order.key = 'order:{s0}:' .. id
 end
 
 -- Fills `orders` up to the first body that is not an order.
 local function read_orders(args)
   for i = 1, #args - 1 do
-    local order = orders[i] or {}
-    orders[i] = order
-    read_order(args[i + 1], order)
+    orders[i] = orders[i] or {}
+    read_order(args[i + 1], orders[i])
     order_count = i
   end
 end
@@ -68,15 +68,11 @@ end
 
 -- Sessions, buyers, records and carts of all orders, by one command for each kind.
 local function read_records(batch)
-  local carts = {}
   keys[1] = 'cycle:{s0}'
   for i = 1, order_count do
     local order = orders[i]
-    local id, customer = order.id, order.customer
-    local key = 'order:{s0}:' .. id
-    keys[2 * i], keys[2 * i + 1] = 'session:{s0}:' .. order.session, key
-    ids[i], customers[i], order.key = id, customer, key
-    if order.version then carts[#carts + 1] = cart_key(customer) end
+    keys[2 * i], keys[2 * i + 1] = 'session:{s0}:' .. order.session, order.key
+    ids[i], customers[i] = order.id, order.customer
   end
   batch.rows = call('MGET', unpack(keys, 1, 2 * order_count + 1))
   batch.buyers = call('HMGET', 'buyer:{s0}', unpack(customers, 1, order_count))
@@ -86,13 +82,10 @@ local function read_records(batch)
     batch.refused_today = call('HMGET', batch.refusals_key, unpack(ids, 1, order_count))
     batch.refused_before = call('HMGET', yesterday, unpack(ids, 1, order_count))
   end
-  carts = #carts > 0 and call('MGET', unpack(carts))
-  local next_cart = 1
-  for i = 1, carts and order_count or 0 do
-    local order = orders[i]
-    if order.version then
-      batch.carts[order.customer] = to_cart(carts[next_cart])
-      next_cart = next_cart + 1
+  for i = 1, order_count do
+    local customer = orders[i].customer
+    if orders[i].version and not batch.carts[customer] then
+      batch.carts[customer] = to_cart(call('GET', cart_key(customer)))
     end
   end
 end
@@ -107,8 +100,7 @@ local function answer_early(batch)
     local order, buyer, placed = orders[i], buyers[i], rows[2 * i + 1]
     local refused, generation, has_card = refused_today[i] or refused_before[i], nil, nil
     if order.version then order.lines = batch.carts[order.customer].lines end
-    local lines = order.lines
-    local size = order.version and #lines or order.size
+    local lines, size = order.lines, order.version and #order.lines or order.size
     left = left - (size > 3 and size or 3)
     if left < 0 and i > 1 then return i - 1, wanted end
     if buyer then generation, has_card = decode(buyer) end
@@ -117,8 +109,7 @@ local function answer_early(batch)
     elseif placed or refused then
       answers[i] = replay(order, placed, refused)
     else
-      answers[i] = false
-      order.has_card = has_card == 1
+      answers[i], order.has_card = false, has_card == 1
       for k = 1, size, 3 do
         local id = lines[k]
         if offers[id] == nil then
@@ -129,11 +120,6 @@ local function answer_early(batch)
     end
   end
   return order_count, wanted
-end
-
-local function new_maker(name)
-  return {name = name, rows = {}, count = 0, packed_part = '', part = 0, order = NONE, epoch = 0,
-    number = 0}
 end
 
 -- id -> {manufacturer, packed sku, packed id}: taking ids apart is dear, and most come again.
@@ -153,14 +139,13 @@ local function read_stock(batch, wanted)
   for i = 1, #wanted do
     local id, row = wanted[i], rows[i]
     if row then
-      local offer = offer_pool[i] or {}
-      local parts, at, price, stated, offered, cut = parts_of_id[id] or take_apart(id),
-        decode_some(row, 4)
+      local offer, parts = offer_pool[i] or {}, parts_of_id[id] or take_apart(id)
+      local at, price, stated, offered, cut = decode_some(row, 4)
       local _, sold, refused = decode_some(row, 2, at)
       local name = parts[1]
       local maker = makers[name]
       if not maker then
-        maker = new_maker(name)
+        maker = {name = name, rows = {}, count = 0, packed_part = '', part = 0, order = NONE}
         makers[name], names[#names + 1] = maker, name
       end
       offer.price, offer.wanted, offer.sold, offer.refused = price, stated, sold, refused
@@ -173,30 +158,24 @@ local function read_stock(batch, wanted)
     end
   end
   for name, head in pairs(read_heads(names)) do
-    local maker = makers[name]
-    maker.epoch, maker.number = head[1], head[2] + 1
-    maker.packed_part = encode(name, maker.epoch, maker.number)
+    head[2] = head[2] + 1
+    makers[name].head, makers[name].packed_part = head, encode(name, head[1], head[2])
   end
   local known = call_many('HMGET', 'names:{s0}', unoffered)
   for i = 1, #unoffered do batch.unknown[unoffered[i]] = not known[i] end
-  batch.ids, batch.makers, batch.names = wanted, makers, names
+  batch.wanted, batch.makers = wanted, makers
 end
 
--- How many units more the customer may buy of the offer; nil without a cap.
+-- How many units more the customer may buy of the offer.
 local function allowed(batch, customer, id)
-  if batch.units_cap == 0 then return nil end
   local key = customer .. ':' .. id
-  local bought = batch.bought[key]
-  if not bought then
-    bought = tonumber(call('HGET', batch.bought_key, key) or 0)
-    batch.bought[key] = bought
-  end
-  return max(0, batch.units_cap - bought)
+  batch.bought[key] = batch.bought[key] or tonumber(call('HGET', batch.bought_key, key) or 0)
+  return max(0, batch.units_cap - batch.bought[key])
 end
 
 -- Looks at all lines: an answer where they cannot be judged; else the first line problem in the
--- closed order, every line at fault as [offer, requested, available, problem, ...], how much of each
--- of those can be sold, by its place, and whether anything can. All nil where all is well.
+-- closed order, every line at fault as [offer, requested, available, problem, ...], how much of
+-- each of those can be sold, by its place, and whether anything can. All nil where all is well.
 local function judge(batch, order)
   local lines, offers, capped, total = order.lines, batch.offers, batch.units_cap > 0, 0
   local unknown, worst, faults, saleable, any
@@ -209,7 +188,7 @@ local function judge(batch, order)
       total = total + offer.price * quantity
     elseif batch.unknown[id] then
       unknown = unknown or {}
-      unknown[#unknown + 1] = id
+      push(unknown, id)
     end
     if found then
       faults, saleable = faults or {}, saleable or {}
@@ -233,7 +212,7 @@ local function tidy_cart(batch, order, faults, saleable)
     local id, quantity, seen = unpack(cart.lines, i, i + 2)
     local fault = fault_of[id]
     local gone = fault and faults[fault + 2] == 0
-    if gone then removed[#removed + 1] = id end
+    if gone then push(removed, id) end
     if fault and faults[fault + 3] == PRICE_CHANGED then
       seen, changed = batch.offers[id].price, true
     end
@@ -256,7 +235,7 @@ local function count_demand(batch, faults)
   end
 end
 
--- A problem where no more refusals may be recorded, of this customer or in all.
+-- A problem where no more refusals may be recorded, in all or of this customer.
 local function refusal_limit(batch, customer)
   if not batch.refusals then
     batch.refusals = call('HLEN', batch.refusals_key)
@@ -277,16 +256,15 @@ local function refusal_limit(batch, customer)
 end
 
 local function refuse(batch, order, name, faults)
-  local limit = refusal_limit(batch, order.customer)
+  local limit, removed, cart_version = refusal_limit(batch, order.customer), nil, nil
   if limit then return limit end
   count_demand(batch, faults)
-  local removed, cart_version
   if order.version then
     removed = tidy_cart(batch, order, faults)
     cart_version = batch.carts[order.customer].version
   end
   local row = array(PROBLEM[name], faults, removed, cart_version)
-  batch.refused[order.id], batch.any_refused = order.fingerprint .. row, true
+  batch.refused[order.id] = order.fingerprint .. row
   return 'N' .. row
 end
 
@@ -338,7 +316,7 @@ end
 
 local function decide(batch, order)
   local id, version = order.id, order.version
-  local placed, refused = batch.placed[id], batch.any_refused and batch.refused[id]
+  local placed, refused = batch.placed[id], batch.refused[id]
   if placed or refused then return replay(order, placed, refused) end -- Earlier in this batch.
   local cart = version and batch.carts[order.customer]
   if cart then order.lines, order.size = cart.lines, #cart.lines end
@@ -357,16 +335,15 @@ end
 
 -- Ledgers first: of all calls only these could fail, where a head is not the one noted.
 local function write_ledgers(batch)
-  local heads, moved, names, n = {}, {}, batch.names, 0
+  local heads, moved, n = {}, {}, 0
   local stamp = '\148' .. encode(LEDGER_SOLD, batch.now, batch.cycle[1])
-  for i = 1, #names do
-    local maker = batch.makers[names[i]]
+  for name, maker in pairs(batch.makers) do
     if maker.count > 0 then
-      call('XADD', 'ledger:{s0}:' .. maker.name, maker.epoch .. '-' .. text_of(maker.number), 'e',
+      local epoch, number = unpack(maker.head)
+      call('XADD', 'ledger:{s0}:' .. name, text_of(epoch) .. '-' .. text_of(number), 'e',
         stamp .. array_of(5 * maker.count) .. join(maker.rows))
       n = n + 1
-      moved[n], heads[2 * n - 1] = maker.packed_part, maker.name
-      heads[2 * n] = encode(maker.epoch, maker.number)
+      moved[n], heads[2 * n - 1], heads[2 * n] = maker.packed_part, name, encode(epoch, number)
     end
   end
   call_many('HSET', 'heads:{s0}', heads)
@@ -374,12 +351,11 @@ local function write_ledgers(batch)
 end
 
 local function write_stock(batch)
-  local wanted, offers, n, m = batch.ids, batch.offers, 0, 0
+  local wanted, offers, n, m = batch.wanted, batch.offers, 0, 0
   for i = 1, #wanted do
-    local id = wanted[i]
-    local offer = offers[id]
+    local offer = offers[wanted[i]]
     if offer and offer.changed then
-      stock_rows[n + 1], n = id, n + 2
+      stock_rows[n + 1], n = wanted[i], n + 2
       stock_rows[n] = offer.fixed .. integer(offer.sold) .. integer(offer.refused)
       if offer.packed_left then
         m = m + 1
@@ -392,8 +368,7 @@ local function write_stock(batch)
 end
 
 local function write_orders(batch)
-  local count, refused, bought = batch.placed_count, {}, {}
-  local n = 2 * count
+  local count, n, refused, bought = batch.placed_count, 2 * batch.placed_count, {}, {}
   for customer, cart in pairs(batch.carts) do
     if cart.changed then
       strings[n + 1], strings[n + 2], n = cart_key(customer), cart_row(cart), n + 2
@@ -410,36 +385,36 @@ local function write_orders(batch)
     if units > 0 then push(bought, key, text_of(units)) end
   end
   call_many('HSET', batch.bought_key, bought)
-  for key, count in pairs(batch.minutes) do call('SET', key, text_of(count), 'PX', 120000) end
+  for key, count_now in pairs(batch.minutes) do
+    call('SET', key, text_of(count_now), 'PX', 120000)
+  end
 end
 
-local function open_batch(args)
+local function open_batch(options)
   local now = now_ms()
   local day = floor(now / 86400000)
   local lines_max, per_minute_max, refusals_max, units_cap, feed_max, stop_new =
-    unpack(decode_array(args[1]), 1, 6)
+    unpack(options, 1, 6)
   return {now = now, day = day, lines_max = lines_max, units_cap = units_cap,
     per_minute_max = per_minute_max, refusals_max = refusals_max, feed_max = text_of(feed_max),
-    stop_new = stop_new == 1, refusals_key = 'refused:{s0}:' .. text_of(day),
-    answers = {}, refused_today = NONE, refused_before = NONE, offers = {}, unknown = {},
-    carts = {}, placed = {}, refused = {}, bought = {}, minutes = {}, placed_count = 0}
+    stop_new = stop_new == 1, refusals_key = 'refused:{s0}:' .. text_of(day), answers = {},
+    refused_today = NONE, refused_before = NONE, offers = {}, unknown = {}, carts = {},
+    placed = {}, refused = {}, bought = {}, minutes = {}, placed_count = 0}
 end
 
 register('place_orders_v1', function(args)
-  local batch = open_batch(args)
+  local batch = open_batch(decode_array(args[1]))
   order_count = 0
   pcall(read_orders, args) -- An order that is not well-formed opens a batch and is answered alone.
   if order_count == 0 then return {problem('malformed', 'not an order')} end
   read_records(batch)
-  local stamp = encode(batch.now, batch.cycle[1])
+  local stamp, answers = encode(batch.now, batch.cycle[1]), batch.answers
   batch.stamp = {[0] = stamp .. '\0', [1] = stamp .. '\1'}
   batch.bought_key = 'bought:{s0}:' .. batch.cycle[1]
   local taken, wanted = answer_early(batch)
   read_stock(batch, wanted)
-  local answers = batch.answers
   for i = 1, taken do answers[i] = answers[i] or decide(batch, orders[i]) end
-  local moved = write_ledgers(batch)
-  local feed = write_stock(batch)
+  local moved, feed = write_ledgers(batch), write_stock(batch)
   write_orders(batch)
   if feed then add_to_feed(batch.feed_max, 's', feed, 'm', moved) end
   return answers
