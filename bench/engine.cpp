@@ -29,16 +29,12 @@ constexpr const char* kCard =
 // What is told when a definite answer never came, or is not what was expected.
 std::string describe(const Caller::Answer& answer) {
   if (!answer) return answer.error().message;
-  std::string text = std::to_string(answer->status);
   boost::system::error_code error;
   const json::value body = json::parse(answer->body, error);
-  const json::value* type =
-      !error && body.is_object() ? body.as_object().if_contains("type") : nullptr;
-  if (type != nullptr && type->is_string()) {
-    const std::string_view path = type->as_string();
-    return std::string(path.substr(path.rfind('/') + 1));
-  }
-  return text;
+  const json::value* type = error ? nullptr : body.find_pointer("/type", error);
+  if (type == nullptr || !type->is_string()) return std::to_string(answer->status);
+  const std::string_view path = type->as_string();
+  return std::string(path.substr(path.rfind('/') + 1));
 }
 
 // One thread of the engine: its lanes, run until each has ended.
@@ -90,6 +86,7 @@ class SignUpLane {
   SignUpLane(Crew& crew, const EngineOptions& options, std::size_t lane, std::size_t lanes,
              std::span<const std::string> emails, std::span<Shopper> shoppers, Progress& progress)
       : crew_(crew),
+        stop_(options.stop),
         caller_(crew.io(), options.gateways[lane % options.gateways.size()], options.give_up),
         at_(lane),
         step_(lanes),
@@ -101,6 +98,7 @@ class SignUpLane {
 
   void next() {
     if (at_ >= emails_.size()) return crew_.lane_ended();
+    if (stop_ != nullptr && stop_->requested()) throw StartupError("interrupted", kExitFailed);
     credentials_ = {{"email", emails_[at_]}, {"password", kPassword}};
     json::object account = credentials_;
     account["first_name"] = "Load";
@@ -147,6 +145,7 @@ class SignUpLane {
   }
 
   Crew& crew_;
+  const StopSignal* stop_;
   Caller caller_;
   std::size_t at_, step_;
   std::span<const std::string> emails_;

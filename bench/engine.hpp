@@ -6,8 +6,8 @@
 //
 // Threads: sign_up and buy start `threads` of their own and return when all have ended; a Source is
 //          called by all of them.
-// Errors:  StartupError (exit 69) where a customer cannot be signed up. What goes wrong with an
-//          order is counted in the tally.
+// Errors:  StartupError: exit 69 where a customer cannot be signed up, 1 when stopped meanwhile.
+//          What goes wrong with an order is counted in the tally.
 // Source:  docs/ARCHITECTURE.md; HTTP_API, "Idempotency-Key".
 #pragma once
 

@@ -201,7 +201,6 @@ Books Audit::read_again(const std::vector<Id>& orders) {
   keep_of(books_.refused, orders, again.refused);
   keep_of(books_.sold, orders, again.sold);
   keep_of(books_.cancelled, orders, again.cancelled);
-  keep_of(books_.moved, orders, again.moved);
   again.sort();
   return again;
 }

@@ -76,7 +76,6 @@ void Books::sort() {
   sort_unique(refused);
   std::sort(sold.begin(), sold.end());
   std::sort(cancelled.begin(), cancelled.end());
-  std::sort(moved.begin(), moved.end());
 }
 
 std::string Ledger::Counters::text() const {
@@ -129,24 +128,23 @@ void Ledger::read_on(Books& books, AuditResult& result, const std::string& until
 }
 
 void Ledger::judge(Position at, const Entry& entry, Books& books, AuditResult& result) {
-  std::vector<Part> here;  // One per order of the entry.
+  const bool sale = entry.kind == Kind::sold;
+  if (entry.kind == Kind::state) return;
+  auto& parts = sale ? books.sold : books.cancelled;
+  const std::size_t before = parts.size();  // One part per order of the entry, its rows together.
   for (const EntryRow& row : entry.rows) {
-    if (entry.kind != Kind::state) judge_row(at, entry, row, result);
+    judge_row(at, entry, row, result);
     if (entry.kind == Kind::offer) continue;
     const auto order = to_id(row.order);
     if (!order) {
       result.add("L9", Harm::other, name(at) + ": malformed order id");
       continue;
     }
-    if (here.empty() || here.back().order != *order) here.push_back({*order, index_, 0, at, 0});
-    here.back().digest += entry.kind == Kind::state
-                              ? static_cast<std::uint64_t>(row.quantity)
-                              : line_digest(entry.cycle, row.sku, row.quantity, row.price);
+    if (parts.size() == before || parts.back().order != *order) {
+      parts.push_back({*order, index_, 0, at, 0});
+    }
+    parts.back().digest += line_digest(entry.cycle, row.sku, row.quantity, row.price);
   }
-  auto& where = entry.kind == Kind::sold        ? books.sold
-                : entry.kind == Kind::cancelled ? books.cancelled
-                                                : books.moved;
-  where.insert(where.end(), here.begin(), here.end());
 }
 
 void Ledger::judge_row(Position at, const Entry& entry, const EntryRow& row, AuditResult& result) {

@@ -5,6 +5,7 @@
 // Source:  docs/STORE.md; docs/ARCHITECTURE.md, "Stock".
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -26,7 +27,7 @@ struct Part {  // of an order row; or what a ledger entry says of one order
   std::uint32_t maker;  // index into Books::makers
   std::uint32_t place;  // among the parts of the order's row; 0 in an entry
   Position at;
-  std::uint64_t digest;  // of its lines; the status, where it is a state entry's
+  std::uint64_t digest;  // of its lines
   auto operator<=>(const Part&) const = default;
 };
 struct State {  // an orderstate row
@@ -54,7 +55,7 @@ struct Books {
   std::vector<Listed> listed;
   std::vector<Refused> refused;
   // From ledgers:
-  std::vector<Part> sold, cancelled, moved;
+  std::vector<Part> sold, cancelled;
 
   std::uint32_t maker(std::string_view name);  // its index; new ones are appended
   void add_order(const Id& id, std::string_view bytes, AuditResult& result);
@@ -65,6 +66,14 @@ struct Books {
  private:
   std::map<std::string, std::uint32_t, std::less<>> maker_index_;
 };
+
+// The record of that order; null where there is none. REQUIRES: sorted.
+template <typename T>
+const T* find(const std::vector<T>& records, const Id& order) {
+  const auto found = std::lower_bound(records.begin(), records.end(), order,
+                                      [](const T& a, const Id& b) { return a.order < b; });
+  return found != records.end() && found->order == order ? &*found : nullptr;
+}
 
 // One manufacturer's ledger, walked from its first entry on.
 class Ledger {

@@ -57,18 +57,12 @@ void read_file(const std::filesystem::path& path, std::vector<Asked>& asked, Aud
   }
 }
 
-const Placed* find_order(const Books& books, const Id& order) {
-  const auto found = std::lower_bound(books.placed.begin(), books.placed.end(), order,
-                                      [](const Placed& a, const Id& b) { return a.order < b; });
-  return found != books.placed.end() && found->order == order ? &*found : nullptr;
-}
-
 // All attempts with one key.
 void judge_key(std::span<const Asked> attempts, const Books& books, AuditResult& result) {
   const Asked& one = attempts.front();
   const bool done = std::any_of(attempts.begin(), attempts.end(), [](auto& a) { return a.done; });
   const bool no = std::any_of(attempts.begin(), attempts.end(), [](auto& a) { return a.no; });
-  const Placed* order = find_order(books, one.order);
+  const Placed* order = find(books.placed, one.order);
   const std::string name =
       "order " + std::string(view(one.order)) + " of client " + std::string(view(one.client));
   const auto as_asked = [&](const auto& row) { return row.fingerprint == one.fingerprint; };
@@ -82,9 +76,8 @@ void judge_key(std::span<const Asked> attempts, const Books& books, AuditResult&
     result.add("H2", Harm::doubled, name + ": refused, and it is there");
   }
   if (no && !done) {
-    const auto found = std::lower_bound(books.refused.begin(), books.refused.end(), one.order,
-                                        [](const Refused& a, const Id& b) { return a.order < b; });
-    if (found == books.refused.end() || found->order != one.order || !as_asked(*found)) {
+    const Refused* record = find(books.refused, one.order);
+    if (record == nullptr || !as_asked(*record)) {
       result.add("H2", Harm::other, name + ": refused, and no record of it");
     }
   }
@@ -113,9 +106,7 @@ void judge_histories(const std::string& folder, const Books& books, AuditResult&
   std::sort(clients.begin(), clients.end());
   for (const Placed& order : books.placed) {
     if (!std::binary_search(clients.begin(), clients.end(), order.customer)) continue;
-    const auto found = std::lower_bound(asked.begin(), asked.end(), order.order,
-                                        [](const Asked& a, const Id& b) { return a.order < b; });
-    if (found == asked.end() || found->order != order.order) {
+    if (find(asked, order.order) == nullptr) {
       result.add("H3", Harm::doubled,
                  "order " + std::string(view(order.order)) + " of client " +
                      std::string(view(order.customer)) + ": nobody asked for it");

@@ -31,7 +31,7 @@ class Column {
 struct Record {
   Id order;
   std::span<const Placed> placed;
-  std::span<const Part> parts, sold, cancelled, moved;
+  std::span<const Part> parts, sold, cancelled;
   std::span<const State> states;
   std::span<const Listed> listed;
   std::span<const Refused> refused;
@@ -88,10 +88,7 @@ class OrderJudge {
       if (sale->at != part.at) {
         add("L5", Harm::other, "row points at " + entry(part) + ", sold by " + entry(*sale));
       }
-      if (sale->digest != part.digest) {
-        add("L5", Harm::other,
-            "lines differ from the sale" + explain_row(part.maker) + explain_entry(*sale));
-      }
+      judge_lines(part, *sale, "lines differ from the sale");
     }
     const auto back = of_maker(record.cancelled, part.maker);
     const bool cancelled = status_of(record, part) == kStatusCancelled;
@@ -101,17 +98,12 @@ class OrderJudge {
               (cancelled ? "" : "not ") + "cancelled, with " + std::to_string(back.size()) +
               " entries that cancel it");
     }
-    for (const Part* one : back) {
-      if (one->digest != part.digest) {
-        add("L5", Harm::other,
-            "cancelled with other lines" + explain_row(part.maker) + explain_entry(*one));
-      }
-    }
-    const auto moved = of_maker(record.moved, part.maker);
-    if (!moved.empty() && !cancelled &&
-        status_of(record, part) != static_cast<std::int64_t>(moved.back()->digest)) {
-      add("L5", Harm::other, "status is not what " + entry(*moved.back()) + " says");
-    }
+    for (const Part* one : back) judge_lines(part, *one, "cancelled with other lines");
+  }
+
+  void judge_lines(const Part& part, const Part& said, const char* text) {
+    if (said.digest == part.digest) return;
+    add("L5", Harm::other, text + explain_row(part.maker) + explain_entry(said));
   }
 
   void judge_list(const Record& record) {
@@ -185,7 +177,7 @@ class OrderJudge {
 
 std::vector<Id> judge_orders(const Books& books, Redis& redis, AuditResult& result) {
   Column placed(books.placed);
-  Column parts(books.parts), sold(books.sold), cancelled(books.cancelled), moved(books.moved);
+  Column parts(books.parts), sold(books.sold), cancelled(books.cancelled);
   Column states(books.states);
   Column listed(books.listed);
   Column refused(books.refused);
@@ -200,10 +192,9 @@ std::vector<Id> judge_orders(const Books& books, Redis& redis, AuditResult& resu
     if (next == nullptr) return suspects;
     const Id id = *next;
     while (!refused.empty() && refused.next() < id) refused.take(refused.next());
-    while (!moved.empty() && moved.next() < id) moved.take(moved.next());
     const std::uint64_t before = result.violations;
     judge.judge({id, placed.take(id), parts.take(id), sold.take(id), cancelled.take(id),
-                 moved.take(id), states.take(id), listed.take(id), refused.take(id)});
+                 states.take(id), listed.take(id), refused.take(id)});
     if (result.violations != before) suspects.push_back(id);
   }
 }

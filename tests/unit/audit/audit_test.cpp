@@ -120,6 +120,13 @@ TEST_F(AuditTest, CatchesEveryCounterThatIsOffByOne) {
   EXPECT_TRUE(shop_.audit().clean());
 }
 
+TEST_F(AuditTest, CatchesAnAcceptanceOfWhatWasNeverSold) {
+  shop_.redis({"HSET", "accepted:{s0}", "bolt", packed(1, 4)});
+  EXPECT_TRUE(shop_.audit().clean());
+  shop_.redis({"HSET", "accepted:{s0}", "bolt", packed(1, 5)});
+  expect_caught("L3", "bolt: accepted 1-5 is not there");
+}
+
 TEST_F(AuditTest, CatchesAStockRowThatNobodyOffered) {
   shop_.bend("acme:ghost", 2, 7);
   expect_caught("L3", "acme:ghost");
