@@ -3,62 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <numeric>
-#include <set>
+#include <map>
 
 #include "tests/unit/load_balancer/harness.hpp"
 
 namespace depot::load_balancer {
 namespace {
 
-using namespace std::chrono_literals;
-using messaging::FrameType;
-using protocol::Status;
-
-class BalancerTest : public testing::Test {
- protected:
-  Harness h;
-
-  static messaging::RequestRecord record(std::uint32_t tag, std::uint32_t tenant = 1,
-                                         Duration budget = 5s) {
-    return Harness::record(tag, tenant, budget);
-  }
-  std::vector<messaging::RequestRecord> records(std::uint32_t count, std::uint32_t first = 0) {
-    std::vector<messaging::RequestRecord> all;
-    for (std::uint32_t i = 0; i < count; ++i) all.push_back(record(first + i));
-    return all;
-  }
-  // Requests in as many frames as they need.
-  void flood(Harness& harness, std::uint32_t count) {
-    for (std::uint32_t i = 0; i < count; i += 64) {
-      harness.request("g", records(std::min(count - i, 64u), i));
-    }
-  }
-  std::string warnings(Harness& harness) {
-    std::string all;
-    for (const Note& note : harness.balancer.take_notes()) {
-      if (note.warning) all += note.peer + " " + note.text + "\n";
-    }
-    return all;
-  }
-};
-
-TEST_F(BalancerTest, WelcomesEachPeerWithASessionAndAGatewayWithAWindow) {
-  h.gateway("g");
-  h.hello(Side::backend, "w");
-  EXPECT_NE(h.session("g"), 0u);
-  EXPECT_NE(h.session("w"), 0u);
-  EXPECT_NE(h.session("g"), h.session("w"));
-  EXPECT_EQ(h.credit_of_gateway("g"), 20'000u);
-}
-
-TEST_F(BalancerTest, ARepeatedHelloIsWelcomedToTheSameSession) {
-  h.gateway("g");
-  const std::uint32_t session = h.session("g");
-  h.gateway("g");
-  EXPECT_EQ(h.session("g"), session);
-  EXPECT_EQ(h.balancer.peers().size(), 1u);
-}
+using BalancerTest = BalancerFixture;
 
 TEST_F(BalancerTest, RoutesARequestToAWorkerAndItsReplyBack) {
   h.gateway("g");
@@ -225,32 +177,6 @@ TEST_F(BalancerTest, AWorkerThatWasSlowIsTriedAgain) {
   EXPECT_EQ(h.requests("w2").size(), 1u);
 }
 
-TEST_F(BalancerTest, ReportsRequestsOfSilentWorkerLost) {
-  h.gateway("g");
-  h.worker("w", 10);
-  h.request("g", {record(7)});
-  h.turn();
-  h.pass(950ms, {"g"});
-  EXPECT_TRUE(h.replies("g").empty());
-  h.pass(50ms, {"g"});
-  // Told once, and never sent to another worker: the gateway retries.
-  EXPECT_EQ(h.replies("g"), (std::vector<SentReply>{{7, Status::worker_lost, 0, ""}}));
-  EXPECT_NE(warnings(h).find("w worker is silent"), std::string::npos);
-  EXPECT_EQ(h.balancer.counts().workers_lost, 1u);
-}
-
-TEST_F(BalancerTest, ReportsRequestsOfAnUnreachableWorkerLostAtOnce) {
-  h.gateway("g");
-  h.worker("w", 10);
-  h.request("g", records(3));
-  h.turn();
-  h.balancer.on_unreachable(Side::backend, "w", h.now);
-  h.turn();
-  const auto replies = h.replies("g");
-  ASSERT_EQ(replies.size(), 3u);
-  for (const auto& reply : replies) EXPECT_EQ(reply.status, Status::worker_lost);
-}
-
 TEST_F(BalancerTest, AWorkerSilentForThreePingsGetsNoNewWork) {
   h.gateway("g");
   h.worker("hung", 1'000);
@@ -260,32 +186,6 @@ TEST_F(BalancerTest, AWorkerSilentForThreePingsGetsNoNewWork) {
   h.turn();
   EXPECT_EQ(h.requests("hung").size(), 0u);
   EXPECT_EQ(h.requests("well").size(), 20u);
-}
-
-TEST_F(BalancerTest, AStopOfTheBalancerItselfKillsNobody) {
-  h.gateway("g");
-  h.worker("w", 10);
-  h.request("g", {record(7)});
-  h.turn();
-  h.now += 10s;  // SIGSTOP, SIGCONT: nobody was heard, because nobody listened.
-  h.turn();
-  EXPECT_EQ(h.session("w"), h.session("w"));
-  EXPECT_EQ(h.balancer.counts().workers_lost, 0u);
-  h.reply("w", {{.tag = h.requests("w")[0].tag}});
-}
-
-TEST_F(BalancerTest, ALateReplyOfADeadSessionIsAnsweredByResetAndChangesNothing) {
-  h.gateway("g");
-  h.worker("w", 10);
-  h.request("g", {record(7)});
-  h.turn();
-  const auto request = h.requests("w").at(0);
-  h.pass(1s, {"g"});
-  h.replies("g");
-  h.reply("w", {{.tag = request.tag}});
-  h.turn();
-  EXPECT_EQ(h.take("w", FrameType::reset).size(), 1u);
-  EXPECT_TRUE(h.replies("g").empty());
 }
 
 TEST_F(BalancerTest, ADuplicateReplyIsCountedAndDropped) {
@@ -313,28 +213,6 @@ TEST_F(BalancerTest, AWorkerCannotAnswerForAnother) {
   h.reply("w", {{.tag = tag, .body = "true"}});
   h.turn();
   EXPECT_EQ(h.replies("g").at(0).body, "true");
-}
-
-TEST_F(BalancerTest, ANewHelloOfTheSameInstanceReplacesTheSessionAndItsWorkIsLost) {
-  h.gateway("g");
-  h.hello(Side::backend, "old", 42);
-  h.grant("old", 10);
-  h.request("g", {record(7)});
-  h.turn();
-  h.hello(Side::backend, "new", 42);
-  h.turn();
-  EXPECT_EQ(h.replies("g"), (std::vector<SentReply>{{7, Status::worker_lost, 0, ""}}));
-  EXPECT_NE(h.session("new"), h.session("old"));
-  h.send("old", {.type = FrameType::ping});
-  EXPECT_EQ(h.take("old", FrameType::reset).size(), 1u);
-}
-
-TEST_F(BalancerTest, FramesOfNobodyAreAnsweredByReset) {
-  h.hello(Side::frontend, "g");
-  h.send("g", {.type = FrameType::ping, .session = 4711});
-  const auto resets = h.take("g", FrameType::reset);
-  ASSERT_EQ(resets.size(), 1u);
-  EXPECT_EQ(resets[0].header.session, 4711u);
 }
 
 TEST_F(BalancerTest, WithoutWorkersItRefusesAfterAGraceOf100Ms) {
@@ -492,131 +370,6 @@ TEST_F(BalancerTest, ARecordFlaggedAloneTravelsInAFrameOfOne) {
   EXPECT_EQ(frames[1].requests.size(), 1u);
   EXPECT_EQ(frames[1].requests[0].flags, messaging::kRecordAlone);
   EXPECT_EQ(frames[2].requests.size(), 2u);
-}
-
-TEST_F(BalancerTest, ADrainingWorkerIsToldTheLastAndGetsNoMore) {
-  h.gateway("g");
-  h.worker("leaving", 100);
-  h.request("g", records(3));
-  h.turn();
-  const auto requests = h.requests("leaving");
-  h.send("leaving", {.type = FrameType::drain});
-  const auto drained = h.take("leaving", FrameType::drained);
-  ASSERT_EQ(drained.size(), 1u);
-  EXPECT_EQ(drained[0].header.aux, 3u);
-  h.worker("staying", 100);
-  h.request("g", records(4, 10));
-  h.turn();
-  EXPECT_TRUE(h.requests("leaving").empty());
-  EXPECT_EQ(h.requests("staying").size(), 4u);
-
-  for (const auto& request : requests) h.reply("leaving", {{.tag = request.tag}});
-  h.send("leaving", {.type = FrameType::bye});
-  h.turn();
-  EXPECT_EQ(h.replies("g").size(), 3u);  // All answered, none lost.
-  EXPECT_EQ(h.balancer.counts().workers_lost, 0u);
-}
-
-TEST_F(BalancerTest, WorkThatAWorkerTakesAlongWhenItSaysByeIsLost) {
-  h.gateway("g");
-  h.worker("w", 100);
-  h.request("g", {record(1)});
-  h.turn();
-  h.send("w", {.type = FrameType::bye});
-  h.turn();
-  EXPECT_EQ(h.replies("g").at(0).status, Status::worker_lost);
-}
-
-TEST_F(BalancerTest, DrainingItAsksGatewaysToGoFinishesAndSaysBye) {
-  h.gateway("g");
-  h.worker("w", 100);
-  h.request("g", {record(1)});
-  h.turn();
-  const auto tag = h.requests("w").at(0).tag;
-  h.balancer.drain(h.now);
-  h.turn();
-  EXPECT_EQ(h.take("g", FrameType::drain).size(), 1u);
-  EXPECT_FALSE(h.balancer.drained());
-  h.request("g", {record(2)});  // Under way when the gateway heard of it: served all the same.
-  h.turn();
-  const auto second = h.requests("w").at(0).tag;
-  h.send("g", {.type = FrameType::drained});
-  EXPECT_FALSE(h.balancer.drained());
-  h.reply("w", {{.tag = tag}, {.tag = second}});
-  h.turn();
-  EXPECT_EQ(h.replies("g").size(), 2u);
-  EXPECT_TRUE(h.balancer.drained());
-  h.balancer.bye(h.now);
-  h.turn();
-  EXPECT_EQ(h.take("g", FrameType::bye).size(), 1u);
-  EXPECT_EQ(h.take("w", FrameType::bye).size(), 1u);
-}
-
-TEST_F(BalancerTest, ADrainingBalancerWelcomesNobodyNew) {
-  h.balancer.drain(h.now);
-  h.hello(Side::frontend, "g");
-  EXPECT_EQ(h.session("g"), 0u);
-  EXPECT_TRUE(h.balancer.drained());
-}
-
-TEST_F(BalancerTest, RequestsOfAGatewayThatIsGoneAreNotExecuted) {
-  h.gateway("g1");
-  h.gateway("g2");
-  h.worker("w", 0);
-  h.request("g1", records(5));
-  h.request("g2", {record(50)});
-  h.send("g1", {.type = FrameType::bye});
-  h.grant("w", 10);
-  h.turn();
-  EXPECT_EQ(h.requests("w").size(), 1u);
-  EXPECT_EQ(h.balancer.queued(), 0u);
-}
-
-TEST_F(BalancerTest, PingsWhomItHasToldNothingFor100Ms) {
-  h.gateway("g");
-  h.worker("w", 10);
-  h.pass(50ms, {"g", "w"});
-  EXPECT_TRUE(h.take("w", FrameType::ping).empty());
-  h.pass(50ms, {"g", "w"});
-  EXPECT_EQ(h.take("w", FrameType::ping).size(), 1u);
-  EXPECT_EQ(h.take("g", FrameType::ping).size(), 1u);
-}
-
-TEST_F(BalancerTest, MalformedFramesAreCountedAndNotedOnceAMinute) {
-  h.gateway("g");
-  h.worker("w", 10);
-  h.balancer.take_notes();
-  for (int i = 0; i < 100; ++i) h.balancer.on_frame(Side::frontend, "g", "nonsense", h.now);
-  h.send("g", {.type = FrameType::reply});                // not for a gateway to say
-  h.send("w", {.type = FrameType::request});              // nor this for a worker
-  h.send("g", {.type = FrameType::request, .count = 3});  // three records announced, none there
-  EXPECT_EQ(h.balancer.counts().malformed, 103u);
-  EXPECT_EQ(h.balancer.take_notes().size(), 2u);  // One for each of them.
-  h.pass(1min, {"g", "w"});
-  h.balancer.on_frame(Side::frontend, "g", "nonsense", h.now);
-  EXPECT_EQ(h.balancer.take_notes().size(), 1u);
-  h.request("g", {record(1)});
-  h.turn();
-  EXPECT_EQ(h.requests("w").size(), 1u);  // And it works on.
-}
-
-TEST_F(BalancerTest, HellosOfTheWrongRoleOrWithoutANameAreRefused) {
-  std::string frame;
-  messaging::write_header({.type = FrameType::hello, .aux = 5}, frame);
-  for (const std::string& body :
-       {std::string(), std::string("\1"), std::string("\2g"), "\1" + std::string(201, 'x')}) {
-    h.balancer.on_frame(Side::frontend, "g", frame + body, h.now);
-  }
-  EXPECT_EQ(h.balancer.counts().malformed, 4u);
-  EXPECT_TRUE(h.balancer.out().empty());
-}
-
-TEST_F(BalancerTest, PeersAreBounded) {
-  Harness small({.peers_max = 3});
-  for (int i = 0; i < 5; ++i) small.gateway("g" + std::to_string(i));
-  EXPECT_EQ(small.session("g4"), 0u);
-  small.worker("w", 1);
-  EXPECT_NE(small.session("w"), 0u);  // Workers are counted apart.
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // A Balancer with its peers played by the test: frames are written and read as on the wire.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -10,6 +12,10 @@
 #include "load_balancer/balancer.hpp"
 
 namespace depot::load_balancer {
+
+using namespace std::chrono_literals;
+using messaging::FrameType;
+using protocol::Status;
 
 struct SentRequest {
   std::uint32_t tag = 0;
@@ -175,6 +181,35 @@ class Harness {
   std::map<std::string, std::uint32_t> limits_;
   std::map<std::string, std::uint32_t> granted_;
   std::map<std::string, std::deque<SentFrame>> frames_;
+};
+
+// What the tests of the balancer start from.
+class BalancerFixture : public testing::Test {
+ protected:
+  Harness h;
+
+  static messaging::RequestRecord record(std::uint32_t tag, std::uint32_t tenant = 1,
+                                         Duration budget = 5s) {
+    return Harness::record(tag, tenant, budget);
+  }
+  std::vector<messaging::RequestRecord> records(std::uint32_t count, std::uint32_t first = 0) {
+    std::vector<messaging::RequestRecord> all;
+    for (std::uint32_t i = 0; i < count; ++i) all.push_back(record(first + i));
+    return all;
+  }
+  // Requests in as many frames as they need.
+  void flood(Harness& harness, std::uint32_t count) {
+    for (std::uint32_t i = 0; i < count; i += 64) {
+      harness.request("g", records(std::min(count - i, 64u), i));
+    }
+  }
+  std::string warnings(Harness& harness) {
+    std::string all;
+    for (const Note& note : harness.balancer.take_notes()) {
+      if (note.warning) all += note.peer + " " + note.text + "\n";
+    }
+    return all;
+  }
 };
 
 }  // namespace depot::load_balancer
