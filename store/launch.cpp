@@ -24,8 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
-constexpr std::intmax_t kTornTailMax =
-    1024 * 1024;                     // More than one batch's write: not a torn tail.
+constexpr long long kTornTailMax = 1024 * 1024;  // Bytes; a batch writes less.
 constexpr auto kLeftOverWait = 5s;  // A left-over server ends by itself when its starter died.
 constexpr auto kShutdownWait = 10s;
 constexpr auto kCheckTimeout = 10min;
@@ -88,7 +87,7 @@ class DataLock {
 struct AofReport {
   bool clean = false;
   std::string file;
-  long long size = 0, good = 0, bad = 0;  // bytes
+  long long good = 0, bad = 0;  // bytes
   std::string output;
 };
 
@@ -105,9 +104,9 @@ AofReport check_aof(const fs::path& dir, const fs::path& manifest) {
   char name[256] = {};
   if (line != std::string::npos &&
       std::sscanf(report.output.c_str() + line,
-                  "AOF analyzed: filename=%255[^,], size=%lld, ok_up_to=%lld, "
+                  "AOF analyzed: filename=%255[^,], size=%*d, ok_up_to=%lld, "
                   "ok_up_to_line=%*d, diff=%lld",
-                  name, &report.size, &report.good, &report.bad) == 4) {
+                  name, &report.good, &report.bad) == 3) {
     report.file = name;
   }
   return report;

@@ -18,34 +18,23 @@ struct RedisAddress {
   int port = 0;
 };
 
-inline RedisAddress parse_redis_url(std::string_view url) {
+inline RedisAddress parse_redis_url(const std::string& url) {
   constexpr std::string_view kUnix = "unix://", kTcp = "redis://";
   constexpr std::size_t kUnixPathMax = 107;  // sockaddr_un
-  const auto bad = [&url](std::string_view why) {
-    return StartupError("redis.url '" + std::string(url) + "': " + std::string(why));
-  };
+  RedisAddress address;
   if (url.starts_with(kUnix)) {
-    url.remove_prefix(kUnix.size());
-    if (url.empty() || url.size() > kUnixPathMax) {
-      throw bad("a unix socket's path has 1 to 107 bytes");
-    }
-    return {.path = std::string(url), .host = {}, .port = 0};
+    address.path = url.substr(kUnix.size());
+    if (!address.path.empty() && address.path.size() <= kUnixPathMax) return address;
+  } else if (const auto colon = url.rfind(':'); url.starts_with(kTcp) && colon > kTcp.size()) {
+    address.host = url.substr(kTcp.size(), colon - kTcp.size());
+    const char* end = url.data() + url.size();
+    const auto [last, error] = std::from_chars(url.data() + colon + 1, end, address.port);
+    const bool in_range = address.port >= 1 && address.port <= 65'535;
+    if (error == std::errc{} && last == end && in_range) return address;
   }
-  if (!url.starts_with(kTcp)) throw bad("expected unix:///path or redis://host:port");
-  url.remove_prefix(kTcp.size());
-  const std::size_t colon = url.rfind(':');
-  RedisAddress address{.path = {}, .host = std::string(url.substr(0, colon)), .port = 6379};
-  if (colon != std::string_view::npos) {
-    const std::string_view digits = url.substr(colon + 1);
-    const auto [end, error] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), address.port);
-    if (error != std::errc{} || end != digits.data() + digits.size() || address.port < 1 ||
-        address.port > 65535) {
-      throw bad("the port is a number from 1 to 65535");
-    }
-  }
-  if (address.host.empty()) throw bad("the host is missing");
-  return address;
+  throw StartupError("redis.url '" + url +
+                     "': expected redis://host:port, or unix:///path with a " +
+                     "path of at most 107 bytes");
 }
 
 }  // namespace depot::store
