@@ -147,7 +147,6 @@ Up::~Up() {
 }
 
 void Up::run() {
-  log_.info("starting redis", {{"dir", config_.redis.dir}});
   try {
     start_redis();
   } catch (const StartupError&) {
@@ -176,6 +175,7 @@ void Up::run() {
 
 void Up::start_redis() {
   if (config_.redis.mode == RedisMode::private_server) {
+    log_.info("starting redis", {{"dir", config_.redis.dir}});
     redis_.emplace(config_, log_, 120s, &stop_);
   } else {
     auto redis = store::BlockingRedis::connect(config_.redis_url());
@@ -195,7 +195,7 @@ void Up::keep_redis(TimePoint now) {
     pollfd ended{redis_->pid_fd(), POLLIN, 0};
     if (poll(&ended, 1, 0) == 0) return;
   }
-  log_.error("redis has ended, starting it again", {{"dir", config_.redis.dir}});
+  log_.error("redis has ended");
   redis_.reset();
   restarts_.add();
   redis_due_ = now + kRedisRetry;
