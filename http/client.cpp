@@ -120,16 +120,132 @@ struct Connection::Impl : std::enable_shared_from_this<Connection::Impl> {
   std::size_t in_size = 0;
   std::optional<ResponseParser> parser;
 
-  void start();
-  void connect();
-  void send();
-  void read();
-  void on_read(const error_code& error, std::size_t size);
-  void on_message();
-  void watch_deadline();
-  bool is_stale();
-  void fail_request(ErrorCode code, const std::string& why);
-  void finish(Result<ClientResponse> result);
+  void start() {
+    const Clock::time_point now = Clock::now();
+    if (socket.is_open() && now - deadline > kStaleAfter && is_stale()) close();
+    deadline = now + timeout;
+    sent = false;
+    parser.emplace(head_request);
+    if (!timer_runs) watch_deadline();
+    socket.is_open() ? send() : connect();
+  }
+
+  // The peer may have closed while nothing was asked: then a request on it would be lost.
+  bool is_stale() {
+    char byte = 0;
+    return ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+  }
+
+  void connect() {
+    error_code error;
+    if (endpoints.empty()) endpoints = resolve(io, where, error);
+    if (endpoints.empty()) {
+      return fail_request(ErrorCode::not_executed, "cannot resolve: " + error.message());
+    }
+    net::async_connect(
+        socket, endpoints,
+        [self = shared_from_this(), number = socket_number](error_code ec, const auto&) {
+          if (number != self->socket_number) return;
+          if (ec)
+            return self->fail_request(ErrorCode::not_executed, "cannot connect: " + ec.message());
+          self->socket.non_blocking(true, ec);
+          if (!self->where.starts_with("unix:")) {
+            self->socket.set_option(net::ip::tcp::no_delay(true), ec);
+          }
+          self->send();
+        });
+  }
+
+  void send() {
+    error_code error;
+    std::size_t size = socket.write_some(net::buffer(out), error);
+    if (error == net::error::would_block) {
+      size = 0;
+    } else if (error) {
+      return fail_request(ErrorCode::not_executed, "cannot send: " + error.message());
+    }
+    sent = size > 0;
+    if (size == out.size()) return read();
+    net::async_write(
+        socket, net::buffer(out.data() + size, out.size() - size),
+        [self = shared_from_this(), number = socket_number](error_code ec, std::size_t more) {
+          if (number != self->socket_number) return;
+          self->sent = self->sent || more > 0;
+          // The answer to a refused body may be there before all of it was taken.
+          if (ec && !self->sent) {
+            return self->fail_request(ErrorCode::not_executed, ec.message());
+          }
+          self->read();
+        });
+  }
+
+  void read() {
+    if (in_size == in.size()) in.resize(in.size() * 2);
+    socket.async_read_some(net::buffer(in.data() + in_size, in.size() - in_size),
+                           [self = shared_from_this(), number = socket_number](const error_code& ec,
+                                                                               std::size_t size) {
+                             if (number == self->socket_number) self->on_read(ec, size);
+                           });
+  }
+
+  void on_read(const error_code& error, std::size_t size) {
+    error_code ec;
+    if (error) {
+      if (error == net::error::eof && parser->got_some()) {
+        parser->put_eof(ec);
+        if (!ec) return on_message();
+      }
+      return fail_request(ErrorCode::unknown, "connection lost: " + error.message());
+    }
+    in_size += size;
+    while (in_size > 0 && !parser->is_done()) {
+      const std::size_t used = parser->put(net::buffer(in.data(), in_size), ec);
+      in_size -= used;
+      std::memmove(in.data(), in.data() + used, in_size);
+      if (ec == beast::http::error::need_more) break;
+      if (ec) return fail_request(ErrorCode::unknown, "bad response: " + ec.message());
+      if (parser->is_done() && parser->response.status / 100 == 1) parser.emplace(head_request);
+    }
+    if (!parser->is_done()) return read();
+    on_message();
+  }
+
+  void on_message() {
+    if (!parser->keep_alive() || in_size > 0) close();
+    deadline = Clock::now();
+    finish(std::move(parser->response));
+  }
+
+  // One timer runs behind the deadline instead of being set anew for every request.
+  void watch_deadline() {
+    timer_runs = true;
+    timer.expires_at(deadline);
+    timer.async_wait([weak = weak_from_this()](const error_code& ec) {
+      const auto self = weak.lock();
+      if (!self || ec) return;
+      self->timer_runs = false;
+      if (!self->done) return;
+      if (Clock::now() < self->deadline) return self->watch_deadline();
+      self->fail_request(self->sent ? ErrorCode::unknown : ErrorCode::not_executed,
+                         "no answer in time");
+    });
+  }
+
+  void fail_request(ErrorCode code, const std::string& why) {
+    close();
+    // Posted, so that `done` never runs inside request().
+    net::post(io, [self = shared_from_this(), error = fail(code, where + ": " + why)] {
+      self->finish(error);
+    });
+  }
+
+  void finish(Result<ClientResponse> result) {
+    if (!done) return;
+    // Moved out first: the callback may ask for the next request.
+    const Done callback = std::exchange(done, nullptr);
+    callback(std::move(result));
+  }
+
   void close() {
     error_code ignored;
     socket.close(ignored);
@@ -137,136 +253,6 @@ struct Connection::Impl : std::enable_shared_from_this<Connection::Impl> {
     in_size = 0;
   }
 };
-
-void Connection::Impl::start() {
-  const Clock::time_point now = Clock::now();
-  if (socket.is_open() && now - deadline > kStaleAfter && is_stale()) close();
-  deadline = now + timeout;
-  sent = false;
-  parser.emplace(head_request);
-  if (!timer_runs) watch_deadline();
-  if (socket.is_open()) {
-    send();
-  } else {
-    connect();
-  }
-}
-
-// The peer may have closed while nothing was asked: then a request on it would be lost.
-bool Connection::Impl::is_stale() {
-  char byte = 0;
-  return ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
-}
-
-void Connection::Impl::connect() {
-  error_code error;
-  if (endpoints.empty()) endpoints = resolve(io, where, error);
-  if (endpoints.empty()) {
-    return fail_request(ErrorCode::not_executed, "cannot resolve: " + error.message());
-  }
-  net::async_connect(
-      socket, endpoints,
-      [self = shared_from_this(), number = socket_number](error_code ec, const auto&) {
-        if (number != self->socket_number) return;
-        if (ec)
-          return self->fail_request(ErrorCode::not_executed, "cannot connect: " + ec.message());
-        self->socket.non_blocking(true, ec);
-        if (!self->where.starts_with("unix:")) {
-          self->socket.set_option(net::ip::tcp::no_delay(true), ec);
-        }
-        self->send();
-      });
-}
-
-void Connection::Impl::send() {
-  error_code error;
-  std::size_t size = socket.write_some(net::buffer(out), error);
-  if (error == net::error::would_block) {
-    size = 0;
-  } else if (error) {
-    return fail_request(ErrorCode::not_executed, "cannot send: " + error.message());
-  }
-  sent = size > 0;
-  if (size == out.size()) return read();
-  net::async_write(
-      socket, net::buffer(out.data() + size, out.size() - size),
-      [self = shared_from_this(), number = socket_number](error_code ec, std::size_t more) {
-        if (number != self->socket_number) return;
-        self->sent = self->sent || more > 0;
-        // The answer to a refused body may be there before all of it was taken.
-        if (ec && !self->sent) {
-          return self->fail_request(ErrorCode::not_executed, ec.message());
-        }
-        self->read();
-      });
-}
-
-void Connection::Impl::read() {
-  if (in_size == in.size()) in.resize(in.size() * 2);
-  socket.async_read_some(
-      net::buffer(in.data() + in_size, in.size() - in_size),
-      [self = shared_from_this(), number = socket_number](const error_code& ec, std::size_t size) {
-        if (number == self->socket_number) self->on_read(ec, size);
-      });
-}
-
-void Connection::Impl::on_read(const error_code& error, std::size_t size) {
-  error_code ec;
-  if (error) {
-    if (error == net::error::eof && parser->got_some()) {
-      parser->put_eof(ec);
-      if (!ec) return on_message();
-    }
-    return fail_request(ErrorCode::unknown, "connection lost: " + error.message());
-  }
-  in_size += size;
-  while (in_size > 0 && !parser->is_done()) {
-    const std::size_t used = parser->put(net::buffer(in.data(), in_size), ec);
-    in_size -= used;
-    std::memmove(in.data(), in.data() + used, in_size);
-    if (ec == beast::http::error::need_more) break;
-    if (ec) return fail_request(ErrorCode::unknown, "bad response: " + ec.message());
-    if (parser->is_done() && parser->response.status / 100 == 1) parser.emplace(head_request);
-  }
-  if (!parser->is_done()) return read();
-  on_message();
-}
-
-void Connection::Impl::on_message() {
-  if (!parser->keep_alive() || in_size > 0) close();
-  deadline = Clock::now();
-  finish(std::move(parser->response));
-}
-
-// One timer runs behind the deadline instead of being set anew for every request.
-void Connection::Impl::watch_deadline() {
-  timer_runs = true;
-  timer.expires_at(deadline);
-  timer.async_wait([weak = weak_from_this()](const error_code& ec) {
-    const auto self = weak.lock();
-    if (!self || ec) return;
-    self->timer_runs = false;
-    if (!self->done) return;
-    if (Clock::now() < self->deadline) return self->watch_deadline();
-    self->fail_request(self->sent ? ErrorCode::unknown : ErrorCode::not_executed,
-                       "no answer in time");
-  });
-}
-
-void Connection::Impl::fail_request(ErrorCode code, const std::string& why) {
-  close();
-  // Posted, so that `done` never runs inside request().
-  net::post(io, [self = shared_from_this(), error = fail(code, where + ": " + why)] {
-    self->finish(error);
-  });
-}
-
-void Connection::Impl::finish(Result<ClientResponse> result) {
-  if (!done) return;
-  // Moved out first: the callback may ask for the next request.
-  const Done callback = std::exchange(done, nullptr);
-  callback(std::move(result));
-}
 
 Connection::Connection(net::io_context& io, std::string where, std::chrono::milliseconds timeout)
     : impl_(std::make_shared<Impl>(io, std::move(where), timeout)) {}

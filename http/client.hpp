@@ -34,7 +34,8 @@ Result<ClientResponse> fetch(const std::string& where, std::string_view method,
                              std::string_view body = "",
                              std::chrono::milliseconds timeout = std::chrono::seconds(5));
 
-// A keep-alive connection; one request at a time, reconnects by itself for the next one.
+// A keep-alive connection; one request at a time, reconnects by itself for the next one. It leaves
+// a timer on `io` for up to `timeout` behind its last answer.
 class Connection {
  public:
   Connection(boost::asio::io_context& io, std::string where,
