@@ -33,7 +33,7 @@ int type_of(SocketKind kind) {
     case SocketKind::xpub:
       return ZMQ_XPUB;
   }
-  DEPOT_ASSERT(!"unknown socket kind");
+  assert_failed("a socket kind", __FILE__, __LINE__);
 }
 
 template <typename T>
@@ -85,7 +85,7 @@ Sent send_part(void* socket, std::string_view bytes, int flags) {
       case EHOSTUNREACH:
         return Sent::unreachable;
       default:
-        DEPOT_ASSERT(!"zmq_send on a socket that is closed or of another thread");
+        assert_failed("zmq_send on an open socket of ours", __FILE__, __LINE__);
     }
   }
 }
