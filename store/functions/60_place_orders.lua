@@ -13,8 +13,8 @@ local orders, order_count = {}, 0
 local offer_pool, keys, ids, customers, strings, stock_rows, feed_rows = {}, {}, {}, {}, {}, {}, {}
 
 -- The body is [session, customer, order id, fingerprint, mode, cart version | nil, nil | lines].
--- Raises for anything else: so does comparing a number with a value of another type.
-local FORM = '^\151\176................\176................\176................\176................'
+-- Raises for anything else: so does comparing a number with a value of another type, or making a
+-- key of a table.
 local function read_order(bytes, order)
   local at, session, customer, id, fingerprint, mode, version = decode_some(bytes, 6, 1)
   local lines, size, named, offer, quantity, seen = nil, 0, nil, nil, nil, nil
@@ -24,7 +24,9 @@ local function read_order(bytes, order)
   else
     at, lines = decode_some(bytes, 1, at)
   end
-  if at ~= -1 or not find(bytes, FORM) or (mode ~= 0 and mode ~= 1) or not version == not lines
+  if at ~= -1 or byte(bytes) ~= 0x97 or #session ~= 16 or #customer ~= 16 or #id ~= 16
+    or #fingerprint ~= 16 or kind_of(customer) ~= 'string' or kind_of(fingerprint) ~= 'string'
+    or (mode ~= 0 and mode ~= 1) or not version == not lines
     or (version and (version < 0 or version % 1 ~= 0)) then
     error()
   end
@@ -44,7 +46,7 @@ local function read_order(bytes, order)
   if not version and size == 0 then error() end
   order.session, order.customer, order.id, order.fingerprint = session, customer, id, fingerprint
   order.mode, order.version, order.lines, order.size = mode, version, lines, size
-  order.key = 'order:{s0}:' .. id
+  order.session_key, order.key = 'session:{s0}:' .. session, 'order:{s0}:' .. id
 end
 
 -- Fills `orders` up to the first body that is not an order.
@@ -71,7 +73,7 @@ local function read_records(batch)
   keys[1] = 'cycle:{s0}'
   for i = 1, order_count do
     local order = orders[i]
-    keys[2 * i], keys[2 * i + 1] = 'session:{s0}:' .. order.session, order.key
+    keys[2 * i], keys[2 * i + 1] = order.session_key, order.key
     ids[i], customers[i] = order.id, order.customer
   end
   batch.rows = call('MGET', unpack(keys, 1, 2 * order_count + 1))
