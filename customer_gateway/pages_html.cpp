@@ -102,7 +102,8 @@ void serve(const Visit& visit, void (*handler)(const Page&)) {
 }
 
 bool show_failure(const Visit& visit, const Failure& failure) {
-  const bool asked = visit.request.header("accept").find("text/html") != std::string_view::npos;
+  const bool asked = visit.request.header("accept").find("text/html") != std::string_view::npos &&
+                     !visit.request.path.starts_with("/v1/");
   if (asked) Page(visit, {}).fail(failure);
   return asked;
 }
@@ -203,9 +204,10 @@ std::string with_query(std::string path, std::string_view name, std::string_view
   constexpr std::string_view kHex = "0123456789ABCDEF", kPlain = "-._~";
   path += path.find('?') == std::string::npos ? '?' : '&';
   (path += name) += '=';
-  for (const unsigned char c : value) {
-    if (std::isalnum(c) != 0 || kPlain.find(static_cast<char>(c)) != std::string_view::npos) {
-      path += static_cast<char>(c);
+  for (const char letter : value) {
+    const auto c = static_cast<unsigned char>(letter);
+    if (std::isalnum(c) != 0 || kPlain.find(letter) != std::string_view::npos) {
+      path += letter;
     } else {
       ((path += '%') += kHex[c >> 4U]) += kHex[c & 0xFU];
     }

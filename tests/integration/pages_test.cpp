@@ -376,6 +376,8 @@ TEST_F(PagesTest, FormsOfOtherSitesAndOfOtherKindsAreRefused) {
   EXPECT_EQ(post("offer_id=%zz", {{"Content-Type", kind}}).status, 400);
   EXPECT_EQ(post("offer_id=%ff&quantity=1", {{"Content-Type", kind}}).status, 400);
   EXPECT_THAT(browser.get("/cart").body, HasSubstr("There is nothing in it."));
+  // The API speaks JSON to browsers too.
+  EXPECT_EQ(browser.get("/v1/nothing").header("content-type"), "application/problem+json");
 }
 
 }  // namespace
