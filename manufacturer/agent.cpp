@@ -30,7 +30,7 @@ Agent::Agent(AgentOptions options, AgentActions& actions)
 void Agent::set_offers(const std::vector<OfferRow>& rows) {
   wanted_.clear();
   for (const OfferRow& row : rows) wanted_[row.sku] = row;
-  if (state_.epoch == 0 || beginning_) return;  // The snapshot will have them.
+  if (state_.epoch == 0) return;  // The snapshot will have them.
   std::vector<OfferRow> changed;
   for (const auto& [sku, row] : wanted_) {
     const auto stated = state_.offers.find(sku);
@@ -53,7 +53,8 @@ void Agent::on_sync(std::size_t hub, std::string_view frame, TimePoint now) {
   if (header.type == SyncType::error) return on_error(session, header.flags, body, now);
   if (header.type == SyncType::welcome) {
     session.welcomed = true;
-    return on_welcome(header, body);
+    session.doubted = false;
+    return on_welcome(header, body, now);
   }
   if (!session.welcomed) return;
   switch (header.type) {
@@ -63,7 +64,7 @@ void Agent::on_sync(std::size_t hub, std::string_view frame, TimePoint now) {
       if (header.epoch == state_.epoch && header.from > state_.acknowledged) {
         return send_records(hub, header.from);
       }
-      session.welcomed = false;  // It lacks what was acknowledged: WELCOME will say what it knows.
+      session.doubted = true;  // It lacks what was acknowledged.
       return;
     case SyncType::head:
       return note_head(header.epoch, header.to);
@@ -71,8 +72,11 @@ void Agent::on_sync(std::size_t hub, std::string_view frame, TimePoint now) {
       return on_entry(header, body, now);
     case SyncType::end:
       fetching_ = false;
-      fetch_due_ = now + kFetchAgain;  // Where the head is above even so.
       caught_up_ = true;
+      fetch_due_ = now + kFetchAgain;  // Where we have not reached it even so.
+      head_epoch_ = header.epoch;      // It ran to the end: a higher head heard before is no more.
+      head_number_ = header.to == kNoPosition ? 0 : header.to;
+      if (comparing_ && state_.records.empty()) compare_with_ledger();
       return;
     default:
       return;
@@ -96,7 +100,7 @@ void Agent::on_published(std::string_view topic, std::string_view header_bytes,
     case Follower::Step::gap:
     case Follower::Step::other_epoch:
       cycles_.forget();
-      say_hello_again();  // WELCOME has the cycle as it is.
+      for (Session& session : sessions_) session.doubted = true;  // WELCOME has the cycle too.
   }
 }
 
@@ -104,7 +108,7 @@ void Agent::on_tick(TimePoint now) {
   for (std::size_t hub = 0; hub < sessions_.size(); ++hub) {
     Session& session = sessions_[hub];
     if (session.welcomed && now - session.heard > options_.silence_max) session.welcomed = false;
-    if (!session.welcomed && now >= session.hello_due) {
+    if ((!session.welcomed || session.doubted) && now >= session.hello_due) {
       session.hello_due = now + options_.hello_every;
       protocol::SyncHello hello{true, options_.id, options_.name, {}, {}, {}, {}};
       if (state_.epoch > 0) {
@@ -127,12 +131,9 @@ void Agent::on_tick(TimePoint now) {
   }
   const std::size_t hub = any_hub();
   if (hub == sessions_.size()) return;
-  if (!ledger_.reaches(head_epoch_, head_number_)) {
-    if (now >= fetch_due_) fetch(now);
-  } else if (beginning_) {
-    begin_epoch();
-  }
-  if (state_.records.empty() || beginning_) {
+  const bool unsure = state_.records.empty() && !compared_;
+  if ((unsure || !ledger_.reaches(head_epoch_, head_number_)) && now >= fetch_due_) fetch(now);
+  if (state_.records.empty()) {
     progress_ = now;
   } else if (now - progress_ >= options_.resend_after) {
     progress_ = now;
@@ -140,7 +141,7 @@ void Agent::on_tick(TimePoint now) {
   }
 }
 
-void Agent::on_welcome(const SyncHeader& header, std::string_view body) {
+void Agent::on_welcome(const SyncHeader& header, std::string_view body, TimePoint now) {
   const std::optional<protocol::SyncWelcome> welcome = protocol::decode_sync_welcome(body);
   if (!welcome) return actions_.on_trouble(SyncError::refused, "malformed WELCOME");
   const auto epoch = static_cast<std::uint64_t>(welcome->agent_epoch);
@@ -156,15 +157,19 @@ void Agent::on_welcome(const SyncHeader& header, std::string_view body) {
   const bool forgot = epoch == state_.epoch ? last < state_.acknowledged
                                             : epoch < state_.epoch && state_.acknowledged > 0;
   const bool unknown = epoch > state_.epoch || (epoch == state_.epoch && last > state_.made);
-  if (state_.epoch == 0 || other_store || forgot || unknown) {
-    beginning_ = true;
-    begin_above_ = std::max({begin_above_, epoch, state_.epoch});
-  }
   on_cycle(welcome->cycle);
+  progress_ = {};  // Whatever is not acknowledged goes out again at the next tick,
+  if (state_.epoch == 0 || other_store || forgot || unknown) {
+    state_.epoch = std::max({epoch + 1, state_.epoch + 1, options_.epoch_min});
+    state_.made = state_.acknowledged = published_ = 0;
+    state_.records.clear();
+    state_all();
+    progress_ = now;  // save what has just gone out.
+  }
+  compared_ = false;
   cycles_.set(header.epoch, header.to);
   note_head(static_cast<std::uint64_t>(welcome->ledger_epoch),
             static_cast<std::uint64_t>(welcome->ledger_number));
-  progress_ = {};  // Whatever is not acknowledged goes out again at the next tick.
 }
 
 void Agent::on_error(Session& session, std::uint32_t code, std::string_view why, TimePoint now) {
@@ -193,18 +198,14 @@ void Agent::on_ack(const SyncHeader& header, TimePoint now) {
     state_.records.pop_front();
     progress_ = now;
   }
+  if (state_.records.empty() && !fetching_) fetch_due_ = {};
   publish_records();
 }
 
 void Agent::on_cycle(const protocol::Cycle& cycle) {
   actions_.on_cycle(cycle);
-  const bool other = cycle.id != state_.cycle;
-  state_.cycle = cycle.id;
-  if (!other || state_.epoch == 0 || beginning_) return;
-  std::vector<OfferRow> rows;  // Totals are a cycle's own: for the new one they are stated anew.
-  for (const auto& [sku, row] : wanted_) rows.push_back(row);
-  state_.offers.clear();
-  state_offers(rows);
+  const bool other = std::exchange(state_.cycle, cycle.id) != cycle.id;
+  if (other && state_.epoch > 0) state_all();  // Totals are a cycle's own.
 }
 
 void Agent::note_head(std::uint64_t epoch, std::uint64_t number) {
@@ -214,21 +215,31 @@ void Agent::note_head(std::uint64_t epoch, std::uint64_t number) {
   if (!fetching_) fetch_due_ = {};
 }
 
-// The snapshot: all that is wanted, and nothing of what else the ledger says is on sale.
-void Agent::begin_epoch() {
-  beginning_ = false;
-  state_.epoch = begin_above_ + 1;
-  state_.made = state_.acknowledged = published_ = 0;
-  state_.records.clear();
-  std::map<std::string, OfferRow> stated = std::exchange(state_.offers, {});
+// A snapshot. What the ledger has on sale besides, the comparison finds.
+void Agent::state_all() {
+  state_.offers.clear();
   std::vector<OfferRow> rows;
   for (const auto& [sku, row] : wanted_) rows.push_back(row);
-  if (ledger_.cycle() == state_.cycle) {
-    for (const auto& [sku, totals] : ledger_.totals()) {
-      if (totals.wanted == 0 || wanted_.contains(sku)) continue;
-      rows.push_back({sku, stated[sku].name, totals.unit_price, 0});  // No name: it keeps its own.
-    }
+  state_offers(rows);
+}
+
+// Whatever the cause (goods on sale that we have never heard of, records of an agent before us, a
+// restored data set): what the ledger says otherwise is stated again.
+void Agent::compare_with_ledger() {
+  static const std::map<std::string, Totals> kNothing;
+  const auto& totals = ledger_.cycle() == state_.cycle ? ledger_.totals() : kNothing;
+  std::vector<OfferRow> rows;
+  for (const auto& [sku, row] : state_.offers) {
+    const auto total = totals.find(sku);
+    const std::int64_t wanted = total == totals.end() ? 0 : total->second.wanted;
+    const bool price = total == totals.end() || total->second.unit_price == row.unit_price;
+    if (wanted != row.offered || !price) rows.push_back(row);
   }
+  for (const auto& [sku, total] : totals) {  // Without a name it keeps its own.
+    if (total.wanted == 0 || state_.offers.contains(sku)) continue;
+    rows.push_back({sku, "", total.unit_price, 0});
+  }
+  compared_ = rows.empty();
   state_offers(rows);
 }
 
@@ -242,6 +253,7 @@ void Agent::state_offers(const std::vector<OfferRow>& rows) {
     }
     encode(record, state_.records.emplace_back());
     ++state_.made;
+    compared_ = false;
   }
   publish_records();
 }
@@ -266,6 +278,7 @@ void Agent::send_records(std::size_t hub, std::uint64_t from) {
 
 void Agent::fetch(TimePoint now) {
   fetching_ = true;
+  comparing_ = state_.records.empty();
   fetch_due_ = now + options_.silence_max;
   SyncHeader header{.type = SyncType::fetch, .from = kNoPosition};
   if (!ledger_.empty()) {
@@ -273,10 +286,6 @@ void Agent::fetch(TimePoint now) {
     header.from = ledger_.newest().number + 1;
   }
   send(any_hub(), header);
-}
-
-void Agent::say_hello_again() {
-  for (Session& session : sessions_) session.welcomed = false;
 }
 
 void Agent::publish(const SyncHeader& header, std::string_view body) {
@@ -299,7 +308,7 @@ std::size_t Agent::any_hub() const {
 }
 
 bool Agent::settled() const {
-  return state_.epoch > 0 && !beginning_ && state_.records.empty() && any_hub() < sessions_.size();
+  return state_.epoch > 0 && state_.records.empty() && compared_ && any_hub() < sessions_.size();
 }
 
 }  // namespace depot::manufacturer

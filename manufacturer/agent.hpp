@@ -1,12 +1,12 @@
 // Decides what a manufacturer's agent says: states its offers in numbered records until they are
 // acknowledged, and follows its ledger. What is to be done it says through AgentActions.
 //
-// Nothing it states is lost or counted twice: totals are absolute, records numbered, and whatever
-// is in doubt is said again.
+// Nothing it states is lost or counted twice: totals are absolute, records numbered, whatever is in
+// doubt is said again, and when all is acknowledged the ledger must say the same.
 //
 // Threads: one.
-// Errors:  none to the caller but trouble(): the hub refused, or somebody else is this
-// manufacturer. Source:  docs/PROTOCOL.md, "Sync".
+// Errors:  none to the caller; on_trouble() where the hub refuses it, or another is connected.
+// Source:  docs/PROTOCOL.md, "Sync".
 #pragma once
 
 #include <deque>
@@ -26,6 +26,9 @@ namespace depot::manufacturer {
 struct AgentOptions {
   std::string id, name;
   std::size_t hubs = 1;
+  // Milliseconds of the wall clock at the start. An epoch that begins is not below it, so that a
+  // record of an agent that died before any was applied is never taken for one of ours.
+  std::uint64_t epoch_min = 1;
   Duration resend_after = std::chrono::milliseconds(300);
   Duration hello_every = std::chrono::milliseconds(200);
   Duration head_every = std::chrono::milliseconds(500);
@@ -65,28 +68,29 @@ class Agent {
                     TimePoint now);
   void on_tick(TimePoint now);  // at least every 50 ms; says what is due
 
-  bool settled() const;  // Everything is stated and acknowledged.
+  bool settled() const;  // Everything is acknowledged, and the ledger says so too.
   const AgentState& state() const { return state_; }
   const Ledger& ledger() const { return ledger_; }
 
  private:
   struct Session {
     bool welcomed = false;
+    bool doubted = false;  // It works, but WELCOME is to say once more what it knows.
     TimePoint hello_due{}, head_due{}, heard{};
   };
 
-  void on_welcome(const messaging::SyncHeader& header, std::string_view body);
+  void on_welcome(const messaging::SyncHeader& header, std::string_view body, TimePoint now);
   void on_error(Session& session, std::uint32_t code, std::string_view why, TimePoint now);
   void on_entry(const messaging::SyncHeader& header, std::string_view body, TimePoint now);
   void on_ack(const messaging::SyncHeader& header, TimePoint now);
   void on_cycle(const protocol::Cycle& cycle);
   void note_head(std::uint64_t epoch, std::uint64_t number);
-  void begin_epoch();
+  void state_all();
   void state_offers(const std::vector<protocol::OfferRow>& rows);
+  void compare_with_ledger();
   void publish_records();
   void send_records(std::size_t hub, std::uint64_t from);
   void fetch(TimePoint now);
-  void say_hello_again();
   void publish(const messaging::SyncHeader& header, std::string_view body = {});
   void send(std::size_t hub, const messaging::SyncHeader& header, std::string_view body = {});
   std::size_t any_hub() const;  // hubs() where none is welcomed
@@ -97,12 +101,12 @@ class Agent {
   Ledger ledger_;
   std::map<std::string, protocol::OfferRow> wanted_;
   std::vector<Session> sessions_;
-  bool beginning_ = false;         // A new epoch waits until the ledger is here.
-  std::uint64_t begin_above_ = 0;  // ... and is above this one.
-  std::uint64_t published_ = 0;    // number of the newest record that was sent at all
-  TimePoint progress_{};           // of acknowledgements, or of sending again
+  std::uint64_t published_ = 0;  // number of the newest record that was sent at all
+  TimePoint progress_{};         // of acknowledgements, or of sending again
   std::uint64_t head_epoch_ = 0, head_number_ = 0;  // of the ledger, as heard
   bool fetching_ = false, caught_up_ = false;
+  bool compared_ = false;   // What is stated, with what the ledger says.
+  bool comparing_ = false;  // The fetch under way began behind the last acknowledgement.
   TimePoint fetch_due_{};
   messaging::Follower cycles_;
 };

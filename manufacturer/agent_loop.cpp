@@ -38,6 +38,7 @@ AgentLoop::AgentLoop(messaging::Context& context, const Config& config, AgentFil
       agent_({.id = file_.id,
               .name = file_.name,
               .hubs = static_cast<std::size_t>(config.hub.count),
+              .epoch_min = static_cast<std::uint64_t>(wall_now().time_since_epoch().count()),
               .head_every = config.hub.head_every},
              *this),
       unacknowledged_(
@@ -94,8 +95,15 @@ void AgentLoop::drain_sockets(TimePoint now) {
 }
 
 void AgentLoop::watch_file(TimePoint now) {
-  char events[4'096];
-  while (read(watch_fd_, events, sizeof events) > 0) read_due_ = now + kSettle;
+  alignas(inotify_event) char events[4'096];
+  const std::string name = std::filesystem::path(file_.catalogue).filename();
+  for (ssize_t size; (size = read(watch_fd_, events, sizeof events)) > 0;) {
+    for (const char* at = events; at < events + size;) {
+      const auto* event = reinterpret_cast<const inotify_event*>(at);
+      if (event->len > 0 && name == event->name) read_due_ = now + kSettle;
+      at += sizeof(inotify_event) + event->len;
+    }
+  }
   if (now < read_due_) return;
   read_due_ = TimePoint::max();
   try {
@@ -152,16 +160,17 @@ void AgentLoop::report() {
   const AgentState& state = agent_.state();
   const Ledger& ledger = agent_.ledger();
   unacknowledged_.set(static_cast<std::int64_t>(state.records.size()));
+  std::map<std::string, Totals> totals = ledger.totals();
+  for (const auto& [sku, row] : state.offers) totals.try_emplace(sku);
   std::string skus;
-  for (const auto& [sku, row] : state.offers) {
-    const auto found = ledger.totals().find(sku);
-    const Totals total = found == ledger.totals().end() ? Totals{} : found->second;
+  for (const auto& [sku, total] : totals) {
+    const auto offer = state.offers.find(sku);
     skus += fmt::format("{}{{\"sku\": \"{}\", \"name\": ", skus.empty() ? "" : ", ", sku);
-    http::append_json_string(row.name, skus);
+    http::append_json_string(offer == state.offers.end() ? "" : offer->second.name, skus);
     skus += fmt::format(
         R"(, "unit_price": {}, "wanted": {}, "offered": {}, "sold": {}, "cut": {}, )"
         R"("available": {}}})",
-        row.unit_price, row.offered, total.offered, total.sold, total.cut, total.available);
+        total.unit_price, total.wanted, total.offered, total.sold, total.cut, total.available);
   }
   std::string name;
   http::append_json_string(file_.name, name);

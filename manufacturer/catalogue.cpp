@@ -54,7 +54,7 @@ protocol::OfferRow read_row(CsvReader& csv, std::size_t first, const Currency& c
 std::vector<Offers> read(const std::string& path, const Currency& currency, bool many) {
   std::vector<CsvColumn> columns = {{"sku"}, {"name"}, {"unit_price"}, {"offered"}};
   if (many) columns.insert(columns.begin(), {{"manufacturer_id"}, {"manufacturer_name"}});
-  CsvReader csv(path, read_text_file(path, kCsvBytesMax), columns);
+  CsvReader csv(path, read_text_file(path, kCsvBytesMax, kExitFailed), columns);
   std::map<std::string, Offers> by_id;
   std::unordered_set<std::string> seen;
   while (csv.next()) {

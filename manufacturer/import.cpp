@@ -32,7 +32,10 @@ class Import final : private AgentActions {
  public:
   Import(messaging::Context& context, const Config& config, const Offers& offers)
       : socket_(context, messaging::SocketKind::dealer),
-        agent_({.id = offers.id, .name = offers.name}, *this) {
+        agent_({.id = offers.id,
+                .name = offers.name,
+                .epoch_min = static_cast<std::uint64_t>(wall_now().time_since_epoch().count())},
+               *this) {
     socket_.connect(config.hub_sync_endpoint());
     agent_.set_offers(offers.rows);
   }

@@ -30,7 +30,7 @@ int main(int argc, char** argv) try {
   messaging::Context context(config.zmq_io_threads);
   if (data.empty()) data = config.folder() + "/var/manufacturers";
   manufacturer::AgentLoop loop(context, config, std::move(agent), data, log, metrics);
-  const http::AdminServer admin(config.admin_socket(options.name), metrics,
+  const http::AdminServer admin("unix:" + config.admin_socket(options.name), metrics,
                                 {.not_ready = [&loop] { return loop.not_ready(); },
                                  .drain = [&stop] { stop.request(); },
                                  .status = [&loop] { return loop.status(); },

@@ -50,9 +50,7 @@ std::string FeedWindow::body(PublicKind kind) const {
       if (cycle_) encode(*cycle_, body);
       break;
     case PublicKind::stock:
-      for (const auto& [offer, row] : stock_) {
-        if (!names_.contains(offer)) rows.push_back(row);
-      }
+      for (const auto& [offer, row] : stock_) rows.push_back(row);
       if (!rows.empty()) encode(rows, body);
       break;
     case PublicKind::catalogue:

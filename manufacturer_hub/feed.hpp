@@ -30,8 +30,8 @@ class FeedWindow {
   bool empty() const { return bytes_ == 0; }
   std::size_t bytes() const { return bytes_; }  // about what the records will take
 
-  // The body of that kind's RECORD; "" where nothing of it changed. An offer that the catalogue's
-  // names is left out of the stock's.
+  // The body of that kind's RECORD; "" where nothing of it changed. Each is whole by itself: a
+  // follower may have one kind and lack the other.
   std::string body(messaging::PublicKind kind) const;
 
   // Ledgers that grew: manufacturer -> epoch and number of the newest entry.

@@ -35,14 +35,14 @@ Hub::Hub(const HubOptions& options, HubActions& actions, Metrics& metrics)
              Kind{PublicKind::cycle, "cycle/"}} {}
 
 void Hub::on_store(StoreState state) {
-  const std::string hash = sha256(state.store_id);
-  const bool same = state.store_id == store_id_ && state.feed_number >= feed_number_;
+  std::uint64_t data_set = 0;
+  for (const char c : sha256(state.store_id + state.run_id).substr(0, 8)) {
+    data_set = data_set << 8 | static_cast<unsigned char>(c);
+  }
   store_id_ = std::move(state.store_id);
   cycle_ = std::move(state.cycle);
-  data_set_ = 0;
-  for (const char c : hash.substr(0, 8)) data_set_ = data_set_ << 8 | static_cast<unsigned char>(c);
-  if (!same) {  // Of the same store, what we have not read of its feed is still to come.
-    window_ = {};
+  if (std::exchange(data_set_, data_set) != data_set) {
+    window_ = {};  // Of the same run, what we have not read of its feed is still to come.
     feed_number_ = state.feed_number;
     for (Kind& kind : kinds_) kind.last = feed_number_;
   }

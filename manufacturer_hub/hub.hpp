@@ -41,6 +41,7 @@ enum class OfferVerdict { applied = 0, duplicate = 1, gap = 2, stale_cycle = 3, 
 // What the store answers.
 struct StoreState {
   std::string store_id;
+  std::string run_id;  // of the Redis process: a restored data set is served by another one
   protocol::Cycle cycle;
   std::uint64_t feed_number = 0;
 };
@@ -160,7 +161,7 @@ class Hub {
   Counter &applied_, &repeated_, &gaps_, &malformed_;
   std::uint64_t time_us_ = 0;
   std::string store_id_;        // "" until the store was there once
-  std::uint64_t data_set_ = 0;  // 64 bits of its hash: the public epoch
+  std::uint64_t data_set_ = 0;  // 64 bits of the hash of both: the public epoch
   protocol::Cycle cycle_;
   std::uint64_t feed_number_ = 0;
   FeedWindow window_;

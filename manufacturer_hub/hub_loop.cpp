@@ -147,7 +147,8 @@ bool HubLoop::drain_sockets() {
 void HubLoop::follow_store() {
   const bool connected = commands_.connected() && feed_.connected();
   if (up_ && !connected) {
-    log_.warning("redis lost: offers and fetches wait", {{"why", commands_.last_error()}});
+    log_.warning("redis lost: offers and fetches wait",
+                 {{"why", commands_.connected() ? feed_.last_error() : commands_.last_error()}});
     ready_ = reading_ = preparing_ = false;
   }
   up_ = connected;
@@ -176,6 +177,12 @@ void HubLoop::prepare() {
   commands_.command(store_id, [state](const Result<Reply>& reply) {
     if (reply && reply->is_string()) state->store_id = reply->text();
   });
+  const std::string_view info[] = {"INFO", "server"};
+  commands_.command(info, [state](const Result<Reply>& reply) {
+    const std::string_view all = reply ? reply->text() : "";
+    const std::size_t at = std::min(all.find("run_id:"), all.size());
+    state->run_id = all.substr(at, std::min(all.find('\r', at), all.size()) - at);
+  });
   call({"FCALL", "readiness_v1", "0"}, [this, state, failed](const auto& row) {
     if (!preparing_) return;
     if (!row) return failed(row.error().message);
@@ -186,7 +193,8 @@ void HubLoop::prepare() {
     const auto cycle =
         protocol::decode_cycle(from_cycle.substr(0, from_cycle.size() - in.rest().size()));
     state->feed_number = in.unsigned_integer();
-    if (!cycle || !in.done() || state->store_id.empty()) return failed("no cycle or no store id");
+    if (!cycle || !in.done() || state->store_id.empty() || state->run_id.empty())
+      return failed("no cycle or no store id");
     state->cycle = *cycle;
     preparing_ = false;
     ready_ = true;

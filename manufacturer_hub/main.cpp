@@ -22,7 +22,7 @@ int main(int argc, char** argv) try {
   Metrics metrics;
   messaging::Context context(config.zmq_io_threads);
   manufacturer_hub::HubLoop loop(context, config, instance_index(options.name), log, metrics);
-  const http::AdminServer admin(config.admin_socket(options.name), metrics,
+  const http::AdminServer admin("unix:" + config.admin_socket(options.name), metrics,
                                 {.not_ready = [&loop] { return loop.not_ready(); },
                                  .drain = [&stop] { stop.request(); },
                                  .status = [&loop] { return loop.status(); },

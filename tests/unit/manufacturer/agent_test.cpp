@@ -84,6 +84,16 @@ class AgentTest : public testing::Test, public AgentActions {
     hub_says({.type = SyncType::end, .epoch = 1, .to = 0});
     tick();
   }
+  // What was acknowledged stands in the ledger too.
+  void settle(std::int64_t number, const std::vector<OfferRow>& rows) {
+    tick();
+    for (const OfferRow& row : rows) {
+      ledger_entry(static_cast<std::uint64_t>(number), offered(row.sku, row.offered));
+      ++number;
+    }
+    hub_says({.type = SyncType::end, .epoch = 1, .to = static_cast<std::uint64_t>(number - 1)});
+    ASSERT_TRUE(agent_->settled());
+  }
   void tick(Duration step = 1ms) {
     now_ += step;
     agent_->on_tick(now_);
@@ -138,19 +148,11 @@ TEST_F(AgentTest, SaysHelloUntilWelcomedToEachHub) {
   EXPECT_EQ(hellos[0].hub, 1u);
 }
 
-TEST_F(AgentTest, BeginsANewEpochWithASnapshotOnceItKnowsItsLedger) {
+TEST_F(AgentTest, BeginsANewEpochWithASnapshot) {
   agent_->set_offers(goods(2));
   tick();
-  welcome(4, 17, 1);
-  tick();
   EXPECT_TRUE(published_records().empty());
-  const auto fetches = sent(SyncType::fetch);
-  ASSERT_EQ(fetches.size(), 1u);
-  EXPECT_EQ(fetches[0].header.from, kNoPosition);
-  ledger_entry(0, opening());
-  ledger_entry(1, offered("gone", 3));
-  hub_says({.type = SyncType::end, .epoch = 1, .to = 1});
-  tick();
+  welcome(4, 17);
   const auto records = published_records();
   ASSERT_EQ(records.size(), 1u);
   EXPECT_EQ(records[0].header.epoch, 5u);
@@ -158,13 +160,48 @@ TEST_F(AgentTest, BeginsANewEpochWithASnapshotOnceItKnowsItsLedger) {
   EXPECT_EQ(records[0].header.to, 1u);
   const auto record = protocol::decode_offer_record(records[0].body);
   EXPECT_EQ(record->cycle, "2026-11");
-  ASSERT_EQ(record->rows.size(), 3u);
-  EXPECT_EQ(record->rows[2].sku, "gone");  // On sale there and unknown here: not any more.
-  EXPECT_EQ(record->rows[2].offered, 0);
-  EXPECT_EQ(record->rows[2].name, "");
-  EXPECT_FALSE(agent_->settled());
+  EXPECT_EQ(record->rows.size(), 2u);
+}
+
+TEST_F(AgentTest, NoTwoAgentsBeginTheSameEpoch) {
+  agent_.emplace(AgentOptions{.id = "m1", .name = "First", .hubs = 2, .epoch_min = 1'000}, *this);
+  agent_->set_offers(goods(2));
+  tick();
+  welcome(4, 17);
+  EXPECT_EQ(agent_->state().epoch, 1'000u);
+}
+
+TEST_F(AgentTest, StatesAgainWhatTheLedgerSaysOtherwise) {
+  agent_->set_offers({{"A", "Apple", 5, 10}, {"B", "Pear", 5, 10}});
+  begin();
+  published_.clear();
+  sent_.clear();
   ack(1);
+  tick();
+  ASSERT_EQ(sent(SyncType::fetch).size(), 1u);  // Acknowledged is not enough.
+  EXPECT_FALSE(agent_->settled());
+  ledger_entry(1, offered("A", 10));
+  ledger_entry(2, offered("B", 3));  // Of an agent before us.
+  ledger_entry(3, offered("gone", 3));
+  EXPECT_TRUE(published_records().empty());
+  hub_says({.type = SyncType::end, .epoch = 1, .to = 3});
+  const auto records = published_records();
+  ASSERT_EQ(records.size(), 1u);
+  const auto rows = protocol::decode_offer_record(records[0].body)->rows;
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].sku, "B");
+  EXPECT_EQ(rows[0].offered, 10);
+  EXPECT_EQ(rows[1].sku, "gone");  // On sale there and unknown here: not any more.
+  EXPECT_EQ(rows[1].offered, 0);
+  EXPECT_EQ(rows[1].name, "");
+  ack(2);
+  tick();
+  EXPECT_FALSE(agent_->settled());
+  ledger_entry(4, offered("B", 10));
+  ledger_entry(5, offered("gone", 0));
+  hub_says({.type = SyncType::end, .epoch = 1, .to = 5});
   EXPECT_TRUE(agent_->settled());
+  EXPECT_TRUE(published_records().empty());
 }
 
 TEST_F(AgentTest, SendsAgainWhatIsNotAcknowledged) {
@@ -185,7 +222,6 @@ TEST_F(AgentTest, SendsAgainWhatIsNotAcknowledged) {
   ack(3);
   tick(301ms);
   EXPECT_TRUE(sent(SyncType::record).empty());
-  EXPECT_TRUE(agent_->settled());
 }
 
 TEST_F(AgentTest, KeepsAWindowOfRecordsUnderWay) {

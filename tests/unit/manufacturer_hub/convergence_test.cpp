@@ -95,8 +95,11 @@ class World {
   void post_in_order(std::function<void()> deliver) {
     network.emplace(now + 1ms, std::move(deliver));
   }
-  // A frame may be lost, doubled or late; late ones overtake each other. That is PUB and SUB at
-  // their worst; agents bear it on sync too.
+  // What agents and hubs say on sync: they bear the worst, within one history of the data.
+  void post_on_sync(std::function<void()> deliver) {
+    orderly_sync ? post_in_order(std::move(deliver)) : post(std::move(deliver));
+  }
+  // A frame may be lost, doubled or late; late ones overtake each other.
   void post(std::function<void()> deliver) {
     if (hostile && chance(15)) return;
     for (int copies = hostile && chance(10) ? 2 : 1; copies > 0; --copies) {
@@ -195,7 +198,7 @@ class World {
 
   std::mt19937 random;
   TimePoint now{1h};
-  bool hostile = true, cut = false;
+  bool hostile = true, cut = false, orderly_sync = false;
   int runs = 1;             // of Redis
   std::uint64_t ahead = 0;  // No two agents start in the same millisecond.
   ModelStore store;
@@ -228,7 +231,7 @@ Sent HubNode::send(std::string_view peer, std::string_view frame) {
   }
   AgentNode* node = world.agent_of(peer, *this);
   if (!node) return Sent::unreachable;
-  world.post([this, node, agent_life = node->life, bytes = std::string(frame)] {
+  world.post_on_sync([this, node, agent_life = node->life, bytes = std::string(frame)] {
     if (node->life == agent_life) node->agent->on_sync(index, bytes, world.now);
   });
   return Sent::yes;
@@ -297,7 +300,7 @@ void AgentNode::start() {
 void AgentNode::send(std::size_t hub, std::string_view frame) {
   HubNode& node = *world.hubs[hub];
   const std::string peer = id() + "." + std::to_string(life) + "." + std::to_string(node.life);
-  world.post([this, &node, hub_life = node.life, peer, bytes = std::string(frame)] {
+  world.post_on_sync([this, &node, hub_life = node.life, peer, bytes = std::string(frame)] {
     if (node.life == hub_life) node.hub->on_sync(peer, bytes, world.now);
   });
 }
@@ -348,6 +351,12 @@ void play(World& world, const Event& event, ModelStore& backup, bool restores) {
       world.store = backup;
       world.store.run_id = "run-" + std::to_string(++world.runs);
       for (auto& hub : world.hubs) hub->hub->on_store(world.store.state());
+      // Nobody sells before the agents have said what they hold: a number sold anew that an agent
+      // knows from before the restore could not be told from the old one.
+      world.network.clear();
+      world.hostile = world.cut = false;
+      for (int i = 0; i < 300; ++i) world.step();
+      world.hostile = true;
       break;
     default:
       world.store.sell(agent.id() + ":s" + std::to_string(event.amount % 9), event.amount);
@@ -357,6 +366,7 @@ void play(World& world, const Event& event, ModelStore& backup, bool restores) {
 void converge(std::uint32_t seed, std::size_t hubs, const std::vector<Event>& events,
               bool restores) {
   World world(seed, hubs, 2);
+  world.orderly_sync = restores;
   ModelStore backup = world.store;
   for (const Event& event : events) {
     play(world, event, backup, restores);
