@@ -263,17 +263,18 @@ void read_yaml_file(const std::string& path, const YamlTable& table) {
   read_yaml(read_text_file(path), path, table);
 }
 
-std::string read_text_file(const std::string& path, std::size_t bytes_max) {
+std::string read_text_file(const std::string& path, std::size_t bytes_max, int exit_code) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) throw StartupError(fmt::format("{}: {}", path, std::strerror(errno)));
+  if (!file) throw StartupError(fmt::format("{}: {}", path, std::strerror(errno)), exit_code);
   std::string text;
   std::array<char, 64 * 1024> part;  // The limit may be far above what the file has.
   while (text.size() <= bytes_max && file.read(part.data(), part.size()).gcount() > 0) {
     text.append(part.data(), static_cast<std::size_t>(file.gcount()));
   }
-  if (file.bad()) throw StartupError(fmt::format("{}: cannot be read; is it a file?", path));
+  if (file.bad())
+    throw StartupError(fmt::format("{}: cannot be read; is it a file?", path), exit_code);
   if (text.size() > bytes_max) {
-    throw StartupError(fmt::format("{}: larger than {} bytes", path, bytes_max));
+    throw StartupError(fmt::format("{}: larger than {} bytes", path, bytes_max), exit_code);
   }
   return text;
 }

@@ -23,6 +23,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/fatal.hpp"
+
 namespace depot {
 
 class YamlTable {
@@ -92,7 +94,9 @@ inline constexpr std::size_t kYamlBytesMax = 1024 * 1024;
 // `name` stands for the file in messages.
 void read_yaml(const std::string& text, const std::string& name, const YamlTable& table);
 void read_yaml_file(const std::string& path, const YamlTable& table);
-std::string read_text_file(const std::string& path, std::size_t bytes_max = kYamlBytesMax);
+// Throws with `exit_code` where the file cannot be read or is larger.
+std::string read_text_file(const std::string& path, std::size_t bytes_max = kYamlBytesMax,
+                           int exit_code = kExitConfig);
 
 // Overrides: DEPOT_<SECTION>__<KEY>, DEPOT_<KEY> for a key without a section; lists with commas
 // between. A variable with "__" in it that names no key is an error too.

@@ -32,7 +32,7 @@ struct Open {
 
 Trace read_trace(const std::string& path, const LimitsConfig& limits) {
   CsvReader csv(
-      path, read_text_file(path, kCsvBytesMax),
+      path, read_text_file(path, kCsvBytesMax, kExitFailed),
       {{"order_ref"}, {"customer_ref"}, {"offer_id"}, {"quantity"}, {"placed_at", false}});
   Trace trace;
   std::map<std::pair<std::string, std::string>, Open> open;

@@ -1,0 +1,115 @@
+// The operator's commands: what they answer, refuse, and by which exit code.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+#include "tests/support/cluster.hpp"
+#include "tests/support/customer.hpp"
+#include "tests/support/wait.hpp"
+
+namespace depot::test {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+namespace json = boost::json;
+
+constexpr const char* kHeader = "manufacturer_id,manufacturer_name,sku,name,unit_price,offered\n";
+
+TEST(CommandsTest, ImportNamesEveryErrorWithItsPlaceAndAppliesNothing) {
+  Cluster cluster;
+  cluster.start();
+  const std::string path = cluster.folder() + "/bad.csv";
+  write_file(path, std::string(kHeader) +
+                       "m1,Maker,good,Good,1.00,5\n"
+                       "m1,Maker,a,Too exact,1.001,5\n"
+                       "m1,Maker,b,No number,1.00,many\n"
+                       "m1,Maker,good,Again,1.00,5\n"
+                       "m 1,Maker,c,Bad id,1.00,5\n"
+                       "m1,Maker,d,Below zero,1.00,-5\n");
+  const CommandResult result = cluster.depot({"import", path});
+  EXPECT_EQ(result.exit_code, 1);
+  for (const char* place : {"bad.csv:3:", "bad.csv:4:", "bad.csv:5:", "bad.csv:6:", "bad.csv:7:"}) {
+    EXPECT_THAT(result.err, HasSubstr(place));
+  }
+  EXPECT_EQ(available(cluster.port(), "m1:good"), -1) << "nothing of it was applied";
+
+  write_file(path, "sku,name\nx,y\n");
+  EXPECT_EQ(cluster.depot({"import", path}).exit_code, 1);
+  EXPECT_EQ(cluster.depot({"import", cluster.folder() + "/none.csv"}).exit_code, 1);
+  EXPECT_EQ(cluster.depot({"import"}).exit_code, 2);
+}
+
+TEST(CommandsTest, ImportReturnsWhenEverythingCanBeBoughtAndMayBeRepeated) {
+  Cluster cluster{{"gateway.count", "2"}};
+  cluster.start();
+  std::vector<Offer> offers;
+  for (int i = 0; i < 500; ++i) {
+    offers.push_back({.manufacturer = "m" + std::to_string(i % 20),
+                      .sku = "s" + std::to_string(i),
+                      .offered = 10});
+  }
+  for (int round = 0; round < 2; ++round) {
+    cluster.import(offers);
+    for (int gateway = 0; gateway < 2; ++gateway) {
+      EXPECT_EQ(available(cluster.port(gateway), "m0:s0"), 10);
+      EXPECT_EQ(available(cluster.port(gateway), "m19:s499"), 10);
+    }
+  }
+  Customer customer(cluster.port());
+  EXPECT_EQ(customer.buy({{"m19:s499", 10}}, unique("key")).status, 201);
+  cluster.expect_clean_audit();
+}
+
+TEST(CommandsTest, StatusShowsProcessesWorkersAndRedis) {
+  Cluster cluster;
+  cluster.start();
+  const CommandResult result = cluster.depot({"status", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const std::string text = json::serialize(json::parse(result.out));
+  for (const char* name : {"worker-1", "worker-2", "gateway-1", "hub-1"}) {
+    EXPECT_THAT(text, HasSubstr(name));
+  }
+  EXPECT_EQ(cluster.depot({"status"}).exit_code, 0);
+  EXPECT_EQ(cluster.depot({"status", "--check"}).exit_code, 0);
+
+  const HttpReply metrics =
+      HttpClient(cluster.port(PortBlock::kSize - 1)).request("GET", "/metrics");
+  EXPECT_EQ(metrics.status, 200);
+  EXPECT_THAT(metrics.body, HasSubstr("process=\"worker-1\""));
+  cluster.stop();
+  EXPECT_EQ(cluster.depot({"status"}).exit_code, 69) << "nothing runs";
+}
+
+TEST(CommandsTest, UpNamesThePortThatIsTaken) {
+  Cluster first;
+  first.start();
+  Cluster second;
+  second.rewrite_config({{"gateway.listen", "127.0.0.1:" + std::to_string(first.port())}});
+  const CommandResult result =
+      run_command({program("depot"), "up", "--config", second.config_path()}, {}, 60s);
+  EXPECT_EQ(result.exit_code, 69) << result.err;
+  EXPECT_THAT(result.err + second.logs(), HasSubstr(std::to_string(first.port())));
+}
+
+TEST(CommandsTest, BadConfigAndBadUsageHaveTheirExitCodes) {
+  TempFolder folder;
+  const std::string path = folder.path() + "/config.yml";
+  write_file(path, "workers:\n  count: many\n");
+  for (const char* name : {"depot-gateway", "depot-worker", "depot-load-balancer", "depot-hub"}) {
+    const CommandResult result = run_command({program(name), "--config", path, "--check-config"});
+    EXPECT_EQ(result.exit_code, 78) << name;
+    EXPECT_THAT(result.err, HasSubstr("config.yml:2: workers.count")) << name;
+    EXPECT_EQ(run_command({program(name), "--nonsense"}).exit_code, 2) << name;
+    const CommandResult help = run_command({program(name), "--help"});
+    EXPECT_EQ(help.exit_code, 0) << name;
+    EXPECT_THAT(help.out, HasSubstr("--config")) << name;
+    EXPECT_THAT(run_command({program(name), "--version"}).out, HasSubstr(name));
+  }
+  EXPECT_EQ(run_command({program("depot"), "dance"}).exit_code, 2);
+  EXPECT_EQ(run_command({program("depot"), "config", "check", "--config", path}).exit_code, 78);
+}
+
+}  // namespace
+}  // namespace depot::test
