@@ -4,7 +4,7 @@
 // file is copied aside and cut, anything else stops with an alarm (Redis 7.0.15 mis-repairs a tail
 // torn inside MULTI: the second restart applies half of a dead transaction).
 //
-// Threads: one.
+// Threads: one, which outlives the server: the kernel's parent-death signal is per thread.
 // Errors:  StartupError (exit 69) with the last lines of Redis' log and what to do.
 // Source:  docs/ARCHITECTURE.md, "Start wrapper".
 #pragma once
