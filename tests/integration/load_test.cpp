@@ -1,0 +1,141 @@
+// replay, show and bench as an operator runs them, and the audit over what the real functions
+// wrote.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+#include <regex>
+
+#include "tests/support/cluster.hpp"
+#include "tests/support/customer.hpp"
+
+namespace depot::test {
+namespace {
+
+using testing::HasSubstr;
+namespace json = boost::json;
+
+class LoadTest : public testing::Test {
+ protected:
+  void write(const std::string& name, const std::string& text) {
+    write_file(cluster_.folder() + "/" + name, text);
+  }
+  CommandResult replay(std::vector<std::string> more = {}) {
+    std::vector<std::string> words = {"replay",      "--json",
+                                      "--catalogue", cluster_.folder() + "/catalogue.csv",
+                                      "--orders",    cluster_.folder() + "/orders.csv"};
+    words.insert(words.end(), more.begin(), more.end());
+    return cluster_.depot(words);
+  }
+  // 60 orders of 20 customers for 50 units of one offer and more than enough of another.
+  void write_trace() {
+    write("catalogue.csv", catalogue_csv({{.manufacturer = "m1", .sku = "few", .offered = 50},
+                                          {.manufacturer = "m2", .sku = "many", .offered = 500}}));
+    std::string orders = "order_ref,customer_ref,offer_id,quantity\n";
+    for (int i = 0; i < 60; ++i) {
+      const std::string order = std::to_string(i) + ",customer " + std::to_string(i % 20) + ",";
+      orders += order + "m1:few,1\n" + order + "m2:many,2\n" + order + "m2:many,1\n";
+    }
+    write("orders.csv", orders);
+  }
+
+  Cluster cluster_;
+};
+
+TEST_F(LoadTest, ReplaySellsWhatThereIsOnceHoweverOftenItIsSent) {
+  write_trace();
+  cluster_.start();
+  const CommandResult result = replay({"--repeat", "3", "--concurrency", "8"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const json::value figures = json::parse(result.out);
+  EXPECT_EQ(figures.at("placed"), 50);
+  EXPECT_EQ(figures.at("refused"), 10);
+  EXPECT_EQ(figures.at("refused_by_reason").at("insufficient_stock"), 10);
+  EXPECT_EQ(figures.at("failed"), 0);
+  EXPECT_EQ(figures.at("units"), 200);
+  EXPECT_EQ(figures.at("repeats"), 100);
+  EXPECT_EQ(figures.at("audit").at("requests"), 180);
+  for (const char* promise : {"oversold", "doubled", "lost"}) EXPECT_EQ(figures.at(promise), 0);
+
+  // Once more, in part: the few are gone, the many are sold to all.
+  const json::value again = json::parse(replay({"--mode", "available"}).out);
+  EXPECT_EQ(again.at("placed"), 60);
+  EXPECT_EQ(again.at("placed_in_part"), 60);
+  EXPECT_EQ(again.at("units"), 180);
+  EXPECT_EQ(again.at("lost"), 0);
+}
+
+TEST_F(LoadTest, ReplayKeepsHistoriesThatTheAuditReadsAgain) {
+  write_trace();
+  cluster_.start();
+  const std::string folder = cluster_.folder() + "/histories";
+  EXPECT_EQ(replay({"--histories", folder}).exit_code, 0);
+  EXPECT_EQ(cluster_.depot({"audit", "--histories", folder}).exit_code, 0);
+
+  // An order that was acknowledged and is gone without a trace is found by what customers saw.
+  store::BlockingRedis redis = cluster_.redis();
+  const auto keys = redis.command({"KEYS", "order:{s0}:*"});
+  ASSERT_TRUE(keys && !keys->items.empty());
+  const std::string key = keys->items.front().text;
+  ASSERT_TRUE(redis.command({"DEL", key}));
+  const CommandResult audit = cluster_.depot({"audit", "--json", "--histories", folder});
+  EXPECT_EQ(audit.exit_code, 1);
+  const std::string id = key.substr(key.rfind(':') + 1);
+  for (const char* rule : {"L6", "L8", "H1"}) {
+    EXPECT_THAT(audit.out,
+                HasSubstr(std::string(R"({"rule":")") + rule + R"(","text":"order )" + id));
+  }
+}
+
+TEST_F(LoadTest, ReplayRefusesAWrongFileBeforeAnythingIsBought) {
+  write_trace();
+  write("orders.csv", "order_ref,customer_ref,offer_id,quantity\n1,ann,m1:few,1\n2,ann,m1:few,0\n");
+  cluster_.start();
+  const CommandResult result = replay();
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("orders.csv:3:14: quantity"));
+  EXPECT_EQ(available(cluster_.port(), "m1:few"), -1);
+}
+
+TEST_F(LoadTest, ReplayWithoutAClusterSaysHowToStartOne) {
+  write_trace();
+  const CommandResult result = replay();
+  EXPECT_EQ(result.exit_code, 69);
+  EXPECT_THAT(result.err, HasSubstr("./run"));
+}
+
+TEST_F(LoadTest, BenchReportsCpuByProcessAndRecordsItsResult) {
+  cluster_.start();
+  const std::string record = cluster_.folder() + "/result.md";
+  const CommandResult result = cluster_.depot({"bench", "--connections", "4", "--seconds", "1",
+                                               "--products", "30", "--record", record, "--json"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const json::value figures = json::parse(result.out);
+  EXPECT_GT(figures.at("placed").to_number<int>(), 0);
+  EXPECT_EQ(figures.at("placed"), figures.at("units"));
+  for (const char* kind : {"gateway", "balancer", "worker", "redis", "(generator)"}) {
+    EXPECT_GT(figures.at("cpu_us_per_purchase").at(kind).to_number<double>(), 0) << kind;
+  }
+  EXPECT_THAT(read_file(record), HasSubstr("4 connections, 30 products"));
+}
+
+TEST_F(LoadTest, ShowSellsTheLastTenUnitsToTenOfTwoHundredWhileAWorkerIsKilled) {
+  write("m1.csv", "sku,name,unit_price,offered\nA,Apples,1.00,200\nB,Bread,2.00,5\n");
+  write("m1.yml", "id: m1\nname: First\ncatalogue: m1.csv\n");
+  cluster_.rewrite_config({{"demo.catalogues", "[" + cluster_.folder() + "/m1.yml]"}});
+  cluster_.start();
+  const CommandResult result = cluster_.depot({"show"});
+  EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
+  EXPECT_THAT(result.out, HasSubstr("10 of them were placed, 190 refused"));
+  EXPECT_THAT(result.out, HasSubstr("audit clean"));
+  // What its agent was told is all that was sold but the ten.
+  std::smatch sold, told;
+  ASSERT_TRUE(std::regex_search(result.out, sold, std::regex("sold +([0-9]+) units")));
+  ASSERT_TRUE(std::regex_search(result.out, told, std::regex("m1 +([0-9]+) units sold")));
+  EXPECT_EQ(std::stoi(sold[1]), std::stoi(told[1]) + 10) << result.out;
+  EXPECT_THAT(result.out, testing::Not(HasSubstr("\x1b")));  // Colours are for terminals.
+}
+
+}  // namespace
+}  // namespace depot::test
