@@ -74,7 +74,7 @@ RequestId make_request_id() {
 
 std::string to_text(const RequestId& id) {
   std::string text = to_hex({reinterpret_cast<const char*>(id.data()), id.size()});
-  for (const std::size_t hyphen : {8, 13, 18, 23}) text.insert(hyphen, 1, '-');
+  for (const std::size_t hyphen : {8UL, 13UL, 18UL, 23UL}) text.insert(hyphen, 1, '-');
   return text;
 }
 

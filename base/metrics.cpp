@@ -87,15 +87,15 @@ Metrics::Metrics()
 Metrics::~Metrics() = default;
 
 Counter& Metrics::counter(std::string_view name, std::string_view help, Labels labels) {
-  return counters_.emplace_back(std::string(name), std::string(help), std::move(labels)).metric;
+  return counters_.emplace_back(name, help, std::move(labels)).metric;
 }
 
 Gauge& Metrics::gauge(std::string_view name, std::string_view help, Labels labels) {
-  return gauges_.emplace_back(std::string(name), std::string(help), std::move(labels)).metric;
+  return gauges_.emplace_back(name, help, std::move(labels)).metric;
 }
 
 LatencyMetric& Metrics::latency(std::string_view name, std::string_view help, Labels labels) {
-  return latencies_.emplace_back(std::string(name), std::string(help), std::move(labels)).metric;
+  return latencies_.emplace_back(name, help, std::move(labels)).metric;
 }
 
 std::string Metrics::text() const {

@@ -73,6 +73,8 @@ class Metrics {
  private:
   template <typename T>
   struct Entry {
+    Entry(std::string_view n, std::string_view h, Labels l)
+        : name(n), help(h), labels(std::move(l)) {}
     std::string name, help;
     Labels labels;
     T metric;

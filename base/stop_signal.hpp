@@ -12,7 +12,7 @@ namespace depot {
 
 class StopSignal {
  public:
-  explicit StopSignal(std::initializer_list<int> signals);
+  StopSignal(std::initializer_list<int> signals);
   ~StopSignal();
   StopSignal(const StopSignal&) = delete;
   StopSignal& operator=(const StopSignal&) = delete;

@@ -57,9 +57,10 @@ std::string format_number(std::int64_t value, UnitNames units) {
   throw StartupError(fmt::format("{}:{}: {}{}{}", name, line, key, key.empty() ? "" : ": ", why));
 }
 
-std::size_t line_of(const YAML::Node& node) {
-  return static_cast<std::size_t>(std::max(0, node.Mark().line) + 1);
+std::size_t line_of(const YAML::Mark& mark) {
+  return static_cast<std::size_t>(std::max(0, mark.line)) + 1;
 }
+std::size_t line_of(const YAML::Node& node) { return line_of(node.Mark()); }
 
 // Reads one mapping into one table; lists of mappings come back here with tables of their own.
 class Walk {
@@ -180,8 +181,7 @@ YAML::Node load_document(const std::string& text, const std::string& name) {
     }
     return YAML::Load(text);
   } catch (const YAML::Exception& error) {
-    fail_at(name, static_cast<std::size_t>(std::max(0, error.mark.line) + 1), "",
-            "not YAML: " + error.msg);
+    fail_at(name, line_of(error.mark), "", "not YAML: " + error.msg);
   }
 }
 
@@ -224,9 +224,9 @@ void YamlTable::text(std::string key, std::string& member, Check check) {
 void YamlTable::list(std::string key, std::vector<std::string>& member, std::size_t count_max) {
   const auto add = [&member](const std::string& value) { return member.push_back(value), ""; };
   const auto show = [&member] {
-    std::vector<std::string> items;
-    for (const std::string& item : member) items.push_back(quoted(item));
-    return fmt::format("[{}]", fmt::join(items, ", "));
+    std::string items;
+    for (const std::string& item : member) items += (items.empty() ? "" : ", ") + quoted(item);
+    return "[" + items + "]";
   };
   const auto clear = [&member] { member.clear(); };
   bindings_.push_back({std::move(key), add, show, clear, {}, count_max});

@@ -14,8 +14,7 @@
 #include "control/up.hpp"
 #include "manufacturer/import.hpp"
 
-using namespace depot;
-
+namespace depot {
 namespace {
 
 constexpr const char* kHelp = R"(Depot's command for operators.
@@ -130,9 +129,7 @@ void add_load_commands(CLI::App& app, Words& words) {
   bench.add_flag("--json", words.bench.json, "one JSON document");
 }
 
-}  // namespace
-
-int main(int argc, char** argv) try {
+int run(int argc, char** argv) {
   Words words;
   CLI::App app{kHelp, "depot"};
   app.set_version_flag("--version", version_line("depot"));
@@ -157,6 +154,13 @@ int main(int argc, char** argv) try {
   }
   crypto_start();
   return words.run(config);
+}
+
+}  // namespace
+}  // namespace depot
+
+int main(int argc, char** argv) try {
+  return depot::run(argc, argv);
 } catch (const std::exception& error) {
-  return report_fatal("depot", error);
+  return depot::report_fatal("depot", error);
 }

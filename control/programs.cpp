@@ -19,7 +19,7 @@ namespace {
 constexpr auto kOrphansMax = std::chrono::seconds(2);
 
 // The order of stopping: who brings work first, who keeps it last.
-enum Rank { kGateway, kManufacturer, kHub, kWorker, kBalancer };
+enum class Rank { gateway, manufacturer, hub, worker, balancer };
 
 std::pair<std::string, int> split_address(const std::string& listen) {
   const std::size_t colon = listen.rfind(':');
@@ -67,6 +67,7 @@ void expect_free(const std::string& key, const std::string& listen) {
 
 std::vector<std::string> gateway_addresses(const Config& config) {
   std::vector<std::string> addresses;
+  addresses.reserve(static_cast<std::size_t>(config.gateway.count));
   const auto [host, port] = split_address(config.gateway.listen);
   const std::string before = config.gateway.listen.substr(0, config.gateway.listen.rfind(':') + 1);
   for (int i = 0; i < config.gateway.count; ++i)
@@ -78,20 +79,20 @@ std::vector<Program> programs_of(const Config& config, const std::string& config
   std::vector<Program> programs;
   const auto add = [&](const char* program, const std::string& name, Rank rank) -> Program& {
     const std::string path = fmt::format("{}/{}", executable_dir(), program);
-    return programs.emplace_back(
-        Program{{name, rank, config.workers.drain_timeout + std::chrono::seconds(5)},
-                {path, "--config", config_path, "--name", name}});
+    return programs.emplace_back(Program{
+        {name, static_cast<int>(rank), config.workers.drain_timeout + std::chrono::seconds(5)},
+        {path, "--config", config_path, "--name", name}});
   };
   const auto add_many = [&](int count, const char* program, const char* kind, Rank rank) {
     for (int i = 1; i <= count; ++i) add(program, fmt::format("{}-{}", kind, i), rank);
   };
-  add_many(config.load_balancer.count, "depot-load-balancer", "balancer", kBalancer);
-  add_many(config.workers.count, "depot-worker", "worker", kWorker);
-  add_many(config.hub.count, "depot-hub", "hub", kHub);
-  add_many(config.gateway.count, "depot-gateway", "gateway", kGateway);
+  add_many(config.load_balancer.count, "depot-load-balancer", "balancer", Rank::balancer);
+  add_many(config.workers.count, "depot-worker", "worker", Rank::worker);
+  add_many(config.hub.count, "depot-hub", "hub", Rank::hub);
+  add_many(config.gateway.count, "depot-gateway", "gateway", Rank::gateway);
   for (const std::string& file : config.demo.catalogues) {
     const std::string id = manufacturer::read_agent_file(file).id;
-    Program& agent = add("depot-manufacturer", id, kManufacturer);
+    Program& agent = add("depot-manufacturer", id, Rank::manufacturer);
     const std::string data = config.folder() + "/var/manufacturers";
     agent.arguments.insert(agent.arguments.end(), {"--data", data, file});
   }

@@ -52,9 +52,9 @@ std::int64_t number_at(const json::object& object, const char* key) {
 }
 
 const json::array& list_at(const json::object& object, const char* key) {
-  static const json::array kNone;
+  static const json::array none;
   const json::value* value = object.if_contains(key);
-  return value && value->is_array() ? value->as_array() : kNone;
+  return value && value->is_array() ? value->as_array() : none;
 }
 
 // Sum over the samples of one family in the merged metrics.
