@@ -21,6 +21,14 @@ using namespace std::chrono_literals;
 constexpr auto kProbeEvery = 250ms;
 constexpr Duration kProbeBudget = 1s;
 
+// Throws where anybody listens there. Our threads share a port by SO_REUSEPORT, and so would,
+// without a word, another gateway of the same user: half of the customers would land in another
+// Depot.
+void claim_port(const std::string& listen) {
+  boost::asio::io_context io;
+  const http::Server alone(io, {.listen = listen}, {});
+}
+
 }  // namespace
 
 Shared::Shared(const Config& c, std::string n, Metrics& metrics, Log& l)
@@ -98,7 +106,7 @@ void Gateway::IoThread::run(const std::string& listen, std::promise<std::uint16_
   Operations operations(backend, shared_.catalogue, shared_.config);
   http::ServerOptions options;
   options.listen = listen;
-  options.reuse_port = true;
+  options.reuse_port = threads > 1;
   options.header_bytes_max = static_cast<std::size_t>(limits.header_bytes_max);
   options.body_bytes_max = static_cast<std::size_t>(limits.body_bytes_max);
   options.header_deadline = limits.header_deadline;
@@ -175,6 +183,7 @@ Gateway::Gateway(messaging::Context& context, const Config& config, const std::s
     threads_.push_back(std::make_unique<IoThread>(shared_, context, metrics, i));
   }
   std::string listen = listen_address(config.gateway.listen, name);
+  claim_port(listen);
   for (auto& thread : threads_) {
     port_ = thread->start(listen);
     // Port 0 is chosen once, by the first.

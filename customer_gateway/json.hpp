@@ -37,7 +37,6 @@ class JsonFields {
   // {"amount_minor": n, "currency": ours}; another currency is an error of its own: -1.
   std::optional<std::int64_t> optional_money(std::string_view name, const Currency& currency);
   const boost::json::array* optional_array(std::string_view name);
-  const std::string& pointer() const { return pointer_; }
   void end();  // Every field that was not asked for is an error.
 
  private:

@@ -4,7 +4,9 @@
 
 #include <set>
 
+#include "base/fatal.hpp"
 #include "customer_gateway/gateway.hpp"
+#include "tests/support/temp_dir.hpp"
 
 namespace depot::customer_gateway {
 namespace {
@@ -74,6 +76,29 @@ TEST(RoutesTest, LaterInstancesTakeTheNextPorts) {
   EXPECT_EQ(listen_address("127.0.0.1:8080", "gateway-3"), "127.0.0.1:8082");
   EXPECT_EQ(listen_address("[::1]:80", "gateway-2"), "[::1]:81");
   EXPECT_EQ(listen_address("127.0.0.1:0", "gateway-2"), "127.0.0.1:0");
+}
+
+// SO_REUSEPORT lets threads share a port, and would let strangers share it too.
+TEST(GatewayTest, PortOfAnotherGatewayIsRefusedByName) {
+  test::TempDir dir;
+  Config config;
+  config.runtime_dir = dir / "run";
+  config.gateway.listen = "127.0.0.1:0";
+  config.gateway.io_threads = 2;
+  make_runtime_dir(config);
+  Log log({.level = LogLevel::error}, "test");
+  messaging::Context context;
+  Metrics metrics, other_metrics;
+  Gateway gateway(context, config, "gateway-1", metrics, log);
+  EXPECT_NE(gateway.not_ready(), "");
+  config.gateway.listen = "127.0.0.1:" + std::to_string(gateway.port());
+  try {
+    Gateway twin(context, config, "gateway-1", other_metrics, log);
+    FAIL() << "two gateways share a port";
+  } catch (const StartupError& error) {
+    EXPECT_NE(std::string(error.what()).find(config.gateway.listen), std::string::npos);
+    EXPECT_EQ(error.exit_code(), kExitUnavailable);
+  }
 }
 
 }  // namespace
