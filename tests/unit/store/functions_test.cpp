@@ -275,6 +275,29 @@ TEST_F(FunctionsTest, AnOrderOfAPastCycleIsNotCancelled) {
   EXPECT_EQ(shop_.stock("m:x")[4], 1);
 }
 
+TEST_F(FunctionsTest, AWithdrawnUnitThatIsCancelledIsNotSoldAgain) {
+  stock_up(10);
+  const auto wish = order("anna", "k", {line("m:x", 6)});
+  ASSERT_EQ(place(wish)[0], 'P');
+  ASSERT_EQ(integers(shop_.offer("m", 1, 2, {row("x", 2)}))[0], 0);  // Below what is sold.
+  EXPECT_EQ(shop_.stock("m:x"), (std::vector<std::int64_t>{100, 2, 10, 4, 6, 0}));
+  shop_.with_id("cancel_order_v1", wish.caller, wish.order_id);
+  EXPECT_EQ(shop_.stock("m:x"), (std::vector<std::int64_t>{100, 2, 10, 8, 0, 0}));
+  EXPECT_EQ(place(order("anna", "k2", {line("m:x", 3)}))[0], 'N');
+  EXPECT_EQ(place(order("anna", "k3", {line("m:x", 2)}))[0], 'P');
+}
+
+TEST_F(FunctionsTest, ACancelledOrderCountsTowardsNoCap) {
+  stock_up();
+  const Options three{.units_cap = 3};
+  const auto wish = order("anna", "k", {line("m:x", 3)});
+  ASSERT_EQ(place(wish, three)[0], 'P');
+  EXPECT_EQ(place(order("anna", "k2", {line("m:x", 1)}), three),
+            "N limit_exceeded [m:x 1/97 limit; ]");
+  shop_.with_id("cancel_order_v1", wish.caller, wish.order_id);
+  EXPECT_EQ(place(order("anna", "k3", {line("m:x", 3)}), three)[0], 'P');
+}
+
 TEST_F(FunctionsTest, AFullMemoryStopsNewPurchasesAndAnswersOldOnes) {
   stock_up();
   const auto bought = order("anna", "k", {line("m:x", 1)});
