@@ -166,7 +166,8 @@ void Agent::on_welcome(const SyncHeader& header, std::string_view body, TimePoin
     state_all();
     progress_ = now;  // save what has just gone out.
   }
-  compared_ = false;
+  compared_ = fetching_ = false;  // What was asked for may have been of a session before.
+  fetch_due_ = {};
   cycles_.set(header.epoch, header.to);
   note_head(static_cast<std::uint64_t>(welcome->ledger_epoch),
             static_cast<std::uint64_t>(welcome->ledger_number));

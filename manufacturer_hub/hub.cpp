@@ -86,7 +86,7 @@ void Hub::on_hello(const std::string& peer, std::string_view body, TimePoint now
   }
   auto session = sessions_.find(peer);
   if (session != sessions_.end()) {
-    if (!session->second.welcomed) return;  // Its answer is on the way.
+    if (session->second.greeting) return;  // Its answer is on the way.
     if (session->second.manufacturer != hello->id) drop(peer);
   } else if (sessions_.size() >= options_.sessions_max) {
     return send_error(peer, SyncError::busy, "the hub has as many sessions as it may");
@@ -105,7 +105,7 @@ void Hub::on_hello(const std::string& peer, std::string_view body, TimePoint now
   Session& mine = sessions_[peer];
   mine.manufacturer = hello->id;
   mine.heard = now;
-  mine.welcomed = false;
+  mine.greeting = true;
   Manufacturer& maker = manufacturers_[hello->id];
   maker.name = hello->name;
   maker.peer = peer;
@@ -116,6 +116,7 @@ void Hub::on_greeted(const std::string& peer, const Result<protocol::SyncWelcome
   const auto found = sessions_.find(peer);
   if (found == sessions_.end()) return;
   Session& session = found->second;
+  session.greeting = false;
   if (!answer) {
     if (answer.error().code == ErrorCode::refused) {
       send_error(peer, SyncError::refused, answer.error().message);

@@ -116,7 +116,8 @@ class Hub {
   };
   struct Session {
     std::string manufacturer;  // "": a gateway
-    bool welcomed = false;     // Not yet: the store is being asked.
+    bool welcomed = false;
+    bool greeting = false;  // The store is being asked; again, where it is welcomed.
     TimePoint heard{};
     std::uint64_t ticket = 0;  // of its newest request
   };

@@ -401,6 +401,18 @@ TEST_F(AgentTest, AsksAnewWhenAFetchIsNotAnswered) {
   EXPECT_EQ(sent(SyncType::fetch).size(), 1u);
 }
 
+TEST_F(AgentTest, AsksAnewInANewSession) {
+  begin();
+  sent_.clear();
+  hub_says({.type = SyncType::head, .epoch = 1, .from = 6, .to = 5});
+  tick();
+  EXPECT_EQ(sent(SyncType::fetch).size(), 1u);
+  hub_says({.type = SyncType::error, .flags = static_cast<std::uint32_t>(SyncError::say_hello)});
+  welcome(1, 0);
+  tick();
+  EXPECT_EQ(sent(SyncType::fetch).size(), 1u);
+}
+
 TEST_F(AgentTest, SaysHelloAgainToASilentHub) {
   begin();
   tick(1s);

@@ -171,6 +171,14 @@ TEST_F(HubTest, WelcomesAManufacturerWithWhatTheStoreKnows) {
   EXPECT_EQ(welcome->ledger_epoch, 1);
 }
 
+TEST_F(HubTest, ServesASessionWhileItIsWelcomedOnceMore) {
+  greet_maker("p1", "m1");
+  says("p1", {.type = SyncType::hello}, hello_of("m1"));
+  says("p1", {.type = SyncType::fetch, .from = kNoPosition});
+  answer();
+  EXPECT_EQ(take(sent_, SyncType::end, "p1").size(), 1u);
+}
+
 TEST_F(HubTest, RefusesWhomTheStoreDoesNotKnow) {
   refuse_ = true;
   says("p1", {.type = SyncType::hello}, hello_of("m1"));
