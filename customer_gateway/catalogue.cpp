@@ -115,14 +115,13 @@ std::vector<Alternative> Catalogue::alternatives(std::string_view offer) const {
   if (at == by_offer_.end()) return found;
   const Product& wanted = products_[at->second];
   // Equal names stand together, since the order begins with the name.
-  const auto same =
-      std::ranges::equal_range(products_, std::tie(wanted.folded, wanted.name), std::less<>(),
-                               [](const Product& p) { return std::tie(p.folded, p.name); });
-  for (const Product& product : same) {
-    const ItemView item = view(static_cast<std::uint32_t>(&product - products_.data()));
-    if (product.manufacturer == wanted.manufacturer || item.available == 0) continue;
-    found.push_back(
-        {product.offer, std::string(product.manufacturer_name), item.unit_price, item.available});
+  std::uint32_t index = at->second;
+  while (index > 0 && products_[index - 1].name == wanted.name) --index;
+  for (; index < products_.size() && products_[index].name == wanted.name; ++index) {
+    const ItemView item = view(index);
+    if (item.manufacturer_id == wanted.manufacturer || item.available == 0) continue;
+    found.push_back({std::string(item.offer_id), std::string(item.manufacturer_name),
+                     item.unit_price, item.available});
   }
   std::ranges::stable_sort(found, {}, &Alternative::unit_price);
   if (found.size() > kAlternativesMax) found.resize(kAlternativesMax);

@@ -17,10 +17,12 @@ using Chars = json::string_view;
 
 // Builds the tree by Boost's own stack and refuses what Boost lets pass: double keys, fractions.
 struct StrictHandler {
+  // NOLINTBEGIN(readability-identifier-naming): Boost reads them by these names.
   static constexpr std::size_t max_object_size = 16;  // No object of ours has more fields.
   static constexpr std::size_t max_array_size = 1 << 17;
   static constexpr std::size_t max_key_size = 64;
   static constexpr std::size_t max_string_size = 1 << 17;
+  // NOLINTEND(readability-identifier-naming)
 
   json::value_stack stack;
   std::vector<std::vector<std::string>> keys;  // of the objects that are open
