@@ -70,7 +70,10 @@ std::vector<Offers> read(const std::string& path, const Currency& currency, bool
     const std::string& sku = offers->second.rows.back().sku;
     if (!seen.insert(id + ":" + sku).second) csv.error(many ? 2 : 0, "repeated offer: " + sku);
   }
-  if (!csv.ok()) throw StartupError("nothing was changed\n" + csv.errors(), kExitFailed);
+  if (!csv.ok()) {
+    throw StartupError("the file has errors; nothing of it was taken\n" + csv.errors(),
+                       kExitFailed);
+  }
   std::vector<Offers> all;
   for (auto& [id, offers] : by_id) all.push_back(std::move(offers));
   return all;

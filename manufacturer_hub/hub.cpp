@@ -17,8 +17,8 @@ using messaging::SyncType;
 
 namespace {
 
-constexpr std::size_t kComplainedMax = 1'000;  // Peers remembered for one warning a minute.
-constexpr Duration kComplainEvery = std::chrono::minutes(1);
+constexpr std::size_t kWarnedMax = 1'000;  // Peers remembered for one warning a minute.
+constexpr Duration kWarnEvery = std::chrono::minutes(1);
 constexpr Duration kAskEvery = std::chrono::milliseconds(50);
 constexpr std::string_view kSayHello = "no session here, or of another epoch: say HELLO";
 
@@ -198,8 +198,8 @@ void Hub::on_applied(const std::string& id, const Result<OfferAnswer>& answer, T
     std::tie(maker.sent_epoch, maker.sent_last) = known();
   }
   if (!answer) {
-    if (answer.error().code != ErrorCode::refused) return;
-    actions_.warn("offer refused: " + answer.error().message, id);
+    warn_seldom(id, "offer not written: " + answer.error().message, now);
+    if (answer.error().code != ErrorCode::refused) return;  // It is sent again.
     return send_error(maker.peer, SyncError::refused, answer.error().message);
   }
   if (gap) return ask_again(maker, maker.epoch, maker.last + 1, now);
@@ -248,9 +248,13 @@ void Hub::drop(const std::string& peer) {
 
 void Hub::complain(std::string_view who, std::string_view what, TimePoint now) {
   malformed_.add();
-  if (complained_.size() >= kComplainedMax) complained_.clear();
-  const auto [last, first_time] = complained_.try_emplace(std::string(who), now);
-  if (!first_time && now - last->second < kComplainEvery) return;
+  warn_seldom(who, what, now);
+}
+
+void Hub::warn_seldom(std::string_view who, std::string_view what, TimePoint now) {
+  if (warned_.size() >= kWarnedMax) warned_.clear();
+  const auto [last, first_time] = warned_.try_emplace(std::string(who), now);
+  if (!first_time && now - last->second < kWarnEvery) return;
   last->second = now;
   actions_.warn(what, who);
 }

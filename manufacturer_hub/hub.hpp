@@ -149,6 +149,7 @@ class Hub {
   bool alive(const std::string& peer, TimePoint now);
   void drop(const std::string& peer);
   void complain(std::string_view who, std::string_view what, TimePoint now);
+  void warn_seldom(std::string_view who, std::string_view what, TimePoint now);
   messaging::Sent send(std::string_view peer, messaging::SyncHeader header,
                        std::string_view body = {});
   void send_error(std::string_view peer, messaging::SyncError code, std::string_view text);
@@ -172,7 +173,7 @@ class Hub {
   std::map<std::uint64_t, Job> jobs_;  // by ticket
   std::uint64_t tickets_ = 0;
   std::set<std::string, std::less<>> dirty_heads_;
-  std::map<std::string, TimePoint, std::less<>> complained_;
+  std::map<std::string, TimePoint, std::less<>> warned_;
   TimePoint window_due_{}, heads_due_{};
 };
 

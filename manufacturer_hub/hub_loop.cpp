@@ -87,6 +87,7 @@ HubLoop::HubLoop(messaging::Context& context, const Config& config, int index, L
       feed_max_(std::to_string(config.limits.feed_entries_max)),
       feed_number_(metrics.gauge("depot_hub_feed_number", "Newest entry read of the feed")),
       connected_(metrics.gauge("depot_hub_redis_connected", "1 while Redis is there")),
+      misshapen_(metrics.gauge("depot_hub_misshapen", "Messages of a wrong number of frames")),
       unsent_(metrics.counter("depot_hub_unsent_total", "Frames to peers that are gone or slow")) {
   cycle_bounds(config.cycle, wall_now());  // A bad zone or period is said now.
   in_.bind(config.hub_in_endpoint(index));
@@ -154,7 +155,8 @@ void HubLoop::follow_store() {
   up_ = connected;
   connected_.set(connected);
   if (!connected) return;
-  if (!ready_ && !preparing_ && now_ >= next_try_) prepare();
+  if (now_ < next_try_) return;
+  if (!ready_ && !preparing_) prepare();
   if (ready_ && !reading_) read_more();
 }
 
@@ -212,7 +214,11 @@ void HubLoop::read_more() {
                                         "1000",  "STREAMS", "feed:{s0}", from};
   feed_.command(arguments, [this](const Result<Reply>& reply) {
     reading_ = false;
-    if (!reply || reply->is_error()) return void(next_try_ = now_ + 1s);
+    if (reply && reply->is_error()) {
+      log_.error("the feed cannot be read", {{"why", reply->text()}});
+      next_try_ = now_ + 1s;
+    }
+    if (!reply || reply->is_error()) return;
     if (reply->size() == 0) return;  // Nothing new within the second.
     for (const FeedEntry& entry : feed_entries((*reply)[0][1])) hub_.on_feed(entry);
   });
@@ -317,6 +323,7 @@ void HubLoop::read_catalogue(std::uint64_t ticket, const std::string& cursor) {
 void HubLoop::report() {
   next_report_ = now_ + config_.hub.head_every;
   feed_number_.set(static_cast<std::int64_t>(hub_.feed_number()));
+  misshapen_.set(static_cast<std::int64_t>(in_.malformed() + out_.malformed() + sync_.malformed()));
   std::string status = hub_.status_json();
   const std::lock_guard lock(status_mutex_);
   status_.swap(status);

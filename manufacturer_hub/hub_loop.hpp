@@ -58,7 +58,7 @@ class HubLoop final : private HubActions {
   Hub hub_;
   store::RedisClient commands_, feed_;
   const std::string feed_max_;
-  Gauge &feed_number_, &connected_;
+  Gauge &feed_number_, &connected_, &misshapen_;
   Counter& unsent_;
   TimePoint now_{}, next_try_{}, next_report_{};
   bool up_ = false, preparing_ = false, reading_ = false;
