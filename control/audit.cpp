@@ -1,5 +1,7 @@
 #include "control/audit.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <span>
 
@@ -131,9 +133,9 @@ void Audit::read_ledgers() {
   for (Ledger& ledger : ledgers_) ledger.compare_counters(books_, result_);
   for (const auto& [cycle, maker, sku] : stock_) {
     if (ledgers_[books_.maker(maker)].knows(cycle, sku)) continue;
-    result_.add(
-        "L3", Harm::other,
-        maker + ":" + sku + " in cycle " + cycle + ": a stock row without an offer in the ledger");
+    result_.add("L3", Harm::other,
+                fmt::format("{}:{} in cycle {}: a stock row without an offer in the ledger", maker,
+                            sku, cycle));
   }
 }
 

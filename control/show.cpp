@@ -87,7 +87,7 @@ std::vector<bench::Order> random_orders(const std::vector<std::string>& offers,
 // Gives a list of orders, each lane the next; kills a worker when so many have been answered.
 class ShowSource : public bench::Source {
  public:
-  ShowSource(std::vector<bench::Order> orders, pid_t victim = 0)
+  explicit ShowSource(std::vector<bench::Order> orders, pid_t victim = 0)
       : orders_(std::move(orders)), victim_(victim) {}
 
   std::optional<bench::Order> next(std::size_t, const bench::Order* finished) override {

@@ -165,6 +165,7 @@ int run_bench(const Config& config, const BenchOptions& options) {
                                     .histories = folder.path(),
                                     .stop = &stop};
   std::vector<std::string> emails;
+  emails.reserve(static_cast<std::size_t>(options.connections));
   for (int i = 0; i < options.connections; ++i) {
     emails.push_back(fmt::format("{}-{}@bench.example", run, i));
   }

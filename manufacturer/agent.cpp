@@ -227,8 +227,8 @@ void Agent::state_all() {
 // Whatever the cause (goods on sale that we have never heard of, records of an agent before us, a
 // restored data set): what the ledger says otherwise is stated again.
 void Agent::compare_with_ledger() {
-  static const std::map<std::string, Totals> kNothing;
-  const auto& totals = ledger_.cycle() == state_.cycle ? ledger_.totals() : kNothing;
+  static const std::map<std::string, Totals> nothing;
+  const auto& totals = ledger_.cycle() == state_.cycle ? ledger_.totals() : nothing;
   std::vector<OfferRow> rows;
   for (const auto& [sku, row] : state_.offers) {
     const auto total = totals.find(sku);

@@ -68,13 +68,15 @@ std::vector<Offers> read(const std::string& path, const Currency& currency, bool
     }
     offers->second.rows.push_back(read_row(csv, many ? 2 : 0, currency));
     const std::string& sku = offers->second.rows.back().sku;
-    if (!seen.insert(id + ":" + sku).second) csv.error(many ? 2 : 0, "repeated offer: " + sku);
+    if (!seen.insert(make_offer_id(id, sku)).second)
+      csv.error(many ? 2 : 0, "repeated offer: " + sku);
   }
   if (!csv.ok()) {
     throw StartupError("the file has errors; nothing of it was taken\n" + csv.errors(),
                        kExitFailed);
   }
   std::vector<Offers> all;
+  all.reserve(by_id.size());
   for (auto& [id, offers] : by_id) all.push_back(std::move(offers));
   return all;
 }

@@ -13,6 +13,8 @@
 namespace depot::test {
 namespace {
 
+using namespace std::string_literals;
+
 class BadInputTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -89,12 +91,12 @@ TEST_F(BadInputTest, BytesThatAreNotHttpEndOnlyTheirOwnConnection) {
       std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11),
       "POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\nhello",
       "POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
-      "POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
-      "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n0\r\n\r\n",
       "POST /v1/orders HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
       "GET / HTTP/1.1\r\nHost : x\r\n\r\n",
       "GET / HTTP/1.1\r\n folded: x\r\n\r\n",
-      std::string("GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n", 29),
+      "GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n"s,
   };
   for (const std::string& bytes : streams) {
     SCOPED_TRACE(bytes.substr(0, 60));

@@ -84,8 +84,9 @@ BadRequest absent(std::string name, std::string method, std::string target) {
           .problem = "not_found"};
 }
 BadRequest not_allowed(std::string method, std::string target) {
-  return {.name = method + " " + target,
-          .method = method,
+  std::string name = method + " " + target;
+  return {.name = std::move(name),
+          .method = std::move(method),
           .target = std::move(target),
           .status = 405,
           .problem = "method_not_allowed"};

@@ -39,7 +39,8 @@ class LoadTest : public testing::Test {
                                           {.manufacturer = "m2", .sku = "many", .offered = 500}}));
     std::string orders = "order_ref,customer_ref,offer_id,quantity\n";
     for (int i = 0; i < 60; ++i) {
-      const std::string order = std::to_string(i) + ",customer " + std::to_string(i % 20) + ",";
+      std::string order = std::to_string(i);
+      order.append(",customer ").append(std::to_string(i % 20)).append(",");
       orders += order + "m1:few,1\n" + order + "m2:many,2\n" + order + "m2:many,1\n";
     }
     write("orders.csv", orders);

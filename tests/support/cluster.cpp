@@ -57,7 +57,7 @@ std::string yaml_of(const Cluster::Settings& settings) {
   for (const auto& [key, value] : settings) {  // A map is sorted: a section's keys stand together.
     const std::size_t dot = key.find('.');
     if (dot == std::string::npos) {
-      top += key + ": " + value + "\n";
+      top.append(key).append(": ").append(value).append("\n");
       continue;
     }
     const std::string section = key.substr(0, dot);

@@ -35,7 +35,7 @@ void Load::buy_until_stopped(Customer& customer) {
       why = error.what();
     }
     std::lock_guard lock(mutex_);
-    if (failures_.size() < 10) failures_.push_back(key + ": " + why);
+    if (failures_.size() < 10) failures_.push_back(std::string(key).append(": ").append(why));
   }
 }
 

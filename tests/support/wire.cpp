@@ -177,7 +177,9 @@ HttpReply HttpClient::request(std::string_view method, std::string_view target,
                               std::string_view body, const Headers& headers) {
   std::string text;
   text.append(method).append(" ").append(target).append(" HTTP/1.1\r\nHost: depot.test\r\n");
-  for (const auto& [name, value] : headers) text += name + ": " + value + "\r\n";
+  for (const auto& [name, value] : headers) {
+    text.append(name).append(": ").append(value).append("\r\n");
+  }
   if (!body.empty() || method == "POST" || method == "PUT" || method == "PATCH") {
     const bool typed = std::any_of(headers.begin(), headers.end(), [](const auto& header) {
       return lower(header.first) == "content-type";

@@ -64,7 +64,7 @@ std::vector<std::string> keys_in(const std::filesystem::path& path) {
     const bool nested = line[0] == ' ';
     if (!nested) section = line.substr(0, colon);
     const std::string name = line.substr(nested ? 2 : 0, colon - (nested ? 2 : 0));
-    const std::string key = nested ? section + "." + name : name;
+    const std::string key = nested ? std::string(section).append(".").append(name) : name;
     std::string value = line.substr(colon + 1);
     value.erase(0, value.find_first_not_of(' '));
     value.erase(value.find_last_not_of(' ') + 1);

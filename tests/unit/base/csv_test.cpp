@@ -115,10 +115,10 @@ TEST(CsvTest, StopsAtItsLimits) {
 }
 
 RC_GTEST_PROP(CsvTest, ReadsBackWhatIsQuoted, (const std::vector<std::pair<int, int>>& seeds)) {
-  static const std::string kParts[] = {"", "x", ",", "\"", "\n", "\r\n", "\r", " ", "\xC5\xBC"};
+  static const std::string parts[] = {"", "x", ",", "\"", "\n", "\r\n", "\r", " ", "\xC5\xBC"};
   const auto value = [](int seed) {
     std::string text;
-    for (auto n = static_cast<unsigned>(seed); n > 0; n /= 9) text += kParts[n % 9];
+    for (auto n = static_cast<unsigned>(seed); n > 0; n /= 9) text += parts[n % 9];
     return text;
   };
   const auto quoted = [](const std::string& text) {

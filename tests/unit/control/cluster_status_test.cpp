@@ -13,7 +13,6 @@ namespace depot::control {
 namespace {
 
 using testing::HasSubstr;
-using testing::Not;
 using State = SupervisedProcess::State;
 
 class ClusterStatusTest : public testing::Test {

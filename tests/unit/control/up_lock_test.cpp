@@ -21,6 +21,7 @@ class UpLockTest : public testing::Test {
     folder_ = mkdtemp(name);
   }
   ~UpLockTest() override { fs::remove_all(folder_); }
+  void touch(const char* name) const { const std::ofstream made(folder_ / name); }
   fs::path folder_;
 };
 
@@ -46,13 +47,13 @@ TEST_F(UpLockTest, LeftOverFileOfADeadOneIsTaken) {
 
 TEST_F(UpLockTest, LeavesTheFolderEmptyButForOthersFiles) {
   fs::create_directory(folder_ / "admin");
-  std::ofstream(folder_ / "admin/worker-1.sock");
-  std::ofstream(folder_ / "frontend.sock.lock");
+  touch("admin/worker-1.sock");
+  touch("frontend.sock.lock");
   { const UpLock lock(folder_); }
   EXPECT_FALSE(fs::exists(folder_));
 
   fs::create_directory(folder_);
-  std::ofstream(folder_ / "notes.txt");
+  touch("notes.txt");
   { const UpLock lock(folder_); }
   EXPECT_TRUE(fs::exists(folder_ / "notes.txt"));
   EXPECT_FALSE(fs::exists(folder_ / "up.lock"));

@@ -31,7 +31,7 @@ class CannedServer {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof(address);
-    ::bind(listener_, reinterpret_cast<sockaddr*>(&address), size);
+    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
     ::listen(listener_, 1);
     ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
     port_ = ntohs(address.sin_port);
@@ -149,7 +149,7 @@ INSTANTIATE_TEST_SUITE_P(
 struct Driver {
   boost::asio::io_context io{1};
   Connection connection;
-  Driver(const std::string& where, std::chrono::milliseconds timeout = 5s)
+  explicit Driver(const std::string& where, std::chrono::milliseconds timeout = 5s)
       : connection(io, where, timeout) {}
   Result<ClientResponse> ask(std::string_view target) {
     std::optional<Result<ClientResponse>> answer;

@@ -16,7 +16,6 @@ namespace {
 using namespace std::chrono_literals;
 using messaging::FrameType;
 using messaging::Header;
-using protocol::Status;
 
 constexpr Limits kLimits{.queued_max = 40, .queued_per_tenant_max = 25};
 constexpr std::uint32_t kGateways = 2;

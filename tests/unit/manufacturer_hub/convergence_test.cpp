@@ -12,7 +12,8 @@
 #include "base/ids.hpp"
 #include "customer_gateway/catalogue_replica.hpp"
 #include "manufacturer/agent.hpp"
-#include "model_store.hpp"
+#include "tests/unit/manufacturer_hub/event.hpp"
+#include "tests/unit/manufacturer_hub/model_store.hpp"
 
 namespace depot {
 namespace {
@@ -310,17 +311,6 @@ void AgentNode::publish(std::string_view topic, std::string_view header, std::st
     world.post([this, &node, t = std::string(topic), h = std::string(header),
                 b = std::string(body)] { node->hub->on_published(t, h, b, world.now); });
   }
-}
-
-struct Event {
-  unsigned kind, who;
-  std::int64_t amount;
-  unsigned wait_ms;
-};
-
-void showValue(const Event& event, std::ostream& out) {
-  out << "{" << event.kind << "," << event.who << "," << event.amount << "," << event.wait_ms
-      << "}";
 }
 
 void play(World& world, const Event& event, ModelStore& backup, bool restores) {

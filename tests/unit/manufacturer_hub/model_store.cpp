@@ -1,4 +1,4 @@
-#include "model_store.hpp"
+#include "tests/unit/manufacturer_hub/model_store.hpp"
 
 #include <algorithm>
 

@@ -145,7 +145,7 @@ TEST_F(RedisClientTest, ItConnectsAgainByItself) {
 }
 
 TEST(ClassifyErrorTest, TellsNotExecutedFromUnknown) {
-  const std::pair<const char*, ErrorCode> kErrors[] = {
+  const std::pair<const char*, ErrorCode> errors[] = {
       {"LOADING Redis is loading the dataset in memory", ErrorCode::not_executed},
       {"BUSY Redis is busy running a script.", ErrorCode::not_executed},
       {"OOM command not allowed when used memory > 'maxmemory'.", ErrorCode::not_executed},
@@ -158,7 +158,7 @@ TEST(ClassifyErrorTest, TellsNotExecutedFromUnknown) {
       {"OOM command not allowed script: f, on @user_function:8.", ErrorCode::unknown},
       {"WRONGTYPE Operation against a key", ErrorCode::unknown},
   };
-  for (const auto& [text, code] : kErrors) EXPECT_EQ(classify_error(text), code) << text;
+  for (const auto& [text, code] : errors) EXPECT_EQ(classify_error(text), code) << text;
 }
 
 TEST(RedisUrlTest, BadUrlsAreNamed) {

@@ -192,7 +192,7 @@ class Programs {
   void place(const std::vector<OrderSpec>& specs) {
     std::vector<protocol::PlaceOrder> wishes;
     for (const OrderSpec& spec : specs) {
-      const std::string customer = kCustomers[static_cast<std::size_t>(spec.customer)];
+      const std::string& customer = kCustomers[static_cast<std::size_t>(spec.customer)];
       const auto mode = spec.available_mode ? OrderMode::available : OrderMode::all_or_nothing;
       const std::string key = "order" + std::to_string(sent_.size());
       if (spec.kind >= 8 && !sent_.empty()) {
@@ -212,14 +212,14 @@ class Programs {
   }
 
   void change_cart(const Step& step) {
-    static const std::string kFunctions[] = {"add_cart_line_v1", "set_cart_line_v1",
-                                             "remove_cart_line_v1"};
+    static const std::string functions[] = {"add_cart_line_v1", "set_cart_line_v1",
+                                            "remove_cart_line_v1"};
     const protocol::CartChange change{
         .caller = caller(kCustomers[static_cast<std::size_t>(step.pick) % kWithoutCard]),
         .request_id = request_id(static_cast<std::uint64_t>(step.quantity)),  // often again
         .offer = offer_at(step.pick / 3),
         .quantity = step.quantity % 9 + 1};
-    const std::string& function = kFunctions[step.kind - 7];
+    const std::string& function = functions[step.kind - 7];
     RC_ASSERT(text_of(shop_.change_cart(function, change)) ==
               model_->change_cart(function, change));
   }
