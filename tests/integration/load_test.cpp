@@ -41,7 +41,9 @@ class LoadTest : public testing::Test {
     for (int i = 0; i < 60; ++i) {
       std::string order = std::to_string(i);
       order.append(",customer ").append(std::to_string(i % 20)).append(",");
-      orders += order + "m1:few,1\n" + order + "m2:many,2\n" + order + "m2:many,1\n";
+      for (const char* line : {"m1:few,1\n", "m2:many,2\n", "m2:many,1\n"}) {
+        orders.append(order).append(line);
+      }
     }
     write("orders.csv", orders);
   }
