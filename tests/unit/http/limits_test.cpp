@@ -119,11 +119,9 @@ TEST(LimitsTest, LoopbackIsExemptFromTheLimitPerAddress) {
 // server has not burnt the time in between.
 TEST(LimitsTest, WaitsForDescriptorsWithoutSpinning) {
   RunningServer server;
-  {  // UBSan wants a descriptor where it sees a type for the first time.
-    RawPeer first(server.port());
-    first.send(kGet);
-    EXPECT_EQ(first.answer().status, 200);
-  }
+  RawPeer first(server.port());  // UBSan wants a descriptor for a type that it has not seen yet.
+  first.send(kGet);
+  EXPECT_EQ(first.answer().status, 200);
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
   std::vector<int> fill;  // Every number below the peer's is used, and none above is allowed.
