@@ -92,6 +92,7 @@ void AgentLoop::drain_sockets(TimePoint now) {
     agent_.on_published(first.bytes(), second.bytes(), third.bytes(), now);
   }
   kept_.flush();
+  std::fflush(stdout);
 }
 
 void AgentLoop::watch_file(TimePoint now) {
@@ -152,7 +153,6 @@ void AgentLoop::on_trouble(messaging::SyncError code, std::string_view why) {
 
 void AgentLoop::say(const std::string& line) {
   std::puts(line.c_str());
-  std::fflush(stdout);
 }
 
 void AgentLoop::report() {

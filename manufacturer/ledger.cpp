@@ -8,6 +8,8 @@
 
 namespace depot::manufacturer {
 
+constexpr std::size_t kNewsMax = 10;  // Lines about one entry; a person reads no more.
+
 using protocol::LedgerEntry;
 using protocol::LedgerKind;
 using protocol::LedgerRow;
@@ -70,6 +72,10 @@ std::vector<std::string> news_of(const LedgerEntry& entry,
   if (entry.kind != LedgerKind::sold && entry.kind != LedgerKind::cancelled) return news;
   const bool sold = entry.kind == LedgerKind::sold;
   for (const LedgerRow& row : entry.rows) {
+    if (news.size() >= kNewsMax) {
+      news.push_back(fmt::format("and more: {} lines in this batch", entry.rows.size()));
+      break;
+    }
     const auto offer = offers.find(row.sku);
     const std::string& name = offer == offers.end() ? row.sku : offer->second.name;
     news.push_back(fmt::format("{} {} x {} ({}) at {}; {} left", sold ? "sold" : "cancelled",

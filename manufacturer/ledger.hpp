@@ -49,7 +49,8 @@ class Ledger {
   bool balanced_ = true;
 };
 
-// For a person: what was sold or cancelled, what ran out. `names` by sku. One line each.
+// For a person: what was sold or cancelled, what ran out, a line each, of a large entry the first.
+// `offers` by sku, for the names.
 std::vector<std::string> news_of(const protocol::LedgerEntry& entry,
                                  const std::map<std::string, protocol::OfferRow>& offers,
                                  const Currency& currency);

@@ -136,10 +136,11 @@ bool HubLoop::drain_sockets() {
        ++count) {
     hub_.on_published(first.bytes(), second.bytes(), third.bytes(), now_);
   }
-  more = more || count == kMessagesPerTurn;
+  more = more || count == kMessagesPerTurn;  // The subscriptions can wait for their poll.
   bool subscribed = false;
   std::string topic;
-  while (out_.receive_subscription(subscribed, topic)) {
+  for (count = 0; count < kMessagesPerTurn && out_.receive_subscription(subscribed, topic);
+       ++count) {
     if (subscribed) hub_.on_subscription(topic);
   }
   return more;

@@ -107,6 +107,11 @@ TEST(LedgerTest, TellsAPersonWhatWasSold) {
             (std::vector<std::string>{"sold 3 x Apple Juice 1 l (ORDER) at 2.50; 0 left",
                                       "Apple Juice 1 l is sold out"}));
   EXPECT_EQ(news_of(*entry, {}, {}).front(), "sold 3 x A (ORDER) at 2.50; 0 left");
+
+  protocol::LedgerEntry large = *entry;  // A batch of 64 orders is not 64 lines on a screen.
+  large.rows.assign(64, {"ORDER", "A", 1, 250, 0, 0, 9});
+  EXPECT_EQ(news_of(large, offers, {}).size(), 11u);
+  EXPECT_EQ(news_of(large, offers, {}).back(), "and more: 64 lines in this batch");
 }
 
 }  // namespace
