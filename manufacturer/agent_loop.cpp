@@ -151,9 +151,7 @@ void AgentLoop::on_trouble(messaging::SyncError code, std::string_view why) {
   log_.warning(busy ? "not let in yet" : "refused by the hub", {{"why", why}});
 }
 
-void AgentLoop::say(const std::string& line) {
-  std::puts(line.c_str());
-}
+void AgentLoop::say(const std::string& line) { std::puts(line.c_str()); }
 
 void AgentLoop::report() {
   report_due_ = steady_now() + kReportEvery;

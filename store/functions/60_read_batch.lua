@@ -124,19 +124,23 @@ local function answer_early(batch)
   return order_count, wanted
 end
 
--- id -> {manufacturer, packed sku, packed id}: taking ids apart is dear, and most come again.
-local parts_of_id, parts_count = {}, 0
+-- id -> {maker, packed sku, packed id}: taking ids apart is dear, and most come again. A maker is a
+-- manufacturer with the ledger rows that this batch adds.
+local parts_of_id, parts_count, makers = {}, 0, {}
 local function take_apart(id)
-  if parts_count == 4096 then parts_of_id, parts_count = {}, 0 end
   local colon = find(id, ':', 1, true)
-  local parts = {sub(id, 1, colon - 1), text(sub(id, colon + 1)), text(id)}
+  local name = sub(id, 1, colon - 1)
+  makers[name] = makers[name] or {name = name, key = 'ledger:{s0}:' .. name, rows = {}, count = 0,
+    part = 0, order = NONE, packed_part = '', id = '', head = '', batch = NONE}
+  local parts = {makers[name], text(sub(id, colon + 1)), text(id)}
   parts_of_id[id], parts_count = parts, parts_count + 1
   return parts
 end
 
 -- The offers named, and their manufacturers with the number of the entry that this batch adds.
 local function read_stock(batch, wanted)
-  local offers, makers, names, unoffered = batch.offers, {}, {}, {}
+  if parts_count > 4096 then parts_of_id, parts_count, makers = {}, 0, {} end
+  local offers, batch_makers, names, unoffered = batch.offers, {}, {}, {}
   local rows = call_many('HMGET', stock_key(batch.cycle[1]), wanted)
   for i = 1, #wanted do
     local id, row = wanted[i], rows[i]
@@ -144,11 +148,10 @@ local function read_stock(batch, wanted)
       local offer, parts = offer_pool[i] or {}, parts_of_id[id] or take_apart(id)
       local at, price, stated, offered, cut = decode_some(row, 4)
       local _, sold, refused = decode_some(row, 2, at)
-      local name = parts[1]
-      local maker = makers[name]
-      if not maker then
-        maker = {name = name, rows = {}, count = 0, packed_part = '', part = 0, order = NONE}
-        makers[name], names[#names + 1] = maker, name
+      local maker = parts[1]
+      if maker.batch ~= batch then
+        maker.batch, maker.count, maker.order = batch, 0, NONE
+        batch_makers[#names + 1], names[#names + 1] = maker, maker.name
       end
       offer.price, offer.wanted, offer.sold, offer.refused = price, stated, sold, refused
       offer.left, offer.fixed = offered - cut - sold, sub(row, 1, at)
@@ -159,11 +162,14 @@ local function read_stock(batch, wanted)
       unoffered[#unoffered + 1] = id
     end
   end
-  for name, head in pairs(read_heads(names)) do
-    head[2] = head[2] + 1
-    makers[name].head, makers[name].packed_part = head, encode(name, head[1], head[2])
+  local heads = call_many('HMGET', 'heads:{s0}', names)
+  for i = 1, #names do
+    local maker, epoch, number = batch_makers[i], decode(heads[i])
+    maker.id = text_of(epoch) .. '-' .. text_of(number + 1)
+    maker.head = encode(epoch, number + 1)
+    maker.packed_part = text(maker.name) .. maker.head
   end
   local known = call_many('HMGET', 'names:{s0}', unoffered)
   for i = 1, #unoffered do batch.unknown[unoffered[i]] = not known[i] end
-  batch.wanted, batch.makers = wanted, makers
+  batch.wanted, batch.makers = wanted, batch_makers
 end

@@ -171,13 +171,13 @@ end
 local function write_ledgers(batch)
   local heads, moved, n = {}, {}, 0
   local stamp = '\148' .. encode(LEDGER_SOLD, batch.now, batch.cycle[1])
-  for name, maker in pairs(batch.makers) do
+  for i = 1, #batch.makers do
+    local maker = batch.makers[i]
     if maker.count > 0 then
-      local epoch, number = unpack(maker.head)
-      call('XADD', 'ledger:{s0}:' .. name, text_of(epoch) .. '-' .. text_of(number), 'e',
-        stamp .. array_of(5 * maker.count) .. join(maker.rows))
+      call('XADD', maker.key, maker.id, 'e',
+        stamp .. array_of(5 * maker.count) .. join(maker.rows, '', 1, maker.count))
       n = n + 1
-      moved[n], heads[2 * n - 1], heads[2 * n] = maker.packed_part, name, encode(epoch, number)
+      moved[n], heads[2 * n - 1], heads[2 * n] = maker.packed_part, maker.name, maker.head
     end
   end
   call_many('HSET', 'heads:{s0}', heads)
