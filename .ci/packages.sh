@@ -43,7 +43,7 @@ install_packages() {
     fi
     as_root=(sudo)
   fi
-  echo "Installing: ${as_root[*]} apt-get install --no-install-recommends ${missing[*]}"
+  echo "Installing: ${as_root[*]}${as_root:+ }apt-get install --no-install-recommends ${missing[*]}"
   "${as_root[@]}" bash -s -- "${missing[@]}" <<'ROOT'
 # Debian starts the service of a package that it installs. Depot runs a Redis of its own and leaves
 # none behind, so starting is forbidden meanwhile, and a Redis that we brought is not enabled.
