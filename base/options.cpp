@@ -37,11 +37,17 @@ Options parse_options(std::string_view program, std::string_view purpose, std::s
   app.add_option("--name", options.name, "this instance's name, e.g. worker-2");
   app.add_flag("--check-config", options.check_config, "print the configuration in force and exit");
   for (const ExtraOption& option : extra) {
-    app.add_option(option.name, option.value, option.help)->required(option.name[0] != '-');
+    app.add_option(option.name, option.value, option.help);
   }
   app.set_version_flag("--version", version_line(program));
   try {
     app.parse(argc, argv);
+    for (const ExtraOption& option : extra) {
+      const bool positional = option.name[0] != '-';
+      if (positional && option.value.empty() && !options.check_config) {
+        throw CLI::RequiredError(option.name);
+      }
+    }
   } catch (const CLI::ParseError& error) {
     // CLI11's own codes are above 100; ours are the contract.
     std::exit(app.exit(error) == 0 ? kExitOk : kExitUsage);

@@ -17,7 +17,8 @@ struct Options {
   std::string name;  // --name: this instance ("worker-2"); the program's name by default.
 };
 
-// One that a program has besides: "FILE" is positional and required, "--data" is neither.
+// One that a program has besides: "FILE" is positional and required (save by --check-config),
+// "--data" is neither.
 struct ExtraOption {
   std::string name;
   std::string help;

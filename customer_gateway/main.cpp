@@ -33,9 +33,9 @@ int main(int argc, char** argv) try {
   }
   const Options options = parse_options(
       "depot-gateway", "HTTP for customers: the API, the pages, the catalogue.",
-      "depot-gateway --config config.yml\n"
-      "depot-gateway --config config.yml --name gateway-2   # listens on the next port\n"
-      "depot-gateway --print-routes",
+      "  depot-gateway --config config.yml\n"
+      "  depot-gateway --config config.yml --name gateway-2   # listens on the next port\n"
+      "  depot-gateway --print-routes\n",
       argc, argv);
   const Config config = load_config(options.config_path);
   if (options.check_config) return print_config(config);

@@ -17,6 +17,7 @@ int main(int argc, char** argv) try {
        {"--data", "where the ledger is kept; var/manufacturers beside config.yml by default",
         data}});
   const Config config = load_config(options.config_path);
+  if (options.check_config && file.empty()) return print_config(config);
   manufacturer::AgentFile agent = manufacturer::read_agent_file(file);
   if (options.check_config) {
     manufacturer::read_offers(agent.catalogue, config.currency);

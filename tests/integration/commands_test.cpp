@@ -97,7 +97,8 @@ TEST(CommandsTest, BadConfigAndBadUsageHaveTheirExitCodes) {
   TempFolder folder;
   const std::string path = folder.path() + "/config.yml";
   write_file(path, "workers:\n  count: many\n");
-  for (const char* name : {"depot-gateway", "depot-worker", "depot-load-balancer", "depot-hub"}) {
+  for (const char* name : {"depot", "depot-gateway", "depot-worker", "depot-load-balancer",
+                           "depot-hub", "depot-manufacturer"}) {
     const CommandResult result = run_command({program(name), "--config", path, "--check-config"});
     EXPECT_EQ(result.exit_code, 78) << name;
     EXPECT_THAT(result.err, HasSubstr("config.yml:2: workers.count")) << name;
