@@ -82,7 +82,7 @@ function(depot_test name)
   # PRE_TEST: listing the tests of a sanitizer build takes a second each, and so costs the test run
   # and not every build.
   gtest_discover_tests(
-    ${name}_test DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+    ${name}_test DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 NO_PRETTY_VALUES
     PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT}
                ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/support/tsan.supp")
 endfunction()
