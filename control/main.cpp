@@ -32,6 +32,7 @@ struct Words {  // what the command line says, bound by CLI11
   std::string config, file;
   bool json = false, check_config = false;
   int count = 0;
+  control::UpOptions up;
   control::StatusOptions status;
   control::ReplayOptions replay;
   control::BenchOptions bench;
@@ -53,8 +54,11 @@ int run_config_check(const Config& config) {
 }
 
 void add_cluster_commands(CLI::App& app, Words& words) {
-  add(app, words, "up", "start what config.yml names, and keep it running", control::run_up)
-      .preparse_callback([&](std::size_t) { words.from_file = true; });
+  CLI::App& up = add(app, words, "up", "start what config.yml names, and keep it running",
+                     [&](auto& config) { return control::run_up(config, words.up); });
+  up.preparse_callback([&](std::size_t) { words.from_file = true; });
+  up.add_flag("--despite-audit", words.up.despite_audit,
+              "sell also on books that the audit finds wrong");
   add(app, words, "down", "stop the depot up that runs here, and wait for it", control::run_down);
 
   CLI::App& status = add(app, words, "status", "what runs here, and how it is",

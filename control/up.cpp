@@ -16,6 +16,7 @@
 #include "base/crypto.hpp"
 #include "base/fatal.hpp"
 #include "base/options.hpp"
+#include "control/audit.hpp"
 #include "http/admin_server.hpp"
 #include "http/client.hpp"
 #include "store/blocking.hpp"
@@ -126,8 +127,9 @@ int UpLock::holder(const std::string& runtime_dir) {
   return !free && read_it ? std::atoi(text) : 0;
 }
 
-Up::Up(Config config, Log& log, StopSignal& stop, Metrics& metrics)
+Up::Up(Config config, const UpOptions& options, Log& log, StopSignal& stop, Metrics& metrics)
     : config_(std::move(config)),
+      options_(options),
       log_(log),
       stop_(stop),
       metrics_(metrics),
@@ -185,8 +187,38 @@ void Up::start_redis() {
     const auto loaded = store::load_library(*redis);
     if (!loaded) throw StartupError("redis: " + loaded.error().message, kExitUnavailable);
   }
+  audit_books();
   const std::lock_guard lock(mutex_);
   view_.redis_down.clear();
+}
+
+// The append-only file has no checksums, so that it loads is no proof of what it holds.
+void Up::audit_books() {
+  log_.info("auditing the books");
+  const TimePoint begin = steady_now();
+  const audit::AuditResult books = audit::run({config_.redis_url(), ""});
+  const std::chrono::duration<double> seconds = steady_now() - begin;
+  if (books.clean()) {
+    return log_.info("audit clean", {{"orders", books.orders},
+                                     {"entries", books.entries},
+                                     {"units_sold", books.units_sold},
+                                     {"seconds", seconds.count()}});
+  }
+  for (const audit::Violation& one : books.first) {
+    log_.error("the books are wrong", {{"rule", one.rule}, {"what", one.text}});
+  }
+  if (options_.despite_audit) {
+    return log_.warning("starting despite the audit", {{"violations", books.violations}});
+  }
+  redis_.reset();
+  redis_due_ = TimePoint::max();
+  throw StartupError(
+      fmt::format("the books are wrong, no worker is let in: audit: {} violations, the first: {} "
+                  "{}; all are in the log. Restore {} from a backup, or go on with these books: "
+                  "depot up --despite-audit",
+                  books.violations, books.first.front().rule, books.first.front().text,
+                  config_.redis.mode == RedisMode::external ? "Redis" : config_.redis.dir),
+      kExitFailed);
 }
 
 void Up::keep_redis(TimePoint now) {
@@ -370,7 +402,7 @@ std::string Up::status() const { return boost::json::serialize(status_document(v
 
 std::string Up::metrics() const { return merged_metrics(view(), metrics_.text()); }
 
-int run_up(const Config& config) {
+int run_up(const Config& config, const UpOptions& options) {
   crypto_start();
   make_runtime_dir(config);
   const UpLock lock(config.runtime_dir);
@@ -378,7 +410,7 @@ int run_up(const Config& config) {
   Log log(config.log, "up");
   StopSignal stop{SIGINT, SIGTERM};  // Before any thread exists, so that all inherit the mask.
   Metrics metrics;
-  Up up(config, log, stop, metrics);
+  Up up(config, options, log, stop, metrics);
   const http::AdminServer admin(config.admin.listen, metrics,
                                 {.not_ready = [&up] { return up.not_ready(); },
                                  .drain = [&stop] { stop.request(); },

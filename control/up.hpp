@@ -2,10 +2,12 @@
 // gathers all of it on the admin listener.
 //
 // The processes read the configuration in force from a copy below var/, so that one that is started
-// again under a broken or half-applied config.yml does as the others do.
+// again under a broken or half-applied config.yml does as the others do. Whenever Redis has loaded,
+// the books are audited: nobody sells on wrong ones, unless the operator says so.
 //
 // Threads: one, besides the admin listener's.
-// Errors:  StartupError: exit 69 for a port in use or no Redis, 1 when another one runs here.
+// Errors:  StartupError: exit 69 for a port in use or no Redis, 1 when another one runs here or the
+//          books are wrong.
 // Source:  docs/OPERATIONS.md, "depot up".
 #pragma once
 
@@ -44,9 +46,13 @@ class UpLock {
   int fd_ = -1;
 };
 
+struct UpOptions {
+  bool despite_audit = false;  // violations are said, and do not keep the workers out
+};
+
 class Up {
  public:
-  Up(Config config, Log& log, StopSignal& stop, Metrics& metrics);
+  Up(Config config, const UpOptions& options, Log& log, StopSignal& stop, Metrics& metrics);
   ~Up();  // Ends at once whatever still runs.
   void run();
   std::string not_ready() const { return view().not_ready(); }
@@ -61,6 +67,7 @@ class Up {
   void reap(TimePoint now);
   void keep_redis(TimePoint now);
   void start_redis();
+  void audit_books();
   void follow_config(TimePoint now);
   void apply(const Config& fresh, TimePoint now);
   void want(TimePoint now);
@@ -68,6 +75,7 @@ class Up {
   void wait(TimePoint now);
 
   Config config_;  // in force
+  const UpOptions options_;
   Log& log_;
   StopSignal& stop_;
   Metrics& metrics_;
@@ -75,7 +83,7 @@ class Up {
   Gauge& ready_;
   ConfigWatch watch_;
   std::optional<store::RedisServer> redis_;
-  TimePoint redis_due_{};
+  TimePoint redis_due_{};  // for the next attempt; max() when the books are wrong
   std::vector<Program> programs_;
   Supervisor supervisor_;
   std::map<std::string, Process> running_;
@@ -90,6 +98,6 @@ class Up {
 Config load_in_force(const std::string& config_path);
 
 // The command: returns its exit code.
-int run_up(const Config& config);
+int run_up(const Config& config, const UpOptions& options);
 
 }  // namespace depot::control

@@ -93,6 +93,31 @@ TEST(CommandsTest, UpNamesThePortThatIsTaken) {
   EXPECT_THAT(result.err + second.logs(), HasSubstr(std::to_string(first.port())));
 }
 
+// The append-only file has no checksums: what it holds is judged before anybody sells on it.
+TEST(CommandsTest, UpLetsNoWorkerIntoBooksThatAreWrongUnlessToldTo) {
+  Cluster cluster;
+  cluster.start();
+  cluster.import({{.manufacturer = "m", .sku = "a", .offered = 5}});
+  Customer customer(cluster.port());
+  const HttpReply bought = customer.buy({{"m:a", 2}}, unique("key"));
+  ASSERT_EQ(bought.status, 201) << bought.body;
+  const std::string order(json::parse(bought.body).at("order_id").as_string());
+  ASSERT_TRUE(cluster.redis().command({"DEL", "order:{s0}:" + order}));
+  cluster.stop();
+
+  const CommandResult refused =
+      run_command({program("depot"), "up", "--config", cluster.config_path()}, {}, 60s);
+  EXPECT_EQ(refused.exit_code, 1) << refused.err;
+  for (const char* said : {"no worker is let in", "L6", order.c_str(), "--despite-audit"}) {
+    EXPECT_THAT(refused.err, HasSubstr(said));
+  }
+  EXPECT_THAT(refused.err, testing::Not(HasSubstr("waiting for worker")));
+
+  cluster.start({"--despite-audit"});
+  EXPECT_EQ(Customer(cluster.port()).buy({{"m:a", 1}}, unique("key")).status, 201);
+  EXPECT_EQ(cluster.depot({"audit"}).exit_code, 1) << "the fault is still there";
+}
+
 TEST(CommandsTest, BadConfigAndBadUsageHaveTheirExitCodes) {
   TempFolder folder;
   const std::string path = folder.path() + "/config.yml";

@@ -167,9 +167,11 @@ void Cluster::rewrite_config(const Settings& changes) {
 
 std::string Cluster::admin() const { return config_.admin.listen; }
 
-void Cluster::start() {
+void Cluster::start(const std::vector<std::string>& words) {
+  std::vector<std::string> arguments = {program("depot"), "up", "--config", config_path()};
+  arguments.insert(arguments.end(), words.begin(), words.end());
   up_ = Process::start(
-      {.arguments = {program("depot"), "up", "--config", config_path()},
+      {.arguments = arguments,
        .environment = {"UBSAN_OPTIONS=print_stacktrace=1",
                        std::string("TSAN_OPTIONS=suppressions=") + DEPOT_TSAN_SUPPRESSIONS},
        .output_path = folder() + "/up.log"});

@@ -61,8 +61,9 @@ class Cluster {
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
 
-  void start();  // returns when every gateway is ready
-  void stop();   // SIGTERM, and waits until all have ended
+  // Returns when every gateway is ready. `words`: more of them behind `depot up`.
+  void start(const std::vector<std::string>& words = {});
+  void stop();  // SIGTERM, and waits until all have ended
   bool running() { return up_ && up_->running(); }
   Process& supervisor() { return up_.value(); }  // `depot up` itself
 
