@@ -4,11 +4,16 @@
 #   . .ci/packages.sh
 #   install_packages "${depot_packages_run[@]}"
 
-# To build and run. Boost is 1.81 by name: Debian's default 1.74 cannot be installed beside it, and
-# for the same reason msgpack-cxx (which pulls 1.74 in) is not among them (docs/adr/0001).
+# To build and run. In Debian 12 Boost is 1.81 by name: its default 1.74 cannot be installed beside
+# it, and for the same reason msgpack-cxx (which pulls 1.74 in) is not among them (docs/adr/0001).
+# Later systems' default is new enough.
+boost=
+if [ -e /etc/debian_version ] && grep -q '^VERSION_CODENAME=bookworm' /etc/os-release; then
+  boost=1.81
+fi
 depot_packages_run=(
   g++ cmake ninja-build pkg-config
-  libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev
+  "libboost$boost-dev" "libboost-json$boost-dev" "libboost-url$boost-dev"
   libcli11-dev libexpected-dev libfmt-dev libhiredis-dev libhowardhinnant-date-dev
   libkainjow-mustache-dev libsodium-dev libspdlog-dev libyaml-cpp-dev libzmq3-dev
   prometheus-cpp-dev redis-server redis-tools
@@ -28,11 +33,12 @@ is_installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" 
 # Installs those of the named packages that are missing, by one apt call that is shown.
 # Returns 1, with what to do, where there is no apt, no right to use it, or it fails.
 install_packages() {
-  local missing=() package
+  local missing=() package known='Debian 12 and 13, Ubuntu 24.04'
   for package in "$@"; do is_installed "$package" || missing+=("$package"); done
   [ ${#missing[@]} -eq 0 ] && return 0
   if ! command -v apt-get >/dev/null; then
-    echo "Depot needs these packages of Debian 12, and there is no apt-get: ${missing[*]}" >&2
+    echo "There is no apt-get to install these packages of $known: ${missing[*]}" >&2
+    echo "Elsewhere use the Dockerfile: docker build -t depot . && docker run --rm -p 8080:8080 depot" >&2
     return 1
   fi
   local as_root=()
@@ -70,6 +76,7 @@ fi
 exit 0
 ROOT
   local code=$?
-  [ $code -eq 0 ] || echo "Installing failed. What apt said stands above; then run this again." >&2
+  [ $code -eq 0 ] || echo "Installing failed. What apt said stands above; then run this again.
+Depot's packages are named as in $known; elsewhere use the Dockerfile." >&2
   return $code
 }
