@@ -12,6 +12,7 @@
 #include "control/status.hpp"
 #include "control/throughput.hpp"
 #include "control/up.hpp"
+#include "control/up_lock.hpp"
 #include "manufacturer/import.hpp"
 
 namespace depot {

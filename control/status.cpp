@@ -10,7 +10,7 @@
 
 #include "base/clock.hpp"
 #include "base/fatal.hpp"
-#include "control/up.hpp"
+#include "control/up_lock.hpp"
 #include "http/client.hpp"
 
 namespace depot::control {

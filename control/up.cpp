@@ -1,10 +1,7 @@
 #include "control/up.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/json.hpp>
@@ -16,7 +13,9 @@
 #include "base/crypto.hpp"
 #include "base/fatal.hpp"
 #include "base/options.hpp"
+#include "base/yaml.hpp"
 #include "control/audit.hpp"
+#include "control/up_lock.hpp"
 #include "http/admin_server.hpp"
 #include "http/client.hpp"
 #include "store/blocking.hpp"
@@ -30,37 +29,35 @@ using namespace std::chrono_literals;
 
 constexpr auto kAskMax = 200ms;
 constexpr auto kRedisRetry = 1s;
+constexpr auto kConfigEvery = 250ms;  // Two looks that agree: an editor may be at it.
 constexpr auto kTurnStarting = 20ms;
 constexpr auto kTurnSettled = 250ms;
 constexpr std::uintmax_t kLogBytesMax = 64 << 20;  // then a new start sets it aside
 // Changes of these are applied while running.
 constexpr std::string_view kLiveKeys[] = {"workers.count", "log.level"};
 
-std::string text_of(const ExitStatus& status) {
+std::string how_it_ended(const ExitStatus& status) {
   return status.signal ? fmt::format("signal {}", status.signal)
                        : fmt::format("exit {}", status.code);
-}
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream stream(text);
-  for (std::string line; std::getline(stream, line);) lines.push_back(line);
-  return lines;
 }
 
 // Keys whose value differs; both describe every key in the same order.
 std::vector<std::string> keys_that_differ(const Config& one, const Config& other) {
   std::vector<std::string> keys;
-  const auto a = lines_of(describe_config(one)), b = lines_of(describe_config(other));
-  for (std::size_t i = 0; i < a.size() && i < b.size(); ++i) {
-    if (a[i] != b[i]) keys.push_back(a[i].substr(0, a[i].find(':')));
+  std::istringstream a(describe_config(one)), b(describe_config(other));
+  for (std::string x, y; std::getline(a, x) && std::getline(b, y);) {
+    if (x != y) keys.push_back(x.substr(0, x.find(':')));
   }
   return keys;
 }
 
-std::string copy_in_force(const std::string& path) {
-  const fs::path file = fs::absolute(path.empty() ? "config.yml" : path);
-  return file.parent_path() / "var" / (file.stem().string() + "-in-force.yml");
+// A file that cannot be read now is a text of its own: load_config will say why.
+std::string text_of(const std::string& path) {
+  try {
+    return path.empty() ? "" : read_text_file(path);
+  } catch (const StartupError& error) {
+    return error.what();
+  }
 }
 
 void write_copy(const Config& config) {
@@ -70,62 +67,7 @@ void write_copy(const Config& config) {
   fs::rename(path + ".new", path);
 }
 
-// Of processes that were killed; somebody else's files stay.
-void remove_sockets(const fs::path& folder) {
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    const std::string name = entry.path().filename();
-    if (name.ends_with(".sock") || name.ends_with(".sock.lock")) fs::remove(entry, ignored);
-  }
-}
-
 }  // namespace
-
-Config load_in_force(const std::string& config_path) {
-  const std::string copy = copy_in_force(config_path);
-  if (fs::exists(copy)) {
-    Config config = load_config(copy);
-    config.path = config_path;
-    if (UpLock::holder(config.runtime_dir) != 0) return config;
-  }
-  return load_config(config_path);
-}
-
-UpLock::UpLock(const std::string& runtime_dir) : path_(runtime_dir + "/up.lock") {
-  fd_ = open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  struct stat held {
-  }, named{};
-  const bool locked = fd_ >= 0 && flock(fd_, LOCK_EX | LOCK_NB) == 0 && fstat(fd_, &held) == 0 &&
-                      stat(path_.c_str(), &named) == 0 && held.st_ino == named.st_ino;
-  const std::string pid = std::to_string(getpid());
-  if (locked && ftruncate(fd_, 0) == 0 && write(fd_, pid.data(), pid.size()) > 0) return;
-  if (fd_ >= 0) close(fd_);
-  throw StartupError(
-      fmt::format("a Depot is running here already (pid {}, in {}): stop it by `depot down` first",
-                  holder(runtime_dir), runtime_dir),
-      kExitFailed);
-}
-
-UpLock::~UpLock() {
-  const fs::path folder = fs::path(path_).parent_path();
-  std::error_code ignored;
-  remove_sockets(folder / "admin");
-  fs::remove(folder / "admin", ignored);
-  remove_sockets(folder);
-  unlink(path_.c_str());
-  close(fd_);
-  fs::remove(folder, ignored);  // Only where it is empty now.
-}
-
-int UpLock::holder(const std::string& runtime_dir) {
-  const int fd = open((runtime_dir + "/up.lock").c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  char text[16] = {};
-  const bool free = flock(fd, LOCK_SH | LOCK_NB) == 0;
-  const bool read_it = read(fd, text, sizeof text - 1) > 0;
-  close(fd);
-  return !free && read_it ? std::atoi(text) : 0;
-}
 
 Up::Up(Config config, const UpOptions& options, Log& log, StopSignal& stop, Metrics& metrics)
     : config_(std::move(config)),
@@ -135,7 +77,8 @@ Up::Up(Config config, const UpOptions& options, Log& log, StopSignal& stop, Metr
       metrics_(metrics),
       restarts_(metrics.counter("depot_up_restarts_total", "Processes started again")),
       ready_(metrics.gauge("depot_up_ready", "Processes that are ready")),
-      watch_(config_.path) {
+      config_text_(text_of(config_.path)),
+      config_seen_(config_text_) {
   fs::create_directories(config_.folder() + "/var/log");
   write_copy(config_);
   view_.redis_down = "starting";
@@ -170,7 +113,7 @@ void Up::run() {
     for (const Action& action : supervisor_.decide(now)) perform(action, now);
     reap(now);
     publish();
-    wait(now);
+    wait();
   }
   log_.info("stopped");
 }
@@ -306,12 +249,12 @@ void Up::reap(TimePoint now) {
     const auto known = std::ranges::find_if(all, [&](auto& p) { return p.spec.name == name; });
     const bool asked = known == all.end() || known->state == SupervisedProcess::State::stopping;
     if (asked) {
-      log_.info("ended", {{"process", name}, {"how", text_of(*status)}});
+      log_.info("ended", {{"process", name}, {"how", how_it_ended(*status)}});
     } else {
       restarts_.add();
       log_.error("ended, starting it again",
                  {{"process", name},
-                  {"how", text_of(*status)},
+                  {"how", how_it_ended(*status)},
                   {"last_words", last_line_of(log_path(config_, name))}});
     }
     supervisor_.on_exit(name, now);
@@ -326,7 +269,13 @@ void Up::want(TimePoint now) {
 }
 
 void Up::follow_config(TimePoint now) {
-  if (!watch_.changed(now)) return;
+  if (now < config_due_) return;
+  config_due_ = now + kConfigEvery;
+  std::string text = text_of(config_.path);
+  const bool settled = text == config_seen_;
+  config_seen_ = std::move(text);
+  if (!settled || config_seen_ == config_text_) return;
+  config_text_ = config_seen_;
   std::string why;
   try {
     apply(load_config(config_.path), now);
@@ -383,14 +332,13 @@ void Up::publish() {
   view_.settled = settled;
 }
 
-void Up::wait(TimePoint now) {
-  std::vector<pollfd> fds{{watch_.fd(), POLLIN, 0}};
+void Up::wait() {
+  std::vector<pollfd> fds;
   if (redis_) fds.push_back({redis_->pid_fd(), POLLIN, 0});
   if (!stop_.requested()) fds.push_back({stop_.fd(), POLLIN, 0});
   for (const auto& [name, process] : running_) fds.push_back({process.fd(), POLLIN, 0});
   const bool quiet = supervisor_.settled() && redis_.has_value();
   poll(fds.data(), fds.size(), static_cast<int>((quiet ? kTurnSettled : kTurnStarting) / 1ms));
-  if (fds[0].revents & POLLIN) watch_.on_readable(now);
 }
 
 UpView Up::view() const {

@@ -24,27 +24,10 @@
 #include "base/process.hpp"
 #include "base/stop_signal.hpp"
 #include "control/cluster_status.hpp"
-#include "control/config_watch.hpp"
 #include "control/programs.hpp"
 #include "store/launch.hpp"
 
 namespace depot::control {
-
-// Held while an `up` runs on a runtime folder, and leaves that empty; the kernel lets go of it with
-// the process.
-class UpLock {
- public:
-  explicit UpLock(const std::string& runtime_dir);  // Throws where it is held, naming the pid.
-  ~UpLock();
-  UpLock(const UpLock&) = delete;
-  UpLock& operator=(const UpLock&) = delete;
-  // The pid of the `up` that runs there; 0 without one.
-  static int holder(const std::string& runtime_dir);
-
- private:
-  std::string path_;
-  int fd_ = -1;
-};
 
 struct UpOptions {
   bool despite_audit = false;  // violations are said, and do not keep the workers out
@@ -72,7 +55,7 @@ class Up {
   void apply(const Config& fresh, TimePoint now);
   void want(TimePoint now);
   void publish();
-  void wait(TimePoint now);
+  void wait();
 
   Config config_;  // in force
   const UpOptions options_;
@@ -81,7 +64,8 @@ class Up {
   Metrics& metrics_;
   Counter& restarts_;
   Gauge& ready_;
-  ConfigWatch watch_;
+  std::string config_text_, config_seen_;  // what was followed; what the last look saw
+  TimePoint config_due_{};
   std::optional<store::RedisServer> redis_;
   TimePoint redis_due_{};  // for the next attempt; max() when the books are wrong
   std::vector<Program> programs_;
@@ -92,10 +76,6 @@ class Up {
   mutable std::mutex mutex_;  // guards view_, for as long as it is copied
   UpView view_;
 };
-
-// What the `depot up` on this config.yml goes by, also when the file has become another or broken;
-// the file itself when none runs.
-Config load_in_force(const std::string& config_path);
 
 // The command: returns its exit code.
 int run_up(const Config& config, const UpOptions& options);

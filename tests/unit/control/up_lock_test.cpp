@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "base/fatal.hpp"
-#include "control/up.hpp"
+#include "control/up_lock.hpp"
 
 namespace depot::control {
 namespace {
