@@ -73,10 +73,13 @@ void bind_gateway(YamlTable& t, GatewayConfig& c) {
   t.size("gateway.header_bytes_max", c.header_bytes_max, 1'024, 1 << 20);
   t.size("gateway.body_bytes_max", c.body_bytes_max, 1'024, 200 * 1'024);
   t.duration("gateway.header_deadline", c.header_deadline, 100ms, 5min);
+  t.duration("gateway.body_deadline", c.body_deadline, 100ms, 5min);
+  t.duration("gateway.write_deadline", c.write_deadline, 100ms, 5min);
   t.duration("gateway.idle_timeout", c.idle_timeout, 100ms, 1h);
   t.integer("gateway.connections_max", c.connections_max, 1, 1'000'000);
   t.integer("gateway.connections_per_address_max", c.connections_per_address_max, 1, 1'000'000);
   t.integer("gateway.pipeline_max", c.pipeline_max, 1, 10'000);
+  t.integer("gateway.in_flight_max", c.in_flight_max, 1, 1'000'000);
   t.duration("gateway.request_budget", c.request_budget, 100ms, 60s);
   t.integer("gateway.attempts_max", c.attempts_max, 1, 10);
 }

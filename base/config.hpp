@@ -28,10 +28,13 @@ struct GatewayConfig {
   std::int64_t header_bytes_max = 16 * 1024;
   std::int64_t body_bytes_max = 128 * 1024;
   Millis header_deadline{5'000};
+  Millis body_deadline{10'000};   // From the end of the header.
+  Millis write_deadline{10'000};  // For the peer to take a reply.
   Millis idle_timeout{60'000};
   int connections_max = 20'000;
   int connections_per_address_max = 1'024;  // Loopback is exempt.
   int pipeline_max = 64;                    // Requests of one connection being answered.
+  int in_flight_max = 100'000;              // Requests behind one I/O thread.
   Millis request_budget{5'000};             // Time a request may take behind the gateway.
   int attempts_max = 3;
 };

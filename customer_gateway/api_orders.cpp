@@ -43,11 +43,8 @@ void post_order(const Visit& visit) {
     body.errors().push_back({"", "Give either lines or cart_version."});
   }
   if (!accept_json(visit, body, fields)) return;
-  std::optional<std::string> key;
-  if (visit.request.has_header("idempotency-key")) {
-    key = visit.request.header("idempotency-key");
-  }
-  visit.operations.place_order(visit.who(), key, std::move(order), placed_reply(visit));
+  visit.operations.place_order(visit.who(), visit.request.optional_header("idempotency-key"),
+                               std::move(order), placed_reply(visit));
 }
 
 void get_orders(const Visit& visit) {

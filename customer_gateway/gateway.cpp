@@ -21,14 +21,6 @@ using namespace std::chrono_literals;
 constexpr auto kProbeEvery = 250ms;
 constexpr Duration kProbeBudget = 1s;
 
-// Throws where anybody listens there. Our threads share a port by SO_REUSEPORT, and so would,
-// without a word, another gateway of the same user: half of the customers would land in another
-// Depot.
-void claim_port(const std::string& listen) {
-  boost::asio::io_context io;
-  const http::Server alone(io, {.listen = listen}, {});
-}
-
 }  // namespace
 
 Shared::Shared(const Config& c, std::string n, Metrics& metrics, Log& l)
@@ -106,10 +98,12 @@ void Gateway::IoThread::run(const std::string& listen, std::promise<std::uint16_
   Operations operations(backend, shared_.catalogue, shared_.config);
   http::ServerOptions options;
   options.listen = listen;
-  options.reuse_port = threads > 1;
+  options.port_use = index_ != "0" ? http::PortUse::joined : http::PortUse::shared;
   options.header_bytes_max = static_cast<std::size_t>(limits.header_bytes_max);
   options.body_bytes_max = static_cast<std::size_t>(limits.body_bytes_max);
   options.header_deadline = limits.header_deadline;
+  options.body_deadline = limits.body_deadline;
+  options.write_deadline = limits.write_deadline;
   options.idle_timeout = limits.idle_timeout;
   options.connections_max = (limits.connections_max + threads - 1) / threads;
   options.connections_per_address_max = limits.connections_per_address_max;
@@ -183,7 +177,6 @@ Gateway::Gateway(messaging::Context& context, const Config& config, const std::s
     threads_.push_back(std::make_unique<IoThread>(shared_, context, metrics, i));
   }
   std::string listen = listen_address(config.gateway.listen, name);
-  claim_port(listen);
   for (auto& thread : threads_) {
     port_ = thread->start(listen);
     // Port 0 is chosen once, by the first.

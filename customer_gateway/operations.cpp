@@ -308,7 +308,7 @@ void Operations::change_cart(const Requester& who, RequestKind kind, std::string
       std::move(done));
 }
 
-void Operations::place_order(const Requester& who, const std::optional<std::string>& key,
+void Operations::place_order(const Requester& who, std::optional<std::string_view> key,
                              OrderEntry entry, Done<OrderView> done) {
   if (!key || key->empty()) {
     return refuse(who, {Problem::idempotency_key_missing, "Send an Idempotency-Key."},

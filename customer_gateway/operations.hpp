@@ -63,7 +63,7 @@ class Operations {
   void remove_cart_line(const Requester&, std::string offer, Done<CartView> done);
 
   // `key`: the Idempotency-Key, nullopt without one.
-  void place_order(const Requester&, const std::optional<std::string>& key, OrderEntry entry,
+  void place_order(const Requester&, std::optional<std::string_view> key, OrderEntry entry,
                    Done<OrderView> done);
   // Newest first; `before` is the position that a cursor named.
   void list_orders(const Requester&, int limit, std::optional<std::int64_t> before,

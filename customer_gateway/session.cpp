@@ -54,7 +54,7 @@ bool same_origin(const OriginHeaders& headers) {
 }
 
 bool request_allowed(const http::Request& request) {
-  return http::is_safe(request.method) || request.has_header("authorization") ||
+  return http::is_safe(request.method) || request.optional_header("authorization") ||
          same_origin(
              {request.header("sec-fetch-site"), request.header("origin"), request.header("host")});
 }

@@ -49,9 +49,23 @@ Endpoint tcp_endpoint(const std::string& listen) {
   return net::ip::tcp::endpoint(address, port);
 }
 
+net::ip::tcp::endpoint to_tcp(const Endpoint& endpoint) {
+  net::ip::tcp::endpoint tcp;
+  tcp.resize(endpoint.size());
+  std::memcpy(tcp.data(), endpoint.data(), endpoint.size());
+  return tcp;
+}
+
+void reuse_port(Acceptor& acceptor) {
+  const int on = 1;
+  if (::setsockopt(acceptor.native_handle(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) {
+    throw boost::system::system_error(errno, boost::system::system_category());
+  }
+}
+
 }  // namespace
 
-Acceptor open_listener(net::io_context& io, const std::string& listen, bool reuse_port) {
+Acceptor open_listener(net::io_context& io, const std::string& listen, PortUse use) {
   const bool is_unix = listen.starts_with("unix:");
   const Endpoint endpoint = is_unix ? unix_endpoint(io, listen.substr(5)) : tcp_endpoint(listen);
   Acceptor acceptor(io);
@@ -62,13 +76,11 @@ Acceptor open_listener(net::io_context& io, const std::string& listen, bool reus
     } else {
       acceptor.set_option(net::socket_base::reuse_address(true));
     }
-    const int on = 1;
-    if (reuse_port &&
-        ::setsockopt(acceptor.native_handle(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) {
-      throw boost::system::system_error(errno, boost::system::system_category());
-    }
+    if (use == PortUse::joined) reuse_port(acceptor);
     acceptor.bind(endpoint);
     acceptor.listen(kBacklog);
+    // Only now: of two processes that come at one instant, one cannot listen.
+    if (use == PortUse::shared) reuse_port(acceptor);
   } catch (const boost::system::system_error& error) {
     throw StartupError("cannot listen on " + listen + ": " + error.code().message(),
                        kExitUnavailable);
@@ -81,10 +93,7 @@ Peer peer_of(const StreamSocket& socket) {
   const Endpoint endpoint = socket.remote_endpoint(error);
   if (error) return {"unknown", false};
   if (endpoint.protocol().family() == AF_UNIX) return {"unix", true};
-  net::ip::tcp::endpoint tcp;
-  tcp.resize(endpoint.size());
-  std::memcpy(tcp.data(), endpoint.data(), endpoint.size());
-  net::ip::address address = tcp.address();
+  net::ip::address address = to_tcp(endpoint).address();
   if (address.is_v6() && address.to_v6().is_v4_mapped()) {
     address = net::ip::make_address_v4(net::ip::v4_mapped, address.to_v6());
   }
@@ -93,11 +102,7 @@ Peer peer_of(const StreamSocket& socket) {
 
 std::uint16_t port_of(const Acceptor& acceptor) {
   const Endpoint endpoint = acceptor.local_endpoint();
-  if (endpoint.protocol().family() == AF_UNIX) return 0;
-  net::ip::tcp::endpoint tcp;
-  tcp.resize(endpoint.size());
-  std::memcpy(tcp.data(), endpoint.data(), endpoint.size());
-  return tcp.port();
+  return endpoint.protocol().family() == AF_UNIX ? 0 : to_tcp(endpoint).port();
 }
 
 }  // namespace depot::http

@@ -1,9 +1,8 @@
 // Sockets as the server opens and accepts them: IPv4, IPv6 and unix behind one type.
 //
 // Threads: the caller's.
-// Errors:  open_listener throws StartupError: 78 for an address that is none, 69 for one that
-// cannot
-//          be had; both name it.
+// Errors:  open_listener throws StartupError, naming the address: 78 where it is none, 69 where it
+//          cannot be had.
 #pragma once
 
 #include <boost/asio/basic_socket_acceptor.hpp>
@@ -11,6 +10,8 @@
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <string>
+
+#include "http/server.hpp"
 
 namespace depot::http {
 
@@ -21,7 +22,7 @@ using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::generic::stream
 
 // `listen`: "address:port", "[::1]:port" or "unix:/path". A unix socket has mode 0600; a file that
 // a process left behind is removed, one that somebody listens on is not.
-Acceptor open_listener(boost::asio::io_context& io, const std::string& listen, bool reuse_port);
+Acceptor open_listener(boost::asio::io_context& io, const std::string& listen, PortUse use);
 
 struct Peer {
   std::string address;  // "unix" for a unix socket

@@ -12,32 +12,14 @@ namespace beast = boost::beast;
 using beast::http::field;
 using boost::system::error_code;
 
+// In the order of Method; `other` is what is not among them.
+constexpr std::string_view kMethods[] = {"GET",   "HEAD",   "POST",   "PUT",
+                                         "PATCH", "DELETE", "OPTIONS"};
+
 char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
 bool same_name(std::string_view a, std::string_view lower) {
   return a.size() == lower.size() && std::ranges::equal(a, lower, {}, to_lower);
-}
-
-Method to_method(beast::http::verb of) {
-  using beast::http::verb;
-  switch (of) {
-    case verb::get:
-      return Method::get;
-    case verb::head:
-      return Method::head;
-    case verb::post:
-      return Method::post;
-    case verb::put:
-      return Method::put;
-    case verb::patch:
-      return Method::patch;
-    case verb::delete_:
-      return Method::delete_;
-    case verb::options:
-      return Method::options;
-    default:
-      return Method::other;
-  }
 }
 
 // A line end that is not CRLF, or a NUL: no head can come of it, so there is no use in waiting.
@@ -71,27 +53,25 @@ bool is_authority(std::string_view text) {
 
 // Keeps the fields as views and looks at what Beast lets pass.
 struct RequestReader::HeadParser final : beast::http::basic_parser<true> {
-  HeadParser(std::vector<Request::Impl::Field>& to, std::size_t head_size, std::size_t body_max)
+  HeadParser(std::vector<Request::Field>& to, std::size_t head_size, std::size_t body_max)
       : fields(to) {
     fields.clear();
     header_limit(static_cast<std::uint32_t>(head_size + 1));
     body_limit(body_max);
   }
 
-  std::vector<Request::Impl::Field>& fields;
+  std::vector<Request::Field>& fields;
   std::string* chunked_body = nullptr;
-  Method method = Method::get;
-  std::string_view method_text, target, host, expect;
+  std::string_view method, target, host, expect;
   int version = 11;
   int hosts = 0;
   int lengths = 0;
   int encodings = 0;
   bool sound = true;
 
-  void on_request_impl(beast::http::verb verb, beast::string_view text, beast::string_view to,
+  void on_request_impl(beast::http::verb, beast::string_view text, beast::string_view to,
                        int http_version, error_code&) override {
-    method = to_method(verb);
-    method_text = {text.data(), text.size()};
+    method = {text.data(), text.size()};
     target = {to.data(), to.size()};
     version = http_version;
   }
@@ -131,15 +111,13 @@ struct RequestReader::Chunks {
   }
   std::string head;  // The parser's views lie in it.
   std::string body;
-  std::vector<Request::Impl::Field> fields;
+  std::vector<Request::Field> fields;
   HeadParser parser;
   std::size_t used_at_end = 0;  // What the read() that completed it used.
 };
 
 RequestReader::RequestReader(std::size_t header_bytes_max, std::size_t body_bytes_max)
-    : header_bytes_max_(header_bytes_max), body_bytes_max_(body_bytes_max) {
-  request_.impl = &fields_;
-}
+    : header_bytes_max_(header_bytes_max), body_bytes_max_(body_bytes_max) {}
 
 RequestReader::~RequestReader() = default;
 
@@ -173,7 +151,7 @@ RequestReader::Step RequestReader::read_head(std::string_view bytes, std::size_t
   if (head.size() > header_bytes_max_) return Step::headers_too_large;
   if (has_folded_line(head)) return Step::malformed;
 
-  HeadParser parser(fields_.fields, head.size(), body_bytes_max_);
+  HeadParser parser(fields_, head.size(), body_bytes_max_);
   error_code error;
   parser.put(boost::asio::const_buffer(head.data(), head.size()), error);
   if (error == beast::http::error::body_limit) return Step::body_too_large;
@@ -217,7 +195,6 @@ RequestReader::Step RequestReader::read_chunks(std::string_view bytes, std::size
     return bytes.size() - used > header_bytes_max_ ? Step::malformed : Step::need_more;
   }
   if (!accept(parser)) return Step::malformed;
-  fields_.fields = chunks_->fields;
   request_.body = chunks_->body;
   chunks_->used_at_end = used;
   return Step::request;
@@ -238,14 +215,14 @@ bool RequestReader::accept(const HeadParser& parser) {
     target.remove_prefix(slash);
     if (target.empty()) target = "/";
     if (!target.starts_with('/')) return false;
-  } else if (!target.starts_with('/') && parser.method != Method::options &&
-             parser.method_text != "CONNECT") {
+  } else if (!target.starts_with('/') && parser.method != "OPTIONS" && parser.method != "CONNECT") {
     return false;
   }
   const std::size_t question = std::min(target.find('?'), target.size());
   if (target.find('#') != target.npos) return false;
-  request_.method = parser.method;
-  request_.method_text = parser.method_text;
+  request_.method = static_cast<Method>(std::ranges::find(kMethods, parser.method) - kMethods);
+  request_.method_text = parser.method;
+  request_.fields = parser.fields;
   request_.path = target.substr(0, question);
   request_.query = target.substr(std::min(question + 1, target.size()));
   request_.body = {};
@@ -254,23 +231,14 @@ bool RequestReader::accept(const HeadParser& parser) {
   return true;
 }
 
-std::string_view Request::header(std::string_view name) const {
+std::optional<std::string_view> Request::optional_header(std::string_view name) const {
   const auto found =
-      std::ranges::find_if(impl->fields, [&](const auto& f) { return same_name(f.name, name); });
-  return found == impl->fields.end() ? std::string_view{} : found->value;
-}
-
-bool Request::has_header(std::string_view name) const { return header_count(name) > 0; }
-
-std::size_t Request::header_count(std::string_view name) const {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(impl->fields, [&](const auto& f) { return same_name(f.name, name); }));
+      std::ranges::find_if(fields, [&](const Field& f) { return same_name(f.name, name); });
+  return found == fields.end() ? std::nullopt : std::optional(found->value);
 }
 
 std::string_view name_of(Method method) {
-  constexpr std::string_view kNames[] = {"GET",   "HEAD",   "POST",    "PUT",
-                                         "PATCH", "DELETE", "OPTIONS", ""};
-  return kNames[static_cast<std::size_t>(method)];
+  return method == Method::other ? "" : kMethods[static_cast<std::size_t>(method)];
 }
 
 }  // namespace depot::http

@@ -17,13 +17,6 @@
 
 namespace depot::http {
 
-struct Request::Impl {
-  struct Field {
-    std::string_view name, value;
-  };
-  std::vector<Field> fields;
-};
-
 class RequestReader {
  public:
   RequestReader(std::size_t header_bytes_max, std::size_t body_bytes_max);
@@ -53,7 +46,7 @@ class RequestReader {
   std::size_t header_bytes_max_;
   std::size_t body_bytes_max_;
   Request request_;
-  Request::Impl fields_;
+  std::vector<Request::Field> fields_;
   int version_ = 11;
   bool keep_alive_ = true;
   bool wants_continue_ = false;

@@ -2,11 +2,8 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <ctime>
-#include <unordered_map>
 
-#include "http/listener.hpp"
 #include "http/problem.hpp"
 #include "http/server_connection.hpp"
 
@@ -34,42 +31,22 @@ bool is_shortage(const error_code& error) {
 
 }  // namespace
 
-struct Server::Impl final : ServerCore {
-  Impl(net::io_context& context, const ServerOptions& server_options, Handler to)
-      : ServerCore(context, server_options, std::move(to)),
-        acceptor(open_listener(context, options.listen, options.reuse_port)),
-        port(port_of(acceptor)),
-        timer(context) {}
+Server::Impl::Impl(net::io_context& context, const ServerOptions& server_options, Handler to)
+    : io(context),
+      options(server_options),
+      handler(std::move(to)),
+      acceptor(open_listener(context, options.listen, options.port_use)),
+      port(port_of(acceptor)),
+      timer(context) {}
 
-  Acceptor acceptor;
-  std::uint16_t port;
-  net::basic_waitable_timer<std::chrono::steady_clock, net::wait_traits<std::chrono::steady_clock>,
-                            net::io_context::executor_type>
-      timer;
-  std::vector<std::shared_ptr<ServerConnection>> open;
-  std::unordered_map<std::string, int> by_address;
-  std::function<void()> drained;
-  bool accept_paused = false;  // Until the next sweep.
-  bool stopped = false;
-
-  void accept();
-  void admit(StreamSocket socket);
-  void sweep();
-  void stop();
-  void stop_accepting();
-  void finish_drain();
-  void forget(ServerConnection& connection) override;
-  std::shared_ptr<Impl> self() { return std::static_pointer_cast<Impl>(shared_from_this()); }
-};
-
-void ServerCore::want_turn() {
+void Server::Impl::want_turn() {
   if (std::exchange(turn_posted, true)) return;
-  net::post(io, [core = shared_from_this()] {
-    core->turn_posted = false;
+  net::post(io, [me = shared_from_this()] {
+    me->turn_posted = false;
     // What the hook sends on its way is for others to work on while we write answers.
-    if (core->turn_end) core->turn_end();
-    for (std::vector<std::shared_ptr<ServerConnection>> batch; !core->ready.empty();) {
-      batch.swap(core->ready);
+    if (me->turn_end) me->turn_end();
+    for (std::vector<std::shared_ptr<ServerConnection>> batch; !me->ready.empty();) {
+      batch.swap(me->ready);
       for (const auto& connection : batch) connection->turn();
       batch.clear();
     }
@@ -77,7 +54,7 @@ void ServerCore::want_turn() {
 }
 
 void Server::Impl::accept() {
-  acceptor.async_accept([me = self()](const error_code& error, auto socket) {
+  acceptor.async_accept([me = shared_from_this()](const error_code& error, auto socket) {
     if (me->stopped || !me->acceptor.is_open()) return;
     if (is_shortage(error)) {
       me->accept_paused = true;  // Trying again at once would spin.
@@ -92,7 +69,7 @@ void Server::Impl::admit(StreamSocket socket) {
   Peer peer = peer_of(socket);
   error_code ignored;
   socket.non_blocking(true, ignored);
-  const bool full = stats.connections_now >= static_cast<std::uint64_t>(options.connections_max);
+  const bool full = open.size() >= static_cast<std::size_t>(options.connections_max);
   if (full || (!peer.loopback && by_address[peer.address] >= options.connections_per_address_max)) {
     constexpr std::string_view kBusy =
         "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 2\r\n"
@@ -103,8 +80,7 @@ void Server::Impl::admit(StreamSocket socket) {
   }
   if (peer.address != "unix") socket.set_option(net::ip::tcp::no_delay(true), ignored);
   ++by_address[peer.address];
-  ++stats.connections_now;
-  ++stats.connections_total;
+  ++connections_total;
   auto connection = std::make_shared<ServerConnection>(*this, std::move(socket), std::move(peer));
   connection->index = open.size();
   open.push_back(connection);
@@ -114,7 +90,6 @@ void Server::Impl::admit(StreamSocket socket) {
 void Server::Impl::forget(ServerConnection& connection) {
   const auto of_address = by_address.find(connection.peer().address);
   if (--of_address->second == 0) by_address.erase(of_address);
-  --stats.connections_now;
   const std::size_t at = connection.index;
   std::swap(open[at], open.back());
   open[at]->index = at;
@@ -131,7 +106,7 @@ void Server::Impl::sweep() {
   }
   if (std::exchange(accept_paused, false) && acceptor.is_open()) accept();
   timer.expires_at(now + kSweepEvery);
-  timer.async_wait([me = self()](const error_code& error) {
+  timer.async_wait([me = shared_from_this()](const error_code& error) {
     if (!error && !me->stopped) me->sweep();
   });
 }
@@ -141,6 +116,14 @@ void Server::Impl::stop_accepting() {
   error_code ignored;
   acceptor.close(ignored);
   if (options.listen.starts_with("unix:")) ::unlink(options.listen.c_str() + 5);
+}
+
+void Server::Impl::drain(std::function<void()> done) {
+  draining = true;
+  drained = std::move(done);
+  stop_accepting();
+  for (const auto& connection : std::vector(open)) connection->close_if_idle();
+  if (open.empty()) finish_drain();
 }
 
 void Server::Impl::finish_drain() {
@@ -168,16 +151,9 @@ std::uint16_t Server::port() const { return impl_->port; }
 
 void Server::on_turn_end(std::function<void()> hook) { impl_->turn_end = std::move(hook); }
 
-void Server::drain(std::function<void()> done) {
-  impl_->draining = true;
-  impl_->drained = std::move(done);
-  impl_->stop_accepting();
-  const auto connections = impl_->open;
-  for (const auto& connection : connections) connection->close_if_idle();
-  if (impl_->open.empty()) impl_->finish_drain();
-}
+void Server::drain(std::function<void()> done) { impl_->drain(std::move(done)); }
 
-ServerStats Server::stats() const { return impl_->stats; }
+ServerStats Server::stats() const { return {impl_->open.size(), impl_->connections_total}; }
 
 void Responder::send(Response response) {
   const std::shared_ptr<Slot> slot = std::exchange(slot_, nullptr);

@@ -4,7 +4,7 @@
 // at a time), limits and deadlines. What a request means is the handler's.
 //
 // Threads: a Server lives on one io_context run by one thread; everything, the handler and every
-//          Responder included, is called on that thread. Run one per thread (SO_REUSEPORT).
+//          Responder included, is called on that thread. Run one per thread.
 // Errors:  a request that breaks HTTP is answered by the server itself with problem+json and, where
 //          the framing is in doubt, the connection is closed. bind failures throw StartupError
 //          (exit 69) that names the address.
@@ -16,6 +16,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,7 +26,7 @@
 namespace depot::http {
 
 enum class Method : std::uint8_t { get, head, post, put, patch, delete_, options, other };
-std::string_view name_of(Method method);
+std::string_view name_of(Method method);  // "GET"; "" for other
 constexpr bool is_safe(Method m) {
   return m == Method::get || m == Method::head || m == Method::options;
 }
@@ -38,13 +40,16 @@ struct Request {
   std::string_view body;
   std::string_view address;  // of the peer
   bool loopback = false;
-  // The header's value, "" when absent; names in lower case. Two of one name: the first.
-  std::string_view header(std::string_view name) const;
-  bool has_header(std::string_view name) const;
-  std::size_t header_count(std::string_view name) const;
+  struct Field {
+    std::string_view name, value;
+  };
+  std::span<const Field> fields;
 
-  struct Impl;
-  const Impl* impl = nullptr;
+  // Names in lower case. Two of one name: the first.
+  std::optional<std::string_view> optional_header(std::string_view name) const;
+  std::string_view header(std::string_view name) const {  // "" when absent
+    return optional_header(name).value_or("");
+  }
 };
 
 struct Response {
@@ -75,9 +80,16 @@ class Responder {
 
 using Handler = std::function<void(const Request&, Responder)>;
 
+// Servers of one process may share a port, one for each thread; never two processes.
+enum class PortUse : std::uint8_t {
+  alone,
+  shared,  // nobody else has it now; `joined` Servers may follow
+  joined,  // the port of a `shared` Server
+};
+
 struct ServerOptions {
   std::string listen = "127.0.0.1:0";  // "address:port" ("[::1]:port"), or "unix:/path"
-  bool reuse_port = false;             // one Server per thread on the same port
+  PortUse port_use = PortUse::alone;
   std::size_t header_bytes_max = 16 * 1024;
   std::size_t body_bytes_max = 128 * 1024;
   std::chrono::milliseconds header_deadline{5'000};
@@ -92,8 +104,6 @@ struct ServerOptions {
 struct ServerStats {
   std::uint64_t connections_now = 0;
   std::uint64_t connections_total = 0;
-  std::uint64_t requests_total = 0;
-  std::uint64_t malformed_total = 0;
 };
 
 class Server {
@@ -109,8 +119,9 @@ class Server {
   void drain(std::function<void()> done);
   ServerStats stats() const;
 
- private:
   struct Impl;
+
+ private:
   std::shared_ptr<Impl> impl_;
 };
 

@@ -17,25 +17,17 @@ constexpr std::size_t kDiscardMax = 1024 * 1024;
 constexpr std::chrono::seconds kLinger{2};
 constexpr std::chrono::milliseconds kSweepSlack{250};  // `now` may be this old.
 
-protocol::Problem problem_of(RequestReader::Step step) {
+Response refusal_of(RequestReader::Step step) {
   switch (step) {
     case RequestReader::Step::body_too_large:
-      return protocol::Problem::too_large;
+      return problem_response(protocol::Problem::too_large,
+                              "The body is larger than this server takes.");
     case RequestReader::Step::headers_too_large:
-      return protocol::Problem::headers_too_large;
+      return problem_response(protocol::Problem::headers_too_large,
+                              "The request line and headers are too large.");
     default:
-      return protocol::Problem::malformed;
-  }
-}
-
-std::string_view detail_of(RequestReader::Step step) {
-  switch (step) {
-    case RequestReader::Step::body_too_large:
-      return "The body is larger than this server takes.";
-    case RequestReader::Step::headers_too_large:
-      return "The request line and headers are too large.";
-    default:
-      return "This is not a well-formed HTTP/1.1 request.";
+      return problem_response(protocol::Problem::malformed,
+                              "This is not a well-formed HTTP/1.1 request.");
   }
 }
 
@@ -50,11 +42,11 @@ void append_header(std::string_view name, std::string_view value, std::string& o
 
 }  // namespace
 
-ServerConnection::ServerConnection(ServerCore& core, StreamSocket socket, Peer peer)
-    : core_(core),
+ServerConnection::ServerConnection(Server::Impl& server, StreamSocket socket, Peer peer)
+    : server_(server),
       socket_(std::move(socket)),
       peer_(std::move(peer)),
-      reader_(core.options.header_bytes_max, core.options.body_bytes_max) {
+      reader_(server.options.header_bytes_max, server.options.body_bytes_max) {
   input_.reserve(kReadSize);
 }
 
@@ -103,7 +95,7 @@ bool ServerConnection::may_parse() const {
   if (refused_ || last_ || out_.size() + sending_.size() > kUnsentMax) return false;
   if (queue_.empty()) return true;
   return queue_.back()->safe &&
-         queue_.size() < static_cast<std::size_t>(core_.options.pipeline_max);
+         queue_.size() < static_cast<std::size_t>(server_.options.pipeline_max);
 }
 
 void ServerConnection::hand_over() {
@@ -113,17 +105,15 @@ void ServerConnection::hand_over() {
   queue_.push_back(std::make_shared<Responder::Slot>(
       Responder::Slot{this, is_safe(request.method), request.method == Method::head,
                       reader_.keep_alive(), reader_.minor_version_0(), nullptr}));
-  ++core_.stats.requests_total;
-  if (core_.turn_end) core_.want_turn();
-  core_.handler(request, Responder(queue_.back()));
+  if (server_.turn_end) server_.want_turn();
+  server_.handler(request, Responder(queue_.back()));
 }
 
 void ServerConnection::refuse(RequestReader::Step step) {
-  ++core_.stats.malformed_total;
   refused_ = true;
   queue_.push_back(std::make_shared<Responder::Slot>(
       Responder::Slot{this, false, false, false, false, nullptr}));
-  answered(*queue_.back(), problem_response(problem_of(step), detail_of(step)));
+  answered(*queue_.back(), refusal_of(step));
 }
 
 void ServerConnection::answered(Responder::Slot& slot, Response response) {
@@ -142,19 +132,19 @@ void ServerConnection::answered(Responder::Slot& slot, Response response) {
     queue_.clear();
   }
   if (parsing_ || std::exchange(in_ready_, true)) return;
-  core_.ready.push_back(shared_from_this());
-  core_.want_turn();
+  server_.ready.push_back(shared_from_this());
+  server_.want_turn();
 }
 
 void ServerConnection::append(const Responder::Slot& slot, const Response& response) {
   // When draining, the last answer that we owe says that the connection ends.
-  const bool keep = slot.keep_alive && !response.close && !(core_.draining && queue_.size() == 1);
+  const bool keep = slot.keep_alive && !response.close && !(server_.draining && queue_.size() == 1);
   const int status = response.status;
   const bool bodiless = status == 204 || status == 304;
   const auto reason = boost::beast::http::obsolete_reason(
       boost::beast::http::int_to_status(static_cast<unsigned>(status)));
   out_.append("HTTP/1.1 ").append(std::to_string(status)).append(" ").append(reason);
-  out_.append("\r\nDate: ").append(core_.date).append("\r\n");
+  out_.append("\r\nDate: ").append(server_.date).append("\r\n");
   if (!bodiless) {
     append_header("Content-Type", response.content_type, out_);
     out_.append("Content-Length: ").append(std::to_string(response.body.size())).append("\r\n");
@@ -207,13 +197,13 @@ void ServerConnection::on_written() {
     socket_.shutdown(net::socket_base::shutdown_send, ignored);
     input_.consume(input_.size());
     wants_bytes_ = true;
-  } else if (core_.draining) {
+  } else if (server_.draining) {
     close_if_idle();
   } else if (!may_parse() || wants_bytes_) {
     return;
   } else if (!std::exchange(in_ready_, true)) {
-    core_.ready.push_back(shared_from_this());  // parse() stopped for the unsent bytes.
-    core_.want_turn();
+    server_.ready.push_back(shared_from_this());  // parse() stopped for the unsent bytes.
+    server_.want_turn();
   }
 }
 
@@ -251,22 +241,22 @@ void ServerConnection::set_deadline() {
   std::chrono::milliseconds limit{0};
   if (writing_) {
     waiting = write;
-    limit = core_.options.write_deadline;
+    limit = server_.options.write_deadline;
   } else if (last_) {
     waiting = linger;
     limit = kLinger;
   } else if (queue_.empty() && reader_.in_body()) {
     waiting = body;
-    limit = core_.options.body_deadline;
+    limit = server_.options.body_deadline;
   } else if (queue_.empty()) {
     waiting = input_.size() > 0 ? head : request;
-    limit = input_.size() > 0 ? core_.options.header_deadline : core_.options.idle_timeout;
+    limit = input_.size() > 0 ? server_.options.header_deadline : server_.options.idle_timeout;
   }
   if (waiting == std::exchange(waiting_, waiting) && waiting != request) return;
-  deadline_ = waiting == nothing ? ServerCore::TimePoint::max() : core_.now + limit + kSweepSlack;
+  deadline_ = waiting == nothing ? TimePoint::max() : server_.now + limit + kSweepSlack;
 }
 
-void ServerConnection::sweep(ServerCore::TimePoint now) {
+void ServerConnection::sweep(TimePoint now) {
   if (now >= deadline_) close();
 }
 
@@ -282,7 +272,7 @@ void ServerConnection::close() {
   socket_.close(ignored);
   for (const auto& slot : queue_) slot->connection = nullptr;
   queue_.clear();
-  core_.forget(*this);
+  server_.forget(*this);
 }
 
 std::string_view ServerConnection::unread() const {

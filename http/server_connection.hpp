@@ -1,4 +1,5 @@
-// One connection of the server: reads, hands requests to the handler, writes answers in order.
+// The server's insides, and one connection of it: reads, hands requests to the handler, writes
+// answers in order.
 //
 // Safe requests of a pipeline are handled side by side; an unsafe one waits until all before it are
 // answered, and holds what comes behind it. What cannot be handled now is not read either, so that
@@ -8,11 +9,13 @@
 // Errors:  of the peer; they end the connection.
 #pragma once
 
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <chrono>
 #include <deque>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "http/listener.hpp"
@@ -21,31 +24,43 @@
 
 namespace depot::http {
 
+using TimePoint = std::chrono::steady_clock::time_point;
 class ServerConnection;
 
-// What the connections of a Server share.
-struct ServerCore : std::enable_shared_from_this<ServerCore> {
-  using TimePoint = std::chrono::steady_clock::time_point;
-
-  ServerCore(boost::asio::io_context& context, const ServerOptions& server_options, Handler to)
-      : io(context), options(server_options), handler(std::move(to)) {}
+struct Server::Impl : std::enable_shared_from_this<Impl> {
+  Impl(boost::asio::io_context& context, const ServerOptions& server_options, Handler to);
 
   boost::asio::io_context& io;
-  ServerOptions options;
-  Handler handler;
+  const ServerOptions options;
+  const Handler handler;
   std::function<void()> turn_end;
-  ServerStats stats;
-  TimePoint now = std::chrono::steady_clock::now();  // As of the last sweep.
-  std::string date;                                  // The Date header's value, likewise.
+  TimePoint now;     // As of the last sweep.
+  std::string date;  // The Date header's value, likewise.
   bool draining = false;
-  bool turn_posted = false;
   std::vector<std::shared_ptr<ServerConnection>> ready;  // To be written or parsed in this turn.
+
+  Acceptor acceptor;
+  const std::uint16_t port;
+  boost::asio::steady_timer timer;
+  std::vector<std::shared_ptr<ServerConnection>> open;
+  std::unordered_map<std::string, int> by_address;
+  std::uint64_t connections_total = 0;
+  std::function<void()> drained;
+  bool turn_posted = false;
+  bool accept_paused = false;  // Until the next sweep.
+  bool stopped = false;
 
   // Runs, once behind all that this turn of the loop has ready: `ready`, then `turn_end`.
   void want_turn();
   // A connection has closed; the last reference may go.
-  virtual void forget(ServerConnection& connection) = 0;
-  virtual ~ServerCore() = default;
+  void forget(ServerConnection& connection);
+  void accept();
+  void admit(StreamSocket socket);
+  void sweep();
+  void drain(std::function<void()> done);
+  void stop();
+  void stop_accepting();
+  void finish_drain();
 };
 
 struct Responder::Slot {
@@ -59,11 +74,11 @@ struct Responder::Slot {
 
 class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
  public:
-  ServerConnection(ServerCore& core, StreamSocket socket, Peer peer);
+  ServerConnection(Server::Impl& server, StreamSocket socket, Peer peer);
 
   void turn();  // Handles what is read, writes what is ready, reads on.
   void answered(Responder::Slot& slot, Response response);
-  void sweep(ServerCore::TimePoint now);
+  void sweep(TimePoint now);
   void close_if_idle();
   void close();
 
@@ -86,7 +101,7 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   bool idle() const;
   std::string_view unread() const;
 
-  ServerCore& core_;
+  Server::Impl& server_;
   StreamSocket socket_;
   Peer peer_;
   boost::beast::flat_buffer input_;
@@ -106,7 +121,7 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   bool ended_ = false;    // The peer sends no more.
   std::size_t discarded_ = 0;
   Waiting waiting_ = Waiting::nothing;
-  ServerCore::TimePoint deadline_ = ServerCore::TimePoint::max();
+  TimePoint deadline_ = TimePoint::max();
 };
 
 }  // namespace depot::http
