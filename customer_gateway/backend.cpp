@@ -17,8 +17,6 @@ using protocol::Status;
 
 constexpr Duration kTick = 20ms;
 constexpr Duration kCreditWaitMax = 20ms;  // With the tick, well within the promised 100 ms.
-constexpr Duration kShunFor = 100ms;
-constexpr std::size_t kInFlightMax = 100'000;  // Per thread; far below what Slots can hold.
 
 }  // namespace
 
@@ -52,7 +50,6 @@ struct Backend::Line final : messaging::LinkEvents {
   boost::asio::posix::stream_descriptor descriptor;
   std::uint32_t generation = 0;
   std::uint32_t outstanding = 0;
-  TimePoint shunned;      // until then taken only when there is no other
   bool queued = false;    // records since the last flush
   bool watching = false;  // a wait on the descriptor is under way
   bool posted = false;    // pump() will run in the next turn
@@ -62,6 +59,7 @@ Backend::Backend(boost::asio::io_context& io, messaging::Context& context, const
                  const std::string& link_name, BackendMetrics& metrics, Log& log)
     : io_(io),
       attempts_max_(config.gateway.attempts_max),
+      in_flight_max_(static_cast<std::size_t>(config.gateway.in_flight_max)),
       metrics_(metrics),
       log_(log),
       timer_(io) {
@@ -82,7 +80,7 @@ Backend::~Backend() {
 
 void Backend::call(Call call, Duration budget, Done done) {
   const TimePoint now = steady_now();
-  if (pending_.size() >= kInFlightMax) return done({Outcome::Kind::unavailable, {}});
+  if (pending_.size() >= in_flight_max_) return done({Outcome::Kind::unavailable, {}});
   Pending pending;
   pending.call = std::move(call);
   pending.done = std::move(done);
@@ -92,9 +90,9 @@ void Backend::call(Call call, Duration budget, Done done) {
 
 Backend::Line* Backend::pick(const Line* avoid) const {
   Line* best = nullptr;
-  const TimePoint now = steady_now();
-  const auto cost = [&](const Line& line) {
-    return std::pair(line.shunned > now, line.outstanding);
+  // A balancer without a worker has the least outstanding: it would draw everything to itself.
+  const auto cost = [](const Line& line) {
+    return std::pair(line.link.backend_down(), line.outstanding);
   };
   for (const auto& line : lines_) {
     if (line.get() == avoid || !line->link.connected() || line->link.credit() == 0) continue;
@@ -152,8 +150,6 @@ void Backend::on_status(std::uint32_t tag, Status status, std::string_view body)
   }
   Line* line = std::exchange(found->line, nullptr);
   --line->outstanding;
-  // A balancer without a worker has the least outstanding: it would draw everything to itself.
-  if (status == Status::no_worker) line->shunned = steady_now() + kShunFor;
   switch (next_step(found->attempts, status, pick(line) != nullptr, attempts_max_)) {
     case Next::deliver:
       return finish(tag, Outcome::Kind::answered, body);

@@ -75,6 +75,7 @@ class Backend {
 
   boost::asio::io_context& io_;
   const int attempts_max_;
+  const std::size_t in_flight_max_;
   BackendMetrics& metrics_;
   Log& log_;
   messaging::Slots<Pending> pending_;

@@ -111,19 +111,32 @@ void Balancer::on_replies(Peer& worker, std::string_view frame, const Header& he
 void Balancer::turn(TimePoint now) {
   now_ = now;
   if (now - ticked_ >= kTickEvery) tick();
+  tell_gateways();
   dispatch();
   for (const std::uint32_t place : filling_) finish_frame(peers_[place]);
   filling_.clear();
 }
 
-Status Balancer::availability() const {
-  bool any = false;
-  for (const std::uint32_t place : workers_) {
-    if (peers_[place].draining) continue;
-    if (!peers_[place].backend_down) return Status::ok;
-    any = true;
+bool Balancer::has_worker() const {
+  return std::ranges::any_of(workers_, [&](std::uint32_t place) {
+    return !peers_[place].draining && !peers_[place].backend_down;
+  });
+}
+
+// A gateway that knows of another balancer is to use that one while there is no worker here.
+void Balancer::tell_gateways() {
+  const bool has = has_worker();
+  if (std::exchange(had_worker_, has) == has) return;
+  for (Peer& peer : peers_) {
+    if (peer.session != 0 && peer.side == Side::frontend) say(peer, FrameType::credit);
   }
-  if (any) return Status::backend_down;
+}
+
+Status Balancer::availability() const {
+  if (has_worker()) return Status::ok;
+  if (std::ranges::any_of(workers_, [&](auto place) { return !peers_[place].draining; })) {
+    return Status::backend_down;
+  }
   return now_ - worker_seen_ < limits_.no_worker_grace ? Status::ok : Status::no_worker;
 }
 

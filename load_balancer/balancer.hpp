@@ -129,7 +129,9 @@ class Balancer {
   void remove(Peer& peer, std::string_view why, bool warning);
   void complain(Side side, std::string_view routing_id);
 
+  bool has_worker() const;
   protocol::Status availability() const;
+  void tell_gateways();
   void dispatch();
   Peer* pick(std::size_t& free_workers);
   bool hand_over(Peer& worker);
@@ -161,7 +163,8 @@ class Balancer {
   std::uint32_t next_session_;
   std::size_t rotation_ = 0;  // where the next pick starts, so that equals take turns
   bool draining_ = false;
-  TimePoint worker_seen_;  // when there last was one
+  bool had_worker_ = false;  // at the end of the last turn
+  TimePoint worker_seen_;    // when there last was one
   TimePoint ticked_;
   TimePoint stranger_complained_{};
   std::size_t queued_now_max_;

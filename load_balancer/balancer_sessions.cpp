@@ -143,9 +143,11 @@ void Balancer::say(Peer& peer, FrameType type, std::uint64_t aux) {
 Header Balancer::header_to(const Peer& peer, FrameType type) const {
   // A gateway may have as much outstanding as the queue holds in all; a worker asks for nothing.
   const auto window = static_cast<std::uint32_t>(limits_.queued_max);
+  if (peer.side == Side::backend) return {.type = type, .session = peer.session};
   return {.type = type,
+          .flags = has_worker() ? std::uint8_t{0} : messaging::kFlagBackendDown,
           .session = peer.session,
-          .credit_limit = peer.side == Side::frontend ? peer.moved + window : 0};
+          .credit_limit = peer.moved + window};
 }
 
 std::string& Balancer::next_out(Side side, std::string_view routing_id) {

@@ -42,8 +42,9 @@ enum class FrameType : std::uint8_t {
 
 enum class Role : std::uint8_t { gateway = 1, worker = 2 };
 
-inline constexpr std::uint8_t kFlagBackendDown = 1;  // of a worker's frames: no Redis
-inline constexpr std::uint8_t kRecordAlone = 1;      // of a request record: a batch of its own
+// Of a worker's frames: no Redis. Of a balancer's to a gateway: no worker that has it.
+inline constexpr std::uint8_t kFlagBackendDown = 1;
+inline constexpr std::uint8_t kRecordAlone = 1;  // of a request record: a batch of its own
 
 struct Header {
   FrameType type = FrameType::ping;

@@ -144,6 +144,7 @@ Link::~Link() = default;
 
 bool Link::connected() const { return impl_->state.open() && !impl_->state.draining(); }
 std::uint32_t Link::credit() const { return impl_->state.credit(); }
+bool Link::backend_down() const { return impl_->state.backend_down(); }
 std::uint32_t Link::session() const { return impl_->state.session(); }
 std::uint64_t Link::received() const { return impl_->state.received(); }
 const Socket& Link::socket() const { return *impl_->socket; }

@@ -51,6 +51,8 @@ class Link {
   bool connected() const;  // welcomed, and not draining
   // Gateway: how many more requests the balancer lets us send now.
   std::uint32_t credit() const;
+  // Gateway: the balancer has no worker that could do anything now; another may have.
+  bool backend_down() const;
   // Queues a record for the next flush(). False without a session or credit (gateway).
   bool send_request(const RequestRecord& record);
   // Worker. Dropped silently when the session it came in is over.

@@ -39,6 +39,7 @@ LinkState::Heard LinkState::hear(const Header& header, TimePoint now) {
     return Heard::lost;
   }
   limit_ = header.credit_limit;
+  backend_down_ = (header.flags & kFlagBackendDown) != 0;
   switch (header.type) {
     case FrameType::request:
       received_ += header.count;
@@ -76,6 +77,7 @@ void LinkState::start(const Header& welcome, TimePoint now) {
   broken_ = draining_ = false;
   session_ = welcome.session;
   limit_ = welcome.credit_limit;
+  backend_down_ = (welcome.flags & kFlagBackendDown) != 0;
   sent_ = received_ = 0;
   heard_ = said_ = now;
 }

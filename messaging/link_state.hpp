@@ -39,6 +39,7 @@ class LinkState {
   bool draining() const { return draining_; }
   std::uint32_t session() const { return open() ? session_ : 0; }
   std::uint32_t credit() const;
+  bool backend_down() const { return backend_down_; }  // as the balancer said last
   void count_sent() { ++sent_; }
   std::uint64_t sent() const { return sent_; }
   std::uint64_t received() const { return received_; }
@@ -54,6 +55,7 @@ class LinkState {
   bool broken_ = false;    // a send failed
   bool draining_ = false;  // the balancer goes away
   bool leaving_ = false;   // we go away
+  bool backend_down_ = false;
   std::uint32_t session_ = 0;
   std::uint32_t limit_ = 0;
   std::uint64_t sent_ = 0;

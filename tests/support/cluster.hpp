@@ -86,7 +86,7 @@ class Cluster {
   // Expects the books to be right.
   void expect_clean_audit() const;
 
-  // The sum of a metric's samples over all processes of the cluster.
+  // The sum of a metric's samples over all processes of the cluster that answer.
   double metric(const std::string& name) const;
 
   store::BlockingRedis redis() const;

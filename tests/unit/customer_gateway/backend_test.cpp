@@ -176,6 +176,7 @@ TEST_F(BackendTest, RefusalOfOneBalancerIsTriedAtTheOther) {
     answered += last_ == Outcome::Kind::answered;
   }
   EXPECT_EQ(answered, 20);
+  EXPECT_EQ(workers_.front()->seen.back().attempt, 1) << "the first has said that it has none";
 }
 
 TEST_F(BackendTest, WithoutRedisItIsRefusedWhenNothingHappenedYet) {

@@ -132,6 +132,27 @@ TEST_F(BalancerSessionsTest, WorkThatAWorkerTakesAlongWhenItSaysByeIsLost) {
   EXPECT_EQ(h.replies("g").at(0).status, Status::worker_lost);
 }
 
+TEST_F(BalancerSessionsTest, TellsGatewaysAtOnceWhetherAnyWorkerCouldDoAnything) {
+  Harness alone;
+  const auto told_down = [&](const std::string& gateway, FrameType type) {
+    const auto frames = alone.take(gateway, type);
+    EXPECT_EQ(frames.size(), 1u);
+    return !frames.empty() && (frames.front().header.flags & messaging::kFlagBackendDown) != 0;
+  };
+  alone.gateway("g");
+  EXPECT_TRUE(told_down("g", FrameType::welcome));
+  alone.worker("w", 4);
+  alone.turn();
+  EXPECT_FALSE(told_down("g", FrameType::credit));
+  alone.gateway("late");
+  EXPECT_FALSE(told_down("late", FrameType::welcome));
+  alone.grant("w", 0, true);  // It has lost Redis.
+  alone.turn();
+  EXPECT_TRUE(told_down("g", FrameType::credit));
+  alone.turn();
+  EXPECT_TRUE(alone.take("g", FrameType::credit).empty()) << "nothing has changed";
+}
+
 TEST_F(BalancerSessionsTest, DrainingItAsksGatewaysToGoFinishesAndSaysBye) {
   h.gateway("g");
   h.worker("w", 100);
@@ -180,6 +201,7 @@ TEST_F(BalancerSessionsTest, RequestsOfAGatewayThatIsGoneAreNotExecuted) {
 TEST_F(BalancerSessionsTest, PingsWhomItHasToldNothingFor100Ms) {
   h.gateway("g");
   h.worker("w", 10);
+  h.turn();  // Tells the gateway that there is a worker.
   h.pass(50ms, {"g", "w"});
   EXPECT_TRUE(h.take("w", FrameType::ping).empty());
   h.pass(50ms, {"g", "w"});

@@ -147,6 +147,16 @@ TEST(LinkStateTest, CreditIsAbsoluteAndCountsModulo2To32) {
   EXPECT_EQ(state.credit(), 0u);
 }
 
+TEST(LinkStateTest, KnowsWhetherTheBalancerHasAWorkerAsItSaidLast) {
+  LinkState state = greeting();
+  Header header = from_balancer(FrameType::welcome);
+  header.flags = kFlagBackendDown;
+  EXPECT_EQ(state.hear(header, kStart), Heard::welcomed);
+  EXPECT_TRUE(state.backend_down());
+  state.hear(from_balancer(FrameType::credit), kStart);
+  EXPECT_FALSE(state.backend_down());
+}
+
 TEST(LinkStateTest, ADrainingBalancerGetsNoRequests) {
   LinkState state = welcomed(10);
   EXPECT_EQ(state.hear(from_balancer(FrameType::drain, 7, 10), kStart), Heard::drain);
