@@ -1,10 +1,10 @@
 // The one checker: reads what Redis holds and recomputes it from the ledger.
 //
 // It shares no code with what it checks: its own blocking connection, its own msgpack walk, its own
-// arithmetic of docs/STORE.md, nothing from store/ or protocol/. Linear but for sorting, about 200
-// bytes of memory per order. It may run on a live system: rows are read before heads, heads and
-// counters together, and an order that looks wrong is read and judged again with newer heads before
-// it is called wrong.
+// arithmetic of docs/STORE.md, nothing from store/ or protocol/. Linear, about 300 bytes of
+// memory per order. It may run on a live system: rows are read before heads, heads and counters
+// together, and an order that looks wrong is read and judged again with newer heads before it is
+// called wrong.
 //
 // The rules, by the name that a violation carries:
 //   L1 each ledger's entries are gap-free, epochs chained     L2 offered = available + sold + cut
@@ -21,6 +21,8 @@
 // Errors:  StartupError (exit 69) where Redis cannot be read, (exit 1) an unreadable history.
 // Source:  docs/STORE.md; docs/ARCHITECTURE.md, "Stock".
 #pragma once
+
+#include <fmt/format.h>
 
 #include <boost/json/object.hpp>
 #include <cstdint>
@@ -55,16 +57,19 @@ struct AuditResult {
 
   static constexpr std::size_t kShownMax = 200;
   bool clean() const { return violations == 0; }
-  void add(std::string_view rule, Harm harm, std::string text);
-  void take(AuditResult&& findings);  // its violations
+  template <typename... Args>
+  void add(std::string_view rule, Harm harm, fmt::format_string<Args...> text, Args&&... args) {
+    ++violations;
+    lost += harm == Harm::lost;
+    doubled += harm == Harm::doubled;
+    if (first.size() == kShownMax) return;
+    first.push_back({std::string(rule), fmt::format(text, std::forward<Args>(args)...)});
+  }
 };
 
-struct AuditOptions {
-  std::string redis_url;  // unix:///path or redis://host:port
-  std::string histories;  // a folder of clients' *.jsonl (bench/history.hpp), or ""
-};
-
-AuditResult run(const AuditOptions& options);
+// `redis_url`: unix:///path or redis://host:port. `histories`: a folder of clients' *.jsonl
+// (bench/history.hpp), or "".
+AuditResult run(const std::string& redis_url, const std::string& histories = "");
 
 std::string to_text(const AuditResult& result, const Currency& currency);
 boost::json::object json_of(const AuditResult& result);

@@ -1,21 +1,11 @@
 #include "control/audit_books.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace depot::control::audit {
 namespace {
-
-std::array<char, 16> to_fingerprint(std::string_view bytes) {
-  std::array<char, 16> out{};
-  std::copy_n(bytes.begin(), std::min(bytes.size(), out.size()), out.begin());
-  return out;
-}
-
-template <typename T>
-void sort_unique(std::vector<T>& items) {
-  std::sort(items.begin(), items.end());
-  items.erase(std::unique(items.begin(), items.end()), items.end());
-}
 
 std::string offer_key(std::string_view cycle, std::string_view sku) {
   return std::string(cycle) + '\0' + std::string(sku);
@@ -30,76 +20,62 @@ std::uint32_t Books::maker(std::string_view name) {
   return maker_index_[std::string(name)] = static_cast<std::uint32_t>(makers.size() - 1);
 }
 
-void Books::add_order(const Id& id, std::string_view bytes, AuditResult& result) {
+void Books::add_order(const Id& id, std::string_view bytes) {
   const auto row = read_order(bytes);
-  const auto customer = row ? to_id(row->customer) : std::nullopt;
-  if (!customer || row->lines.empty()) {
-    return result.add("L5", Harm::lost, "order " + std::string(view(id)) + ": malformed row");
+  const auto customer = to_id(row ? row->customer : ""), asked = to_id(row ? row->fingerprint : "");
+  if (!customer || !asked || row->lines.empty()) {
+    return result_.add("L5", Harm::lost, "order {}: malformed row", view(id));
   }
-  placed.push_back({id, *customer, to_fingerprint(row->fingerprint),
-                    static_cast<std::uint32_t>(row->parts.size())});
-  std::vector<std::uint64_t> digests(row->parts.size());
+  Record& record = orders[id];
+  record.placed = Placed{*customer, *asked};
+  record.parts.clear();
+  for (const RowPart& part : row->parts) {
+    record.parts.push_back({maker(part.manufacturer), part.sold_at});
+  }
   for (const RowLine& line : row->lines) {
-    digests[line.part] += line_digest(row->cycle, line.sku, line.quantity, line.price);
-  }
-  for (std::size_t i = 0; i < digests.size(); ++i) {
-    parts.push_back({id, maker(row->parts[i].manufacturer), static_cast<std::uint32_t>(i),
-                     row->parts[i].sold_at, digests[i]});
+    record.parts[line.part].digest += line_digest(row->cycle, line.sku, line.quantity, line.price);
   }
 }
 
-void Books::add_state(const Id& id, std::string_view bytes, AuditResult& result) {
-  Walk walk(bytes);
-  State state{id, {}};
-  state.statuses.resize(walk.list());
-  for (std::int64_t& status : state.statuses) status = walk.number();
+void Books::add_state(const Id& id, std::string_view row) {
+  Walk walk(row);
+  std::vector<std::int64_t> statuses(walk.list());
+  for (std::int64_t& status : statuses) status = walk.number();
   if (!walk.at_end()) {
-    return result.add("L5", Harm::other, "orderstate of " + std::string(view(id)) + ": malformed");
+    return result_.add("L5", Harm::other, "orderstate of {}: malformed", view(id));
   }
-  states.push_back(std::move(state));
+  orders[id].statuses = std::move(statuses);
 }
 
-void Books::add_list(const Id& customer, std::string_view ids, AuditResult& result) {
+void Books::add_refusal(std::string_view key, std::string_view order, std::string_view row) {
+  const auto id = to_id(order), asked = to_id(row.substr(0, 16));
+  if (!id || !asked) return result_.add("L7", Harm::other, "{} {}: malformed", key, order);
+  refused[*id] = *asked;
+}
+
+void Books::add_list(const Id& customer, std::string_view ids, const std::vector<Id>* among) {
   if (ids.size() % 16 != 0) {
-    result.add("L8", Harm::other, "account " + std::string(view(customer)) + ": torn list");
+    result_.add("L8", Harm::other, "account {}: torn list", view(customer));
   }
-  for (std::size_t i = 0; (i + 1) * 16 <= ids.size(); ++i) {
-    listed.push_back({*to_id(ids.substr(i * 16, 16)), customer, static_cast<std::uint32_t>(i)});
+  for (; ids.size() >= 16; ids.remove_prefix(16)) {
+    const Id order = *to_id(ids.substr(0, 16));
+    if (among != nullptr && !std::ranges::binary_search(*among, order)) continue;
+    orders[order].listed.push_back(customer);
   }
-}
-
-void Books::sort() {
-  sort_unique(placed);
-  sort_unique(parts);
-  sort_unique(states);
-  sort_unique(listed);
-  sort_unique(refused);
-  std::sort(sold.begin(), sold.end());
-  std::sort(cancelled.begin(), cancelled.end());
 }
 
 std::string Ledger::Counters::text() const {
-  std::string out;
-  for (const auto& [label, value] :
-       std::initializer_list<std::pair<const char*, std::int64_t>>{{"price ", price},
-                                                                   {", wanted ", wanted},
-                                                                   {", offered ", offered},
-                                                                   {", cut ", cut},
-                                                                   {", sold ", sold}}) {
-    out += label + std::to_string(value);
-  }
-  return out;
+  return fmt::format("price {}, wanted {}, offered {}, cut {}, sold {}", price, wanted, offered,
+                     cut, sold);
 }
 
-Ledger::Ledger(Redis& redis, std::string maker, std::uint32_t index)
-    : redis_(redis), maker_(std::move(maker)), index_(index) {}
-
-void Ledger::read_on(Books& books, AuditResult& result, const std::string& until) {
+void Ledger::read_on(const std::string& until) {
   while (true) {
     // Stream ids begin at 0-1, so 0-0 is before everything.
     const std::string from = last_.epoch == 0 ? "0-0" : "(" + last_.text();
     const Reply page =
         redis_.command({"XRANGE", "ledger:{s0}:" + maker_, from, until, "COUNT", "500"});
+    if (page->elements == 0) return;
     for (std::size_t i = 0; i < page->elements; ++i) {
       const redisReply* item = page->element[i];
       const Position at = to_position(text_of(item->element[0])).value_or(Position{});
@@ -110,85 +86,81 @@ void Ledger::read_on(Books& books, AuditResult& result, const std::string& until
       const bool next = at == Position{last_.epoch, last_.number + 1} && at.epoch > 0;
       const bool opens = at.epoch == last_.epoch + 1 && at.number == 0;
       if (!next && !opens) {
-        result.add("L1", Harm::lost, name(at) + ": a gap, the entry before it is " + last_.text());
+        result_.add("L1", Harm::lost, "{}: a gap, the entry before it is {}", name(at),
+                    last_.text());
       }
       if (!entry) {
-        result.add("L9", Harm::lost, name(at) + ": malformed entry");
+        result_.add("L9", Harm::lost, "{}: malformed entry", name(at));
       } else if ((at.number == 0) != (entry->kind == Kind::epoch) ||
                  (at.number == 0 && at.epoch > 1 && entry->previous != last_)) {
-        result.add("L1", Harm::lost, name(at) + ": does not chain to " + last_.text());
+        result_.add("L1", Harm::lost, "{}: does not chain to {}", name(at), last_.text());
       } else {
-        judge(at, *entry, books, result);
+        judge(at, *entry);
       }
       last_ = at;
-      ++result.entries;
+      ++result_.entries;
     }
-    if (page->elements == 0) return;
   }
 }
 
-void Ledger::judge(Position at, const Entry& entry, Books& books, AuditResult& result) {
-  const bool sale = entry.kind == Kind::sold;
+void Ledger::judge(Position at, const Entry& entry) {
   if (entry.kind == Kind::state) return;
-  auto& parts = sale ? books.sold : books.cancelled;
-  const std::size_t before = parts.size();  // One part per order of the entry, its rows together.
+  const std::string where = name(at);
   for (const EntryRow& row : entry.rows) {
-    judge_row(at, entry, row, result);
+    judge_row(where, entry, row);
     if (entry.kind == Kind::offer) continue;
     const auto order = to_id(row.order);
     if (!order) {
-      result.add("L9", Harm::other, name(at) + ": malformed order id");
+      result_.add("L9", Harm::other, "{}: malformed order id", where);
       continue;
     }
-    if (parts.size() == before || parts.back().order != *order) {
-      parts.push_back({*order, index_, 0, at, 0});
-    }
-    parts.back().digest += line_digest(entry.cycle, row.sku, row.quantity, row.price);
+    Record& record = books_.orders[*order];
+    const auto add_line = [&](auto& parts) {  // One part per order of the entry, its rows together.
+      const bool same = !parts.empty() && parts.back().maker == index_ && parts.back().at == at;
+      if (!same) parts.push_back({index_, at});
+      parts.back().digest += line_digest(entry.cycle, row.sku, row.quantity, row.price);
+    };
+    entry.kind == Kind::sold ? add_line(record.sold) : add_line(record.cancelled);
   }
 }
 
-void Ledger::judge_row(Position at, const Entry& entry, const EntryRow& row, AuditResult& result) {
-  const auto key = offer_key(entry.cycle, row.sku);
-  if (entry.kind != Kind::offer && !counters_.contains(key)) {
-    result.add("L6", Harm::other, name(at) + ": " + std::string(row.sku) + " was never offered");
+void Ledger::judge_row(const std::string& where, const Entry& entry, const EntryRow& row) {
+  const auto [counters, is_new] = counters_.try_emplace(offer_key(entry.cycle, row.sku));
+  Counters& now = counters->second;
+  if (is_new && entry.kind != Kind::offer) {
+    result_.add("L6", Harm::other, "{}: {} was never offered", where, row.sku);
   }
-  Counters& now = counters_[key];
   if (entry.kind == Kind::offer) {
     now.wanted = row.quantity;
     now.price = row.price;
   } else if (row.quantity <= 0 || (entry.kind == Kind::sold && row.price != now.price)) {
-    result.add("L2", Harm::other,
-               name(at) + ": order " + std::string(row.order) + " " + std::to_string(row.quantity) +
-                   " x " + std::string(row.sku) + " at " + std::to_string(row.price) +
-                   ", offered at " + std::to_string(now.price));
+    result_.add("L2", Harm::other, "{}: order {} {} x {} at {}, offered at {}", where, row.order,
+                row.quantity, row.sku, row.price, now.price);
   }
-  const std::int64_t direction = entry.kind == Kind::sold ? 1 : -1;
   if (entry.kind != Kind::offer) {
-    now.sold += direction * row.quantity;
-    result.units_sold += direction * row.quantity;
-    result.money_minor += direction * row.quantity * row.price;
+    const std::int64_t sold = entry.kind == Kind::sold ? row.quantity : -row.quantity;
+    now.sold += sold;
+    result_.units_sold += sold;
+    result_.money_minor += sold * row.price;
   }
   if (entry.kind != Kind::sold) {
     const std::int64_t target = std::max(now.wanted, now.sold);
     const std::int64_t net = now.offered - now.cut;
     (target > net ? now.offered : now.cut) += std::abs(target - net);
     if (row.offered != now.offered || row.cut != now.cut) {
-      result.add("L4", Harm::other,
-                 name(at) + ": " + std::string(row.sku) + " says offered " +
-                     std::to_string(row.offered) + ", cut " + std::to_string(row.cut) +
-                     "; it follows offered " + std::to_string(now.offered) + ", cut " +
-                     std::to_string(now.cut));
+      result_.add("L4", Harm::other,
+                  "{}: {} says offered {}, cut {}; it follows offered {}, cut {}", where, row.sku,
+                  row.offered, row.cut, now.offered, now.cut);
     }
   }
   const std::int64_t available = now.offered - now.sold - now.cut;
   if (available < now.worst) {
-    result.oversold += now.worst - available;
+    result_.oversold += now.worst - available;
     now.worst = available;
   }
   if (available < 0 || available != row.available) {
-    result.add("L2", Harm::other,
-               name(at) + ": " + std::string(row.sku) + " says " + std::to_string(row.available) +
-                   " available, it is " + std::to_string(available));
+    result_.add("L2", Harm::other, "{}: {} says {} available, it is {}", where, row.sku,
+                row.available, available);
   }
 }
 
@@ -196,9 +168,9 @@ bool Ledger::knows(std::string_view cycle, std::string_view sku) const {
   return counters_.contains(offer_key(cycle, sku));
 }
 
-void Ledger::compare_counters(Books& books, AuditResult& result) {
+void Ledger::compare_counters() {
   const std::string stream = "ledger:{s0}:" + maker_;
-  read_on(books, result);
+  read_on();
   while (true) {  // Again where an offer came up between the walk and the question.
     std::vector<std::vector<std::string>> questions = {
         {"XREVRANGE", stream, "+", "-", "COUNT", "1"},
@@ -212,34 +184,29 @@ void Ledger::compare_counters(Books& books, AuditResult& result) {
     const std::size_t asked = counters_.size();
     const Reply moment = redis_.together(questions);
     const redisReply* newest = moment->element[0];
-    if (newest->elements == 1) {
-      read_on(books, result, std::string(text_of(newest->element[0]->element[0])));
-    }
-    if (counters_.size() == asked) return compare(moment, result);
+    if (newest->elements == 1) read_on(std::string(text_of(newest->element[0]->element[0])));
+    if (counters_.size() == asked) return compare(moment);
   }
 }
 
-void Ledger::compare(const Reply& moment, AuditResult& result) {
+void Ledger::compare(const Reply& moment) {
   const auto head = read_position(text_of(moment->element[1]));
   if (head != last_) {
-    result.add("L3", Harm::other,
-               maker_ + ": the head says " + (head ? head->text() : "nothing") +
-                   ", the newest entry is " + last_.text());
+    result_.add("L3", Harm::other, "{}: the head says {}, the newest entry is {}", maker_,
+                head ? head->text() : "nothing", last_.text());
   }
   const auto accepted = read_position(text_of(moment->element[2]));
   if (accepted && *accepted > last_) {
-    result.add("L3", Harm::other, maker_ + ": accepted " + accepted->text() + " is not there");
+    result_.add("L3", Harm::other, "{}: accepted {} is not there", maker_, accepted->text());
   }
   std::size_t index = 3;
-  for (const auto& [key, now] : counters_) {
+  for (const auto& [key, is] : counters_) {
     Walk row(text_of(moment->element[index++]));
-    const Counters says{row.number(), row.number(), row.number(), row.number(), row.number(), 0};
-    const Counters is{now.price, now.wanted, now.offered, now.cut, now.sold, 0};
-    if (row.ok() && says == is) continue;
-    result.add("L3", Harm::other,
-               maker_ + ":" + key.substr(key.find('\0') + 1) + " in cycle " +
-                   key.substr(0, key.find('\0')) + ": the row says " +
-                   (row.ok() ? says.text() : "nothing readable") + "; the ledger " + is.text());
+    const Counters says{row.number(), row.number(), row.number(), row.number(), row.number()};
+    const std::string text = row.ok() ? says.text() : "nothing readable";
+    if (text == is.text()) continue;
+    result_.add("L3", Harm::other, "{}:{} in cycle {}: the row says {}; the ledger {}", maker_,
+                key.substr(key.find('\0') + 1), key.substr(0, key.find('\0')), text, is.text());
   }
 }
 

@@ -1,14 +1,16 @@
-// What the audit keeps while it reads: fixed-size records to be sorted and laid side by side, and
-// each manufacturer's ledger, recomputed entry by entry.
+// What the audit keeps while it reads, all that is recorded of each order and each manufacturer's
+// ledger recomputed entry by entry; and what it decides from that.
 //
 // Threads: one.
 // Source:  docs/STORE.md; docs/ARCHITECTURE.md, "Stock".
 #pragma once
 
-#include <algorithm>
+#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "control/audit.hpp"
@@ -16,75 +18,60 @@
 
 namespace depot::control::audit {
 
-struct Placed {  // an order row
-  Id order, customer;
-  std::array<char, 16> fingerprint;
-  std::uint32_t parts;
-  auto operator<=>(const Placed&) const = default;
-};
-struct Part {  // of an order row; or what a ledger entry says of one order
-  Id order;
-  std::uint32_t maker;  // index into Books::makers
-  std::uint32_t place;  // among the parts of the order's row; 0 in an entry
-  Position at;
-  std::uint64_t digest;  // of its lines
-  auto operator<=>(const Part&) const = default;
-};
-struct State {  // an orderstate row
-  Id order;
-  std::vector<std::int64_t> statuses;
-  auto operator<=>(const State&) const = default;
-};
-struct Listed {  // one id in an account's list
-  Id order, customer;
-  std::uint32_t index;
-  auto operator<=>(const Listed&) const = default;
-};
-struct Refused {
-  Id order;
-  std::array<char, 16> fingerprint;
-  auto operator<=>(const Refused&) const = default;
+struct IdHash {
+  std::size_t operator()(const Id& id) const { return std::hash<std::string_view>{}(view(id)); }
 };
 
-struct Books {
+struct Part {           // one manufacturer's part of an order: what its row or a ledger entry says
+  std::uint32_t maker;  // index into Books::makers
+  Position at;          // the entry
+  std::uint64_t digest = 0;  // of its lines
+};
+struct Placed {
+  Id customer, fingerprint;
+};
+struct Record {  // all that is recorded of one order
+  // By rows:
+  std::optional<Placed> placed;
+  boost::container::small_vector<Part, 1> parts;
+  std::vector<std::int64_t> statuses;            // of parts; none where there is no state row
+  boost::container::small_vector<Id, 1> listed;  // by the lists of these accounts
+  // By ledgers:
+  boost::container::small_vector<Part, 1> sold;
+  std::vector<Part> cancelled;
+};
+
+class Books {
+ public:
+  explicit Books(AuditResult& result) : result_(result) {}
   std::vector<std::string> makers;
-  // From rows:
-  std::vector<Placed> placed;
-  std::vector<Part> parts;
-  std::vector<State> states;
-  std::vector<Listed> listed;
-  std::vector<Refused> refused;
-  // From ledgers:
-  std::vector<Part> sold, cancelled;
+  std::unordered_map<Id, Record, IdHash> orders;
+  std::unordered_map<Id, Id, IdHash> refused;  // order -> fingerprint of what was asked for
 
   std::uint32_t maker(std::string_view name);  // its index; new ones are appended
-  void add_order(const Id& id, std::string_view bytes, AuditResult& result);
-  void add_state(const Id& id, std::string_view bytes, AuditResult& result);
-  void add_list(const Id& customer, std::string_view ids, AuditResult& result);
-  void sort();  // and drops what SCAN returned twice
+  // Rows as they lie in Redis, which SCAN may return twice; malformed ones are violations.
+  void add_order(const Id& id, std::string_view row);
+  void add_state(const Id& id, std::string_view row);
+  void add_refusal(std::string_view key, std::string_view order, std::string_view row);
+  // Each account once. `among`: keeps only these of the listed orders; sorted; null for all.
+  void add_list(const Id& customer, std::string_view ids, const std::vector<Id>* among);
 
  private:
+  AuditResult& result_;
   std::map<std::string, std::uint32_t, std::less<>> maker_index_;
 };
-
-// The record of that order; null where there is none. REQUIRES: sorted.
-template <typename T>
-const T* find(const std::vector<T>& records, const Id& order) {
-  const auto found = std::lower_bound(records.begin(), records.end(), order,
-                                      [](const T& a, const Id& b) { return a.order < b; });
-  return found != records.end() && found->order == order ? &*found : nullptr;
-}
 
 // One manufacturer's ledger, walked from its first entry on.
 class Ledger {
  public:
-  Ledger(Redis& redis, std::string maker, std::uint32_t index);
+  Ledger(Redis& redis, Books& books, AuditResult& result, std::uint32_t maker)
+      : redis_(redis), books_(books), result_(result), index_(maker), maker_(books.makers[maker]) {}
 
   // Walks on to the newest entry, or to the one named, judging each (L1, L2, L4, L9) and adding
   // what it says of orders.
-  void read_on(Books& books, AuditResult& result, const std::string& until = "+");
+  void read_on(const std::string& until = "+");
   // Reads head and counters of one moment, walks up to that head, and compares (L3).
-  void compare_counters(Books& books, AuditResult& result);
+  void compare_counters();
   bool knows(std::string_view cycle, std::string_view sku) const;
   std::size_t offers() const { return counters_.size(); }
   Position head() const { return last_; }
@@ -92,19 +79,26 @@ class Ledger {
  private:
   struct Counters {
     std::int64_t price = 0, wanted = 0, offered = 0, cut = 0, sold = 0, worst = 0;
-    bool operator==(const Counters&) const = default;
     std::string text() const;
   };
-  void compare(const Reply& moment, AuditResult& result);
-  void judge(Position at, const Entry& entry, Books& books, AuditResult& result);
-  void judge_row(Position at, const Entry& entry, const EntryRow& row, AuditResult& result);
+  void compare(const Reply& moment);
+  void judge(Position at, const Entry& entry);
+  void judge_row(const std::string& where, const Entry& entry, const EntryRow& row);
   std::string name(Position at) const { return maker_ + " " + at.text(); }
 
   Redis& redis_;
-  std::string maker_;
+  Books& books_;
+  AuditResult& result_;
   std::uint32_t index_;
+  std::string maker_;
   Position last_{0, -1};
   std::map<std::string, Counters> counters_;  // by cycle + '\0' + sku
 };
+
+// L5 to L8 for one order; true when all is well. `redis` is asked only to explain.
+bool judge_order(const Id& id, const Books& books, Redis& redis, AuditResult& result);
+
+// H1 to H3 from the *.jsonl files in `folder`.
+void judge_histories(const std::string& folder, const Books& books, AuditResult& result);
 
 }  // namespace depot::control::audit

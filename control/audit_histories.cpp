@@ -1,43 +1,35 @@
 #include <algorithm>
+#include <boost/algorithm/hex.hpp>
 #include <boost/json.hpp>
 #include <filesystem>
 #include <fstream>
+#include <span>
+#include <unordered_set>
 
 #include "base/fatal.hpp"
 #include "base/ids.hpp"
-#include "control/audit_judge.hpp"
+#include "control/audit_books.hpp"
 
 namespace depot::control::audit {
 namespace {
 
 struct Asked {  // one attempt of a client
-  Id order, client;
-  std::array<char, 16> fingerprint;
+  Id order, client, fingerprint;
   bool done, no;
   auto operator<=>(const Asked&) const = default;
 };
 
-std::array<char, 16> from_hex(std::string_view hex) {
-  std::array<char, 16> out{};
-  for (std::size_t i = 0; i < out.size() && 2 * i + 1 < hex.size(); ++i) {
-    out[i] = static_cast<char>(std::stoi(std::string(hex.substr(2 * i, 2)), nullptr, 16));
-  }
-  return out;
-}
-
 Asked parse_line(const std::string& line, AuditResult& result) {
   const auto row = boost::json::parse(line).as_object();
-  const std::string client(row.at("client").as_string());
-  const std::string key(row.at("key").as_string());
-  const std::string order = order_id_for(client, key);
-  const std::string_view answer = row.at("class").as_string();
-  Asked asked{to_id(order).value(), to_id(client).value(),
-              from_hex(row.at("fingerprint").as_string()), answer == "done", answer == "no"};
-  const auto* named = row.if_contains("order_id");
-  if (asked.done && named != nullptr && named->as_string() != order) {
-    result.add("H2", Harm::doubled,
-               "client " + client + ", key " + key + ": answered with order " +
-                   std::string(named->as_string()) + ", not " + order);
+  const auto text = [&row](const char* name) { return std::string(row.at(name).as_string()); };
+  const std::string client = text("client"), answer = text("class");
+  const std::string order = order_id_for(client, text("key"));
+  const Asked asked{to_id(order).value(), to_id(client).value(),
+                    to_id(boost::algorithm::unhex(text("fingerprint"))).value(), answer == "done",
+                    answer == "no"};
+  if (asked.done && row.contains("order_id") && text("order_id") != order) {
+    result.add("H2", Harm::doubled, "client {}, key {}: answered with order {}, not {}", client,
+               text("key"), text("order_id"), order);
   }
   return asked;
 }
@@ -60,26 +52,24 @@ void read_file(const std::filesystem::path& path, std::vector<Asked>& asked, Aud
 // All attempts with one key.
 void judge_key(std::span<const Asked> attempts, const Books& books, AuditResult& result) {
   const Asked& one = attempts.front();
-  const bool done = std::any_of(attempts.begin(), attempts.end(), [](auto& a) { return a.done; });
-  const bool no = std::any_of(attempts.begin(), attempts.end(), [](auto& a) { return a.no; });
-  const Placed* order = find(books.placed, one.order);
-  const std::string name =
-      "order " + std::string(view(one.order)) + " of client " + std::string(view(one.client));
-  const auto as_asked = [&](const auto& row) { return row.fingerprint == one.fingerprint; };
-  if (done && order == nullptr) {
-    result.add("H1", Harm::lost, name + ": acknowledged, and not there");
-  } else if (done && (order->customer != one.client || !as_asked(*order))) {
-    result.add("H1", Harm::lost, name + ": acknowledged, and another one is there");
+  const bool done = std::ranges::any_of(attempts, &Asked::done);
+  const bool no = std::ranges::any_of(attempts, &Asked::no);
+  const auto record = books.orders.find(one.order);
+  const auto placed = record == books.orders.end() ? std::nullopt : record->second.placed;
+  const auto add = [&](const char* rule, Harm harm, const char* what) {
+    result.add(rule, harm, "order {} of client {}: {}", view(one.order), view(one.client), what);
+  };
+  if (done && !placed) {
+    add("H1", Harm::lost, "acknowledged, and not there");
+  } else if (done && (placed->customer != one.client || placed->fingerprint != one.fingerprint)) {
+    add("H1", Harm::lost, "acknowledged, and another one is there");
   }
-  if (done && no) result.add("H2", Harm::doubled, name + ": both acknowledged and refused");
-  if (no && !done && order != nullptr) {
-    result.add("H2", Harm::doubled, name + ": refused, and it is there");
-  }
-  if (no && !done) {
-    const Refused* record = find(books.refused, one.order);
-    if (record == nullptr || !as_asked(*record)) {
-      result.add("H2", Harm::other, name + ": refused, and no record of it");
-    }
+  if (done && no) add("H2", Harm::doubled, "both acknowledged and refused");
+  if (done || !no) return;
+  if (placed) add("H2", Harm::doubled, "refused, and it is there");
+  const auto refusal = books.refused.find(one.order);
+  if (refusal == books.refused.end() || refusal->second != one.fingerprint) {
+    add("H2", Harm::other, "refused, and no record of it");
   }
 }
 
@@ -93,24 +83,23 @@ void judge_histories(const std::string& folder, const Books& books, AuditResult&
   for (const auto& file : std::filesystem::directory_iterator(folder)) {
     if (file.path().extension() == ".jsonl") read_file(file.path(), asked, result);
   }
-  std::sort(asked.begin(), asked.end());
+  std::ranges::sort(asked);
   result.requests = asked.size();
-  std::vector<Id> clients;
-  for (std::size_t at = 0; at < asked.size();) {
-    std::size_t count = 1;
-    while (at + count < asked.size() && asked[at + count].order == asked[at].order) ++count;
-    judge_key(std::span(asked).subspan(at, count), books, result);
-    clients.push_back(asked[at].client);
-    at += count;
+  std::unordered_set<Id, IdHash> clients, orders;
+  for (auto at = asked.begin(); at != asked.end();) {
+    const auto end =
+        std::find_if(at, asked.end(), [&](const Asked& a) { return a.order != at->order; });
+    judge_key({at, end}, books, result);
+    clients.insert(at->client);
+    orders.insert(at->order);
+    at = end;
   }
-  std::sort(clients.begin(), clients.end());
-  for (const Placed& order : books.placed) {
-    if (!std::binary_search(clients.begin(), clients.end(), order.customer)) continue;
-    if (find(asked, order.order) == nullptr) {
-      result.add("H3", Harm::doubled,
-                 "order " + std::string(view(order.order)) + " of client " +
-                     std::string(view(order.customer)) + ": nobody asked for it");
+  for (const auto& [id, record] : books.orders) {
+    if (!record.placed || !clients.contains(record.placed->customer) || orders.contains(id)) {
+      continue;
     }
+    result.add("H3", Harm::doubled, "order {} of client {}: nobody asked for it", view(id),
+               view(record.placed->customer));
   }
 }
 

@@ -70,25 +70,16 @@ Reply Redis::together(const std::vector<std::vector<std::string>>& commands) {
   return reply;
 }
 
-void Redis::scan(const std::function<void(std::string_view)>& each) {
+void Redis::scan(const std::string& hash,
+                 const std::function<void(std::string_view, std::string_view)>& each) {
   std::string cursor = "0";
   do {
-    const Reply page = command({"SCAN", cursor, "COUNT", "1000"});
+    const Reply page = hash.empty() ? command({"SCAN", cursor, "COUNT", "1000"})
+                                    : command({"HSCAN", hash, cursor, "COUNT", "1000"});
     cursor = text_of(page->element[0]);
-    for (std::size_t i = 0; i < page->element[1]->elements; ++i) {
-      each(text_of(page->element[1]->element[i]));
-    }
-  } while (cursor != "0");
-}
-
-void Redis::scan_hash(const std::string& key,
-                      const std::function<void(std::string_view, std::string_view)>& each) {
-  std::string cursor = "0";
-  do {
-    const Reply page = command({"HSCAN", key, cursor, "COUNT", "1000"});
-    cursor = text_of(page->element[0]);
-    for (std::size_t i = 0; i + 1 < page->element[1]->elements; i += 2) {
-      each(text_of(page->element[1]->element[i]), text_of(page->element[1]->element[i + 1]));
+    const redisReply* items = page->element[1];
+    for (std::size_t i = 0; i < items->elements; i += hash.empty() ? 1 : 2) {
+      each(text_of(items->element[i]), hash.empty() ? "" : text_of(items->element[i + 1]));
     }
   } while (cursor != "0");
 }

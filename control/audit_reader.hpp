@@ -30,11 +30,10 @@ class Redis {
   Reply command(const std::vector<std::string>& arguments);
   // EXEC's reply: an array with the commands' replies, of one moment.
   Reply together(const std::vector<std::vector<std::string>>& commands);
-  // Calls `each` for every element of SCAN, or for field and value of HSCAN over `key`; some may
-  // come twice.
-  void scan(const std::function<void(std::string_view)>& each);
-  void scan_hash(const std::string& key,
-                 const std::function<void(std::string_view, std::string_view)>& each);
+  // Calls `each` with field and value of a hash, or, for "", with every key and ""; some may come
+  // twice.
+  void scan(const std::string& hash,
+            const std::function<void(std::string_view, std::string_view)>& each);
 
  private:
   std::unique_ptr<redisContext, void (*)(redisContext*)> context_;

@@ -82,7 +82,7 @@ std::string make_run_id() {
 
 Closing close_load(const Config& config, const bench::Tally& tally, ScratchFolder& folder,
                    const ClosingOptions& options) {
-  Closing closing{.audit = audit::run({config.redis_url(), folder.path()})};
+  Closing closing{.audit = audit::run(config.redis_url(), folder.path())};
   closing.good = closing.audit.clean() && tally.failed_total() == 0;
   if (!closing.good) {
     folder.keep();

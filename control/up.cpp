@@ -139,7 +139,7 @@ void Up::start_redis() {
 void Up::audit_books() {
   log_.info("auditing the books");
   const TimePoint begin = steady_now();
-  const audit::AuditResult books = audit::run({config_.redis_url(), ""});
+  const audit::AuditResult books = audit::run(config_.redis_url());
   const std::chrono::duration<double> seconds = steady_now() - begin;
   if (books.clean()) {
     return log_.info("audit clean", {{"orders", books.orders},

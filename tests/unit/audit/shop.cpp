@@ -56,7 +56,7 @@ Shop::~Shop() {
 }
 
 AuditResult Shop::audit(const std::string& histories) const {
-  return run({"unix://" + folder_ + "/redis.sock", histories});
+  return run("unix://" + folder_ + "/redis.sock", histories);
 }
 
 void Shop::append(const std::string& maker, std::int64_t kind,
