@@ -186,7 +186,7 @@ YAML::Node load_document(const std::string& text, const std::string& name) {
 }
 
 // As a YAML scalar.
-std::string quoted(const std::string& text) {
+std::string in_quotes(const std::string& text) {
   const auto plain = [](unsigned char c) { return std::isalnum(c) || std::strchr("/._-", c); };
   if (!text.empty() && text[0] != '-' && std::ranges::all_of(text, plain)) return text;
   std::string out = "\"";
@@ -217,7 +217,7 @@ void YamlTable::text(std::string key, std::string& member, Check check) {
     if (why.empty()) member = value;
     return why;
   };
-  const auto show = [&member] { return quoted(member); };
+  const auto show = [&member] { return in_quotes(member); };
   bindings_.push_back({.key = std::move(key), .set = set, .show = show});
 }
 
@@ -225,7 +225,7 @@ void YamlTable::list(std::string key, std::vector<std::string>& member, std::siz
   const auto add = [&member](const std::string& value) { return member.push_back(value), ""; };
   const auto show = [&member] {
     std::string items;
-    for (const std::string& item : member) items += (items.empty() ? "" : ", ") + quoted(item);
+    for (const std::string& item : member) items += (items.empty() ? "" : ", ") + in_quotes(item);
     return "[" + items + "]";
   };
   const auto clear = [&member] { member.clear(); };
