@@ -92,6 +92,9 @@ void bind_servers(YamlTable& t, Config& c) {
   t.integer("load_balancer.queued_max", c.load_balancer.queued_max, 1, 1'000'000);
   t.integer("load_balancer.queued_per_tenant_max", c.load_balancer.queued_per_tenant_max, 1,
             1'000'000);
+  t.size("load_balancer.queued_bytes_max", c.load_balancer.queued_bytes_max, 1 << 20, 64LL << 30);
+  t.duration("load_balancer.queue_wait_max", c.load_balancer.queue_wait_max, 10ms, 60s);
+  t.integer("load_balancer.peers_max", c.load_balancer.peers_max, 1, 100'000);
   t.duration("load_balancer.silence_max", c.load_balancer.silence_max, 200ms, 60s);
   t.duration("load_balancer.ping_every", c.load_balancer.ping_every, 10ms, 10s);
   t.integer("workers.count", c.workers.count, 0, 64);

@@ -49,7 +49,10 @@ struct LoadBalancerConfig {
   int count = 1;                     // Balancers that `depot up` starts (ipc only).
   std::int64_t queued_max = 20'000;  // Records waiting for a worker, in all.
   std::int64_t queued_per_tenant_max = 4'000;
-  Millis silence_max{1'000};  // A peer silent this long is dead.
+  std::int64_t queued_bytes_max = 80LL * 1024 * 1024;  // Of their bodies.
+  Millis queue_wait_max{1'000};  // What workers would not get to in this time is refused at once.
+  int peers_max = 1'000;         // Gateways, and as many workers.
+  Millis silence_max{1'000};     // A peer silent this long is dead.
   Millis ping_every{100};
 };
 

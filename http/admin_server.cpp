@@ -18,6 +18,13 @@ Response text(std::string body, int status = 200) {
 
 }  // namespace
 
+AdminHooks hooks_of(const StatusBoard& board, StopSignal& stop) {
+  return {.not_ready = [&board] { return board.not_ready(); },
+          .drain = [&stop] { stop.request(); },
+          .status = [&board] { return board.status(); },
+          .other = {}};
+}
+
 struct AdminServer::Impl {
   Impl(const ServerOptions& options, const Metrics& registry, AdminHooks to_call)
       : metrics(registry),

@@ -11,6 +11,8 @@
 #include <string>
 
 #include "base/metrics.hpp"
+#include "base/status_board.hpp"
+#include "base/stop_signal.hpp"
 #include "http/server.hpp"
 
 namespace depot::http {
@@ -22,6 +24,9 @@ struct AdminHooks {
   Handler other;                              // anything else; may be empty (404)
   std::function<std::string()> metrics = {};  // in the place of the registry's text
 };
+
+// Of a process with one loop: what it says of itself, and to be stopped by /drain.
+AdminHooks hooks_of(const StatusBoard& board, StopSignal& stop);
 
 class AdminServer {
  public:

@@ -17,6 +17,7 @@ constexpr std::size_t kInFlightMax = 65'536;
 constexpr std::uint32_t kOutstandingPerWorkerMax = 4'096;
 constexpr std::size_t kQueuedNowMin = 1'000;
 constexpr std::uint16_t kRetryAfterMs = 1'000;
+constexpr Duration kNoWorkerGrace = std::chrono::milliseconds(100);
 constexpr Duration kTickEvery = std::chrono::milliseconds(50);
 constexpr Duration kOverdue = std::chrono::seconds(1);  // behind the deadline
 
@@ -30,14 +31,34 @@ std::uint32_t Peer::credit() const {
   return std::min(static_cast<std::uint32_t>(left), kOutstandingPerWorkerMax - outstanding);
 }
 
-Balancer::Balancer(const Limits& limits, std::uint32_t seed, TimePoint now)
+Counts::Counts(Metrics& metrics)
+    : requests(metrics.counter("depot_balancer_requests_total", "Requests of gateways")),
+      dispatched(metrics.counter("depot_balancer_dispatched_total", "Requests handed to workers")),
+      late(metrics.counter("depot_balancer_late_replies_total",
+                           "Replies to what was answered before")),
+      malformed(
+          metrics.counter("depot_balancer_malformed_total", "Frames that break the protocol")),
+      workers_lost(metrics.counter("depot_balancer_workers_lost_total", "Workers found dead")) {
+  for (const Status status : {Status::expired, Status::overload, Status::no_worker,
+                              Status::backend_down, Status::worker_lost, Status::unknown}) {
+    refused.emplace(status,
+                    metrics.counter("depot_balancer_refused_total", "Answered without a worker",
+                                    {{"reason", std::string(protocol::name_of(status))}}));
+  }
+}
+
+Balancer::Balancer(const LoadBalancerConfig& limits, std::uint32_t seed, TimePoint now,
+                   Metrics& metrics)
     : limits_(limits),
+      queued_max_(static_cast<std::size_t>(limits.queued_max)),
       now_(now),
-      queue_(limits.queued_max, limits.queued_per_tenant_max, seed),
+      queue_(queued_max_, static_cast<std::size_t>(limits.queued_per_tenant_max),
+             static_cast<std::size_t>(limits.queued_bytes_max), seed),
+      counts_(metrics),
       next_session_(seed),
       worker_seen_(now),
       ticked_(now),
-      queued_now_max_(limits.queued_max) {}
+      queued_now_max_(queued_max_) {}
 
 void Balancer::on_frame(Side side, std::string_view routing_id, std::string_view frame,
                         TimePoint now) {
@@ -71,15 +92,15 @@ void Balancer::on_frame(Side side, std::string_view routing_id, std::string_view
 
 void Balancer::on_requests(Peer& gateway, std::string_view frame, const Header& header) {
   const Status available = availability();
-  Asker asker{place_of(gateway), gateway.session, 0};
+  Asker asker{gateway.place, 0};
   messaging::RequestReader reader(frame, header);
+  counts_.requests.add(header.count);
   for (RequestRecord record; reader.next(record);) {
-    ++counts_.requests;
     ++gateway.outstanding;
     asker.tag = record.tag;
     if (available != Status::ok) {
       refuse(asker, available);
-    } else if (gateway.outstanding > limits_.queued_max || queue_.size() >= queued_now_max_ ||
+    } else if (gateway.outstanding > queued_max_ || queue_.size() >= queued_now_max_ ||
                !queue_.push(asker, now_ + microseconds(record.budget_us), record)) {
       refuse(asker, Status::overload);
     }
@@ -88,13 +109,12 @@ void Balancer::on_requests(Peer& gateway, std::string_view frame, const Header& 
 }
 
 void Balancer::on_replies(Peer& worker, std::string_view frame, const Header& header) {
-  const std::uint32_t place = place_of(worker);
   Duration fastest = 2 * worker.service;
   messaging::ReplyReader reader(frame, header);
   for (ReplyRecord record; reader.next(record);) {
     const InFlight* found = in_flight_.find(record.tag);
-    if (!found || found->worker != place) {
-      ++counts_.late;
+    if (!found || found->worker != worker.place) {
+      counts_.late.add();
       continue;
     }
     fastest = std::min(fastest, now_ - found->sent);
@@ -111,33 +131,29 @@ void Balancer::on_replies(Peer& worker, std::string_view frame, const Header& he
 void Balancer::turn(TimePoint now) {
   now_ = now;
   if (now - ticked_ >= kTickEvery) tick();
-  tell_gateways();
+  // A gateway that knows of another balancer is to use that one while there is no worker here.
+  const bool has = has_worker();
+  if (std::exchange(had_worker_, has) != has) tell_gateways(FrameType::credit);
   dispatch();
-  for (const std::uint32_t place : filling_) finish_frame(peers_[place]);
+  for (const std::uint32_t place : filling_) {
+    if (Peer* peer = peers_.find(place)) finish_frame(*peer);
+  }
   filling_.clear();
 }
 
-bool Balancer::has_worker() const {
+bool Balancer::has_worker() {
   return std::ranges::any_of(workers_, [&](std::uint32_t place) {
-    return !peers_[place].draining && !peers_[place].backend_down;
+    const Peer& worker = *peers_.find(place);
+    return !worker.draining && !worker.backend_down;
   });
 }
 
-// A gateway that knows of another balancer is to use that one while there is no worker here.
-void Balancer::tell_gateways() {
-  const bool has = has_worker();
-  if (std::exchange(had_worker_, has) == has) return;
-  for (Peer& peer : peers_) {
-    if (peer.session != 0 && peer.side == Side::frontend) say(peer, FrameType::credit);
-  }
-}
-
-Status Balancer::availability() const {
+Status Balancer::availability() {
   if (has_worker()) return Status::ok;
-  if (std::ranges::any_of(workers_, [&](auto place) { return !peers_[place].draining; })) {
+  if (std::ranges::any_of(workers_, [&](auto place) { return !peers_.find(place)->draining; })) {
     return Status::backend_down;
   }
-  return now_ - worker_seen_ < limits_.no_worker_grace ? Status::ok : Status::no_worker;
+  return now_ - worker_seen_ < kNoWorkerGrace ? Status::ok : Status::no_worker;
 }
 
 void Balancer::dispatch() {
@@ -165,7 +181,7 @@ Peer* Balancer::pick(std::size_t& free_workers) {
   double best_cost = 0;
   ++rotation_;
   for (std::size_t i = 0; i < workers_.size(); ++i) {
-    Peer& worker = peers_[workers_[(rotation_ + i) % workers_.size()]];
+    Peer& worker = *peers_.find(workers_[(rotation_ + i) % workers_.size()]);
     // Silent for three pings it may hang: no more for it until it is heard, or found dead.
     if (worker.draining || worker.backend_down || worker.credit() == 0 ||
         now_ - worker.heard > 3 * limits_.ping_every) {
@@ -183,7 +199,7 @@ Peer* Balancer::pick(std::size_t& free_workers) {
 // Takes the next record off the queue. True when `worker` got it, false when it came too late.
 bool Balancer::hand_over(Peer& worker) {
   const Waiting& waiting = queue_.front();
-  if (now_ >= waiting.deadline || peers_[waiting.asker.gateway].session != waiting.asker.session) {
+  if (now_ >= waiting.deadline || !peers_.find(waiting.asker.gateway)) {
     refuse(waiting.asker, Status::expired);
     queue_.pop();
     return false;
@@ -191,7 +207,7 @@ bool Balancer::hand_over(Peer& worker) {
   RequestRecord record = waiting.record;
   const bool alone = (record.flags & messaging::kRecordAlone) != 0;
   if (alone) finish_frame(worker);
-  record.tag = in_flight_.insert({waiting.asker, place_of(worker), now_, waiting.deadline});
+  record.tag = in_flight_.insert({waiting.asker, worker.place, now_, waiting.deadline});
   record.budget_us = static_cast<std::uint32_t>((waiting.deadline - now_) / microseconds(1));
   record.body = waiting.body;
   open_record(worker, messaging::kRequestRecordHead + record.body.size());
@@ -200,25 +216,24 @@ bool Balancer::hand_over(Peer& worker) {
   queue_.pop();
   ++worker.moved;
   ++worker.outstanding;
-  ++counts_.dispatched;
+  counts_.dispatched.add();
   return true;
 }
 
 void Balancer::tick() {
   const Duration since_last = now_ - std::exchange(ticked_, now_);
-  for (Peer& peer : peers_) {
-    if (peer.session == 0) continue;
-    // After a stop of our own (SIGSTOP, a frozen machine) what came meanwhile is still unread.
-    if (since_last > limits_.silence_max / 2) peer.heard = now_;
-    if (now_ - peer.heard >= limits_.silence_max) {
-      remove(peer, "is silent", true);
-      continue;
-    }
+  // After a stop of our own (SIGSTOP, a frozen machine) what came meanwhile is still unread.
+  const bool stopped = since_last > limits_.silence_max / 2;
+  const auto silent = peers_.where(
+      [&](const Peer& peer) { return !stopped && now_ - peer.heard >= limits_.silence_max; });
+  for (const std::uint32_t place : silent) remove(*peers_.find(place), "is silent", true);
+  peers_.for_each([&](std::uint32_t, Peer& peer) {
+    if (stopped) peer.heard = now_;
     if (now_ - peer.said >= limits_.ping_every) say(peer, FrameType::ping);
     if (peer.side == Side::backend && !peer.draining) worker_seen_ = now_;
     // What was slow once is forgotten in a second or two, or it would never be tried again.
     if (peer.outstanding == 0) peer.service = std::max(peer.service * 15 / 16, kServiceMin);
-  }
+  });
   queue_.remove_if([&](const Waiting& waiting) {
     if (now_ < waiting.deadline) return false;
     refuse(waiting.asker, Status::expired);
@@ -233,32 +248,27 @@ void Balancer::tick() {
 // Keeps the queue as long as the workers get through in queue_wait_max. With a longer one every
 // request would be served just when its customer has given up.
 void Balancer::adapt_queue(Duration since_last) {
-  const std::uint64_t dispatched = counts_.dispatched - dispatched_at_tick_;
-  dispatched_at_tick_ = counts_.dispatched;
-  queued_now_max_ = limits_.queued_max;
-  const double rate = static_cast<double>(dispatched) / seconds(since_last);
+  const std::uint64_t before = std::exchange(dispatched_at_tick_, counts_.dispatched.value());
+  queued_now_max_ = queued_max_;
+  const double rate = static_cast<double>(dispatched_at_tick_ - before) / seconds(since_last);
   dispatch_rate_ = dispatch_rate_ == 0 ? rate : dispatch_rate_ * 0.9 + rate * 0.1;
   if (queue_.empty()) dispatch_rate_ = 0;
   if (dispatch_rate_ == 0) return;
   const auto reached = static_cast<std::size_t>(dispatch_rate_ * seconds(limits_.queue_wait_max));
-  queued_now_max_ = std::min(std::max(reached, kQueuedNowMin), limits_.queued_max);
+  queued_now_max_ = std::min(std::max(reached, kQueuedNowMin), queued_max_);
 }
 
 // Answers everything in flight that `over` says yes to.
 void Balancer::give_up(const std::function<bool(const InFlight&)>& over, Status status) {
-  std::vector<std::uint32_t> tags;
-  in_flight_.for_each([&](std::uint32_t tag, const InFlight& request) {
-    if (over(request)) tags.push_back(tag);
-  });
-  for (const std::uint32_t tag : tags) {
+  for (const std::uint32_t tag : in_flight_.where(over)) {
     const InFlight request = *in_flight_.take(tag);
-    --peers_[request.worker].outstanding;
+    if (Peer* worker = peers_.find(request.worker)) --worker->outstanding;
     refuse(request.asker, status);
   }
 }
 
 void Balancer::refuse(const Asker& asker, Status status) {
-  ++counts_.refused[static_cast<std::size_t>(status)];
+  counts_.refused.at(status).add();
   const bool later =
       status == Status::overload || status == Status::no_worker || status == Status::backend_down;
   answer(asker, {.status = static_cast<std::uint16_t>(status),
@@ -266,13 +276,13 @@ void Balancer::refuse(const Asker& asker, Status status) {
 }
 
 void Balancer::answer(const Asker& asker, ReplyRecord reply) {
-  Peer& gateway = peers_[asker.gateway];
-  if (gateway.session != asker.session) return;  // Whoever asked is gone.
+  Peer* gateway = peers_.find(asker.gateway);
+  if (!gateway) return;  // Whoever asked is gone.
   reply.tag = asker.tag;
-  open_record(gateway, messaging::kReplyRecordHead + reply.body.size());
-  messaging::append_reply(reply, gateway.frame);
-  --gateway.outstanding;
-  ++gateway.moved;
+  open_record(*gateway, messaging::kReplyRecordHead + reply.body.size());
+  messaging::append_reply(reply, gateway->frame);
+  --gateway->outstanding;
+  ++gateway->moved;
 }
 
 }  // namespace depot::load_balancer

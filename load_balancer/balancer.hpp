@@ -12,31 +12,22 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/config.hpp"
+#include "base/metrics.hpp"
 #include "load_balancer/fair_queue.hpp"
 #include "messaging/frame.hpp"
 #include "messaging/slots.hpp"
 #include "protocol/kinds.hpp"
 
 namespace depot::load_balancer {
-
-struct Limits {
-  std::size_t queued_max = 20'000;
-  std::size_t queued_per_tenant_max = 4'000;
-  Duration silence_max = std::chrono::seconds(1);
-  Duration ping_every = std::chrono::milliseconds(100);
-  Duration no_worker_grace = std::chrono::milliseconds(100);
-  // What a backlog would not let the workers reach in this time is refused at once.
-  Duration queue_wait_max = std::chrono::seconds(1);
-  std::size_t peers_max = 1'000;  // gateways, and as many workers
-};
 
 enum class Side : std::uint8_t { frontend = 0, backend = 1 };  // the gateways', the workers' socket
 
@@ -50,13 +41,12 @@ inline constexpr Duration kServiceMin = std::chrono::microseconds(50);
 
 struct Peer {  // a session with a gateway or worker
   Side side = Side::frontend;
-  std::uint32_t session = 0;  // 0: the place is free
+  std::uint32_t place = 0;  // in Balancer::peers()
+  std::uint32_t session = 0;
   std::uint64_t instance = 0;
   std::string routing_id;
   std::string name;
-  TimePoint heard{};
-  TimePoint said{};
-  TimePoint complained{};
+  TimePoint heard{}, said{}, complained{};
   bool draining = false;      // worker: wants no more; gateway: will send no more
   bool backend_down = false;  // worker
   std::uint32_t outstanding = 0;
@@ -69,12 +59,11 @@ struct Peer {  // a session with a gateway or worker
 };
 
 struct Counts {
-  std::uint64_t requests = 0;
-  std::uint64_t dispatched = 0;
-  std::uint64_t late = 0;  // replies to what was answered before
-  std::uint64_t malformed = 0;
-  std::uint64_t workers_lost = 0;
-  std::array<std::uint64_t, 11> refused{};  // answered here, by protocol::Status
+  explicit Counts(Metrics& metrics);
+  Counter &requests, &dispatched;
+  Counter& late;  // replies to what was answered before
+  Counter &malformed, &workers_lost;
+  std::map<protocol::Status, Counter&> refused;  // answered here
 };
 
 struct Note {  // for the log
@@ -86,7 +75,7 @@ struct Note {  // for the log
 class Balancer {
  public:
   // `seed`: random. Session numbers start there, so that those of an earlier process mean nothing.
-  Balancer(const Limits& limits, std::uint32_t seed, TimePoint now);
+  Balancer(const LoadBalancerConfig& limits, std::uint32_t seed, TimePoint now, Metrics& metrics);
 
   void on_frame(Side side, std::string_view routing_id, std::string_view frame, TimePoint now);
   // A frame could not be sent: the peer is dead.
@@ -96,7 +85,7 @@ class Balancer {
 
   // Asks gateways to use another balancer. Once drained(), nothing is owed to anybody.
   void drain(TimePoint now);
-  bool drained() const;
+  bool drained();
   void bye(TimePoint now);
 
   // To be sent now, in this order; then clear_out().
@@ -107,31 +96,25 @@ class Balancer {
   const Counts& counts() const { return counts_; }
   std::size_t queued() const { return queue_.size(); }
   std::size_t in_flight() const { return in_flight_.size(); }
-  std::span<const Peer> peers() const { return peers_; }
+  messaging::Slots<Peer>& peers() { return peers_; }
 
  private:
   struct InFlight {
     Asker asker;
     std::uint32_t worker;
-    TimePoint sent;
-    TimePoint deadline;
+    TimePoint sent, deadline;
   };
-  struct Hash : std::hash<std::string_view> {
-    using is_transparent = void;
-  };
-  using Directory = std::unordered_map<std::string, std::uint32_t, Hash, std::equal_to<>>;
 
   Peer* find(Side side, std::string_view routing_id);
-  std::uint32_t place_of(const Peer& peer) const;
   void on_hello(Side side, std::string_view id, std::string_view frame, std::uint64_t instance);
   void on_requests(Peer& gateway, std::string_view frame, const messaging::Header& header);
   void on_replies(Peer& worker, std::string_view frame, const messaging::Header& header);
   void remove(Peer& peer, std::string_view why, bool warning);
   void complain(Side side, std::string_view routing_id);
 
-  bool has_worker() const;
-  protocol::Status availability() const;
-  void tell_gateways();
+  bool has_worker();
+  protocol::Status availability();
+  void tell_gateways(messaging::FrameType type);
   void dispatch();
   Peer* pick(std::size_t& free_workers);
   bool hand_over(Peer& worker);
@@ -144,26 +127,27 @@ class Balancer {
   void open_record(Peer& peer, std::size_t size);
   void finish_frame(Peer& peer);
   void say(Peer& peer, messaging::FrameType type, std::uint64_t aux = 0);
-  messaging::Header header_to(const Peer& peer, messaging::FrameType type) const;
+  messaging::Header header_to(const Peer& peer, messaging::FrameType type);
   std::string& next_out(Side side, std::string_view routing_id);
 
-  const Limits limits_;
+  const LoadBalancerConfig limits_;
+  const std::size_t queued_max_;
   TimePoint now_;  // of the event at hand
   FairQueue queue_;
   messaging::Slots<InFlight> in_flight_;
-  std::vector<Peer> peers_;
-  std::vector<std::uint32_t> free_places_;
+  messaging::Slots<Peer> peers_;
   std::vector<std::uint32_t> workers_;  // their places
-  std::vector<std::uint32_t> filling_;  // places with a frame being filled
-  std::array<Directory, 2> directory_;  // by Side: routing id to place
-  std::vector<OutFrame> out_;           // the first out_count_ count, the others lend their buffers
+  std::vector<std::uint32_t> filling_;  // places of peers with a frame being filled
+  // By Side: routing id to place.
+  std::array<std::map<std::string, std::uint32_t, std::less<>>, 2> directory_;
+  std::vector<OutFrame> out_;  // the first out_count_ count, the others lend their buffers
   std::size_t out_count_ = 0;
   std::vector<Note> notes_;
   Counts counts_;
   std::uint32_t next_session_;
   std::size_t rotation_ = 0;  // where the next pick starts, so that equals take turns
   bool draining_ = false;
-  bool had_worker_ = false;  // at the end of the last turn
+  bool had_worker_ = false;  // as the gateways were told
   TimePoint worker_seen_;    // when there last was one
   TimePoint ticked_;
   TimePoint stranger_complained_{};

@@ -1,9 +1,8 @@
 #include "load_balancer/balancer_loop.hpp"
 
-#include <fmt/format.h>
+#include <boost/json.hpp>
 
 #include "base/crypto.hpp"
-#include "http/problem.hpp"
 #include "messaging/poller.hpp"
 
 namespace depot::load_balancer {
@@ -21,50 +20,30 @@ messaging::Socket bound_router(messaging::Context& context, const std::string& e
   return socket;
 }
 
-void append_peer(const Peer& peer, std::string& out) {
-  out += out.empty() ? R"({"name":)" : R"(,{"name":)";
-  http::append_json_string(peer.name, out);
-  fmt::format_to(std::back_inserter(out), R"(,"outstanding":{})", peer.outstanding);
-  if (peer.side == Side::backend) {
-    fmt::format_to(std::back_inserter(out),
-                   R"(,"credit":{},"service_us":{},"backend_down":{},"draining":{})", peer.credit(),
-                   peer.service / 1us, peer.backend_down, peer.draining);
-  }
-  out += '}';
+boost::json::object row_of(const Peer& peer) {
+  boost::json::object row{{"name", peer.name}, {"outstanding", peer.outstanding}};
+  if (peer.side == Side::frontend) return row;
+  row["credit"] = peer.credit();
+  row["service_us"] = peer.service / 1us;
+  row["backend_down"] = peer.backend_down;
+  row["draining"] = peer.draining;
+  return row;
 }
 
 }  // namespace
 
 BalancerLoop::BalancerLoop(messaging::Context& context, const std::string& frontend,
-                           const std::string& backend, const Limits& limits, Metrics& metrics,
-                           Log& log)
+                           const std::string& backend, const LoadBalancerConfig& limits,
+                           Metrics& metrics, Log& log)
     : log_(log),
-      balancer_(limits, static_cast<std::uint32_t>(random_u64()), steady_now()),
+      balancer_(limits, static_cast<std::uint32_t>(random_u64()), steady_now(), metrics),
       queued_max_(limits.queued_max),
       sockets_{bound_router(context, frontend), bound_router(context, backend)},
       queued_(metrics.gauge("depot_balancer_queued", "Requests that wait for a worker")),
       in_flight_(metrics.gauge("depot_balancer_in_flight", "Requests that workers have")),
       workers_(metrics.gauge("depot_balancer_workers", "Workers connected")),
-      gateways_(metrics.gauge("depot_balancer_gateways", "Gateways connected")),
-      ready_(true) {
-  const Counts& counts = balancer_.counts();
-  const auto follow = [&](const std::uint64_t& count, const char* name, const char* help,
-                          Labels labels = {}) {
-    followed_.push_back({count, metrics.counter(name, help, std::move(labels))});
-  };
-  follow(counts.requests, "depot_balancer_requests_total", "Requests of gateways");
-  follow(counts.dispatched, "depot_balancer_dispatched_total", "Requests handed to workers");
-  follow(counts.late, "depot_balancer_late_replies_total", "Replies to what was answered before");
-  follow(counts.malformed, "depot_balancer_malformed_total", "Frames that break the protocol");
-  follow(counts.workers_lost, "depot_balancer_workers_lost_total", "Workers found dead");
-  for (std::size_t i = 0; i < counts.refused.size(); ++i) {
-    const auto status = static_cast<protocol::Status>(i);
-    if (status == protocol::Status::worker_lost || status == protocol::Status::unknown ||
-        (protocol::not_executed(status) && status != protocol::Status::draining)) {
-      follow(counts.refused[i], "depot_balancer_refused_total", "Answered without a worker",
-             {{"reason", std::string(protocol::name_of(status))}});
-    }
-  }
+      gateways_(metrics.gauge("depot_balancer_gateways", "Gateways connected")) {
+  board_.set_not_ready("");
 }
 
 void BalancerLoop::run(const StopSignal& stop, Duration drain_timeout) {
@@ -88,7 +67,7 @@ void BalancerLoop::run(const StopSignal& stop, Duration drain_timeout) {
     if (end == TimePoint::max() && stop.requested()) {
       end = now + drain_timeout;
       poller.set_fd(stopping, -1, false);
-      ready_ = false;
+      board_.set_not_ready("draining");
       balancer_.drain(now);
       send();
     }
@@ -132,38 +111,25 @@ void BalancerLoop::send() {
 }
 
 void BalancerLoop::report() {
-  std::string lists[2];
-  std::int64_t counts[2] = {};
-  for (const Peer& peer : balancer_.peers()) {
-    if (peer.session == 0) continue;
-    append_peer(peer, lists[static_cast<std::size_t>(peer.side)]);
-    ++counts[static_cast<std::size_t>(peer.side)];
-  }
-  gateways_.set(counts[0]);
-  workers_.set(counts[1]);
+  boost::json::array rows[2];  // by Side
+  balancer_.peers().for_each([&](std::uint32_t, const Peer& peer) {
+    rows[static_cast<std::size_t>(peer.side)].push_back(row_of(peer));
+  });
+  gateways_.set(std::ssize(rows[0]));
+  workers_.set(std::ssize(rows[1]));
   queued_.set(static_cast<std::int64_t>(balancer_.queued()));
   in_flight_.set(static_cast<std::int64_t>(balancer_.in_flight()));
-  for (const Followed& followed : followed_) {
-    followed.metric.add(followed.count - followed.metric.value());
+  boost::json::object refused;
+  for (const auto& [status, count] : balancer_.counts().refused) {
+    if (count.value() > 0) refused[protocol::name_of(status)] = count.value();
   }
-  std::string refused;
-  for (std::size_t i = 0; i < balancer_.counts().refused.size(); ++i) {
-    if (balancer_.counts().refused[i] == 0) continue;
-    fmt::format_to(std::back_inserter(refused), R"({}"{}":{})", refused.empty() ? "" : ",",
-                   protocol::name_of(static_cast<protocol::Status>(i)),
-                   balancer_.counts().refused[i]);
-  }
-  std::string status = fmt::format(
-      R"({{"queued":{},"queued_max":{},"dispatched_total":{},"workers":[{}],"gateways":[{}],)"
-      R"("refused":{{{}}}}})",
-      balancer_.queued(), queued_max_, balancer_.counts().dispatched, lists[1], lists[0], refused);
-  const std::lock_guard lock(status_mutex_);
-  status_.swap(status);
-}
-
-std::string BalancerLoop::status() const {
-  const std::lock_guard lock(status_mutex_);
-  return status_;
+  board_.set_status(boost::json::serialize(
+      boost::json::object{{"queued", balancer_.queued()},
+                          {"queued_max", queued_max_},
+                          {"dispatched_total", balancer_.counts().dispatched.value()},
+                          {"workers", std::move(rows[1])},
+                          {"gateways", std::move(rows[0])},
+                          {"refused", std::move(refused)}}));
 }
 
 }  // namespace depot::load_balancer

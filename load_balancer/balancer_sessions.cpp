@@ -33,45 +33,39 @@ void Balancer::on_hello(Side side, std::string_view routing_id, std::string_view
     return complain(side, routing_id);
   }
   if (draining_) return;
-  for (Peer& other : peers_) {
-    if (other.session == 0 || other.side != side) continue;
-    if (other.instance == instance || &other == peer) remove(other, "came back anew", true);
-  }
-  Directory& directory = directory_[static_cast<std::size_t>(side)];
-  if (directory.size() >= limits_.peers_max) return complain(side, routing_id);
-  if (free_places_.empty()) {
-    free_places_.push_back(static_cast<std::uint32_t>(peers_.size()));
-    peers_.emplace_back();
-  }
-  const std::uint32_t place = free_places_.back();
-  free_places_.pop_back();
-  directory.emplace(routing_id, place);
+  const auto replaced = peers_.where([&](const Peer& other) {
+    return other.side == side && (other.instance == instance || &other == peer);
+  });
+  for (const auto place : replaced) remove(*peers_.find(place), "came back anew", true);
+  auto& directory = directory_[static_cast<std::size_t>(side)];
+  if (std::ssize(directory) >= limits_.peers_max) return complain(side, routing_id);
   if (++next_session_ == 0) ++next_session_;
-  peers_[place] = {.side = side,
-                   .session = next_session_,
-                   .instance = instance,
-                   .routing_id = std::string(routing_id),
-                   .name = std::string(body.substr(1)),
-                   .heard = now_};
+  const std::uint32_t place = peers_.insert({.side = side,
+                                             .session = next_session_,
+                                             .instance = instance,
+                                             .routing_id = std::string(routing_id),
+                                             .name = std::string(body.substr(1)),
+                                             .heard = now_});
+  Peer& joined = *peers_.find(place);
+  joined.place = place;
+  directory.emplace(routing_id, place);
   if (side == Side::backend) {
     workers_.push_back(place);
     worker_seen_ = now_;
   }
-  notes_.push_back({false, std::string(kind_of(side)) + "joined", peers_[place].name});
-  say(peers_[place], FrameType::welcome);
+  notes_.push_back({false, std::string(kind_of(side)) + "joined", joined.name});
+  say(joined, FrameType::welcome);
 }
 
 void Balancer::remove(Peer& peer, std::string_view why, bool warning) {
   const bool worker = peer.side == Side::backend;
-  const std::uint32_t place = place_of(peer);
+  const std::uint32_t place = peer.place;
   notes_.push_back({warning, std::string(kind_of(peer.side)).append(why), peer.name});
   directory_[static_cast<std::size_t>(peer.side)].erase(peer.routing_id);
-  peer.session = 0;
-  peer.count = 0;
-  free_places_.push_back(place);
+  peers_.take(place);
   if (!worker) return;  // What it asked is dropped when its turn or its reply comes.
   std::erase(workers_, place);
-  if (warning) ++counts_.workers_lost;
+  if (warning) counts_.workers_lost.add();
   give_up([&](const InFlight& request) { return request.worker == place; }, Status::worker_lost);
 }
 
@@ -81,7 +75,7 @@ void Balancer::on_unreachable(Side side, std::string_view routing_id, TimePoint 
 }
 
 void Balancer::complain(Side side, std::string_view routing_id) {
-  ++counts_.malformed;
+  counts_.malformed.add();
   Peer* peer = find(side, routing_id);
   TimePoint& last = peer ? peer->complained : stranger_complained_;
   if (last != TimePoint{} && now_ - last < kComplainEvery) return;
@@ -92,23 +86,25 @@ void Balancer::complain(Side side, std::string_view routing_id) {
 void Balancer::drain(TimePoint now) {
   now_ = now;
   draining_ = true;
-  for (Peer& peer : peers_) {
-    if (peer.session != 0 && peer.side == Side::frontend) say(peer, FrameType::drain);
-  }
+  tell_gateways(FrameType::drain);
 }
 
-bool Balancer::drained() const {
+void Balancer::tell_gateways(FrameType type) {
+  peers_.for_each([&](std::uint32_t, Peer& peer) {
+    if (peer.side == Side::frontend) say(peer, type);
+  });
+}
+
+bool Balancer::drained() {
   return draining_ && queue_.empty() && in_flight_.size() == 0 &&
-         std::all_of(peers_.begin(), peers_.end(), [](const Peer& peer) {
-           return peer.session == 0 || peer.side == Side::backend || peer.draining;
-         });
+         peers_
+             .where([](const Peer& peer) { return peer.side == Side::frontend && !peer.draining; })
+             .empty();
 }
 
 void Balancer::bye(TimePoint now) {
   now_ = now;
-  for (Peer& peer : peers_) {
-    if (peer.session != 0) say(peer, FrameType::bye);
-  }
+  peers_.for_each([&](std::uint32_t, Peer& peer) { say(peer, FrameType::bye); });
 }
 
 // Makes room for a record of `size` bytes in the frame being filled for `peer`.
@@ -119,7 +115,7 @@ void Balancer::open_record(Peer& peer, std::size_t size) {
   }
   if (peer.count++ > 0) return;
   peer.frame.assign(kHeaderSize, '\0');
-  filling_.push_back(place_of(peer));
+  filling_.push_back(peer.place);
 }
 
 void Balancer::finish_frame(Peer& peer) {
@@ -140,14 +136,13 @@ void Balancer::say(Peer& peer, FrameType type, std::uint64_t aux) {
   peer.said = now_;
 }
 
-Header Balancer::header_to(const Peer& peer, FrameType type) const {
+Header Balancer::header_to(const Peer& peer, FrameType type) {
   // A gateway may have as much outstanding as the queue holds in all; a worker asks for nothing.
-  const auto window = static_cast<std::uint32_t>(limits_.queued_max);
   if (peer.side == Side::backend) return {.type = type, .session = peer.session};
   return {.type = type,
           .flags = has_worker() ? std::uint8_t{0} : messaging::kFlagBackendDown,
           .session = peer.session,
-          .credit_limit = peer.moved + window};
+          .credit_limit = peer.moved + static_cast<std::uint32_t>(queued_max_)};
 }
 
 std::string& Balancer::next_out(Side side, std::string_view routing_id) {
@@ -160,13 +155,9 @@ std::string& Balancer::next_out(Side side, std::string_view routing_id) {
 }
 
 Peer* Balancer::find(Side side, std::string_view routing_id) {
-  const Directory& directory = directory_[static_cast<std::size_t>(side)];
+  const auto& directory = directory_[static_cast<std::size_t>(side)];
   const auto found = directory.find(routing_id);
-  return found == directory.end() ? nullptr : &peers_[found->second];
-}
-
-std::uint32_t Balancer::place_of(const Peer& peer) const {
-  return static_cast<std::uint32_t>(&peer - peers_.data());
+  return found == directory.end() ? nullptr : peers_.find(found->second);
 }
 
 }  // namespace depot::load_balancer

@@ -23,19 +23,11 @@ int main(int argc, char** argv) try {
   Metrics metrics;
   messaging::Context context(config.zmq_io_threads);
   const int index = instance_index(options.name);
-  load_balancer::BalancerLoop loop(
-      context, config.frontend_endpoint(index), config.backend_endpoint(index),
-      {.queued_max = static_cast<std::size_t>(config.load_balancer.queued_max),
-       .queued_per_tenant_max =
-           static_cast<std::size_t>(config.load_balancer.queued_per_tenant_max),
-       .silence_max = config.load_balancer.silence_max,
-       .ping_every = config.load_balancer.ping_every},
-      metrics, log);
+  load_balancer::BalancerLoop loop(context, config.frontend_endpoint(index),
+                                   config.backend_endpoint(index), config.load_balancer, metrics,
+                                   log);
   const http::AdminServer admin("unix:" + config.admin_socket(options.name), metrics,
-                                {.not_ready = [&loop] { return loop.ready() ? "" : "draining"; },
-                                 .drain = [&stop] { stop.request(); },
-                                 .status = [&loop] { return loop.status(); },
-                                 .other = {}});
+                                http::hooks_of(loop.board(), stop));
   log.info("ready", {{"frontend", loop.frontend_endpoint()}, {"backend", loop.backend_endpoint()}});
   loop.run(stop, config.workers.drain_timeout);
   return kExitOk;

@@ -69,6 +69,16 @@ class Slots {
     }
   }
 
+  // Tags of all values that f says yes to: a list of its own, so that one may insert and take.
+  template <typename F>
+  std::vector<std::uint32_t> where(F&& f) {
+    std::vector<std::uint32_t> tags;
+    for_each([&](std::uint32_t tag, const T& value) {
+      if (f(value)) tags.push_back(tag);
+    });
+    return tags;
+  }
+
  private:
   struct Entry {
     std::optional<T> value;

@@ -42,7 +42,7 @@ class WorkerLoopTest : public testing::Test, public messaging::LinkEvents {
     start_redis();
     balancer = std::make_unique<load_balancer::BalancerLoop>(context, config.frontend_endpoint(),
                                                              config.backend_endpoint(),
-                                                             load_balancer::Limits{}, metrics, log);
+                                                             LoadBalancerConfig{}, metrics, log);
     balancer_thread = std::thread([this] { balancer->run(balancer_stop, 5s); });
     worker = std::make_unique<WorkerLoop>(context, config, "worker-1", metrics, log);
     worker_thread = std::thread([this] { worker->run(worker_stop); });

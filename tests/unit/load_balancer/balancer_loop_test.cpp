@@ -123,10 +123,11 @@ TEST_F(BalancerLoopTest, CarriesRequestsToWorkersAndAnswersBack) {
   EXPECT_EQ(gateway.last_body, "echo");
   EXPECT_GT(one.requests, 1'000);
   EXPECT_GT(two.requests, 1'000);
-  EXPECT_TRUE(until(
-      [&] { return loop.status().find(R"("dispatched_total":10000)") != std::string::npos; }));
-  EXPECT_NE(loop.status().find(R"("name":"w1","outstanding":0)"), std::string::npos)
-      << loop.status();
+  EXPECT_TRUE(until([&] {
+    return loop.board().status().find(R"("dispatched_total":10000)") != std::string::npos;
+  }));
+  EXPECT_NE(loop.board().status().find(R"("name":"w1","outstanding":0)"), std::string::npos)
+      << loop.board().status();
   EXPECT_NE(metrics.text().find("depot_balancer_requests_total 10000"), std::string::npos);
 }
 
@@ -169,7 +170,7 @@ TEST_F(BalancerLoopTest, StoppedItFinishesWhatItTookOnAndGoes) {
   ASSERT_TRUE(until([&] { return worker.requests == 1; }));
   stop.request();
   ASSERT_TRUE(until([&] { return gateway.draining; }));
-  EXPECT_FALSE(loop.ready());
+  EXPECT_FALSE(loop.board().not_ready().empty());
   EXPECT_FALSE(gateway.link.send_request({.tag = 2}));
   worker.link.bye();  // Its work is lost, which is an answer too.
   ASSERT_TRUE(until([&] { return gateway.replies == 1; }));

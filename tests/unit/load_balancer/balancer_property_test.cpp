@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 using messaging::FrameType;
 using messaging::Header;
 
-constexpr Limits kLimits{.queued_max = 40, .queued_per_tenant_max = 25};
+const LoadBalancerConfig kLimits{.queued_max = 40, .queued_per_tenant_max = 25};
 constexpr std::uint32_t kGateways = 2;
 constexpr std::uint32_t kWorkers = 3;
 
@@ -25,7 +25,7 @@ constexpr std::uint32_t kWorkers = 3;
 // get.
 class World {
  public:
-  World() : balancer_(kLimits, *rc::gen::arbitrary<std::uint32_t>(), now_) {
+  World() : balancer_(kLimits, *rc::gen::arbitrary<std::uint32_t>(), now_, metrics_) {
     for (std::uint32_t i = 0; i < kGateways; ++i) gateways_[i].id = "g" + std::to_string(i);
     for (std::uint32_t i = 0; i < kWorkers; ++i) workers_[i].id = "w" + std::to_string(i);
   }
@@ -70,7 +70,7 @@ class World {
     }
     balancer_.turn(now_);
     take_out();
-    RC_ASSERT(balancer_.queued() <= kLimits.queued_max);
+    RC_ASSERT(static_cast<std::int64_t>(balancer_.queued()) <= kLimits.queued_max);
   }
 
   // Lets time pass until every deadline, and what is added to it, is over.
@@ -78,9 +78,8 @@ class World {
     for (int i = 0; i < 80; ++i) pass(100ms);
     for (auto& [number, gateway] : gateways_) RC_ASSERT(gateway.open.empty());
     RC_ASSERT(balancer_.queued() == 0 && balancer_.in_flight() == 0);
-    for (const Peer& peer : balancer_.peers()) {
-      RC_ASSERT(peer.session == 0 || peer.outstanding == 0);
-    }
+    balancer_.peers().for_each(
+        [](std::uint32_t, const Peer& peer) { RC_ASSERT(peer.outstanding == 0); });
   }
 
  private:
@@ -240,6 +239,7 @@ class World {
   }
 
   TimePoint now_{1h};
+  Metrics metrics_;
   Balancer balancer_;
   std::map<std::uint32_t, Gateway> gateways_;
   std::map<std::uint32_t, Worker> workers_;

@@ -35,7 +35,7 @@ TEST_F(BalancerSessionsTest, ReportsRequestsOfSilentWorkerLost) {
   // Told once, and never sent to another worker: the gateway retries.
   EXPECT_EQ(h.replies("g"), (std::vector<SentReply>{{7, Status::worker_lost, 0, ""}}));
   EXPECT_NE(warnings(h).find("w worker is silent"), std::string::npos);
-  EXPECT_EQ(h.balancer.counts().workers_lost, 1u);
+  EXPECT_EQ(h.balancer.counts().workers_lost.value(), 1u);
 }
 
 TEST_F(BalancerSessionsTest, ReportsRequestsOfAnUnreachableWorkerLostAtOnce) {
@@ -57,7 +57,7 @@ TEST_F(BalancerSessionsTest, AStopOfTheBalancerItselfKillsNobody) {
   h.turn();
   h.now += 3s;  // SIGSTOP, SIGCONT: nobody was heard, because nobody listened.
   h.turn();
-  EXPECT_EQ(h.balancer.counts().workers_lost, 0u);
+  EXPECT_EQ(h.balancer.counts().workers_lost.value(), 0u);
   h.reply("w", {{.tag = h.requests("w").at(0).tag, .body = "done"}});
   h.turn();
   EXPECT_EQ(h.replies("g").at(0).body, "done");
@@ -119,7 +119,7 @@ TEST_F(BalancerSessionsTest, ADrainingWorkerIsToldTheLastAndGetsNoMore) {
   h.send("leaving", {.type = FrameType::bye});
   h.turn();
   EXPECT_EQ(h.replies("g").size(), 3u);  // All answered, none lost.
-  EXPECT_EQ(h.balancer.counts().workers_lost, 0u);
+  EXPECT_EQ(h.balancer.counts().workers_lost.value(), 0u);
 }
 
 TEST_F(BalancerSessionsTest, WorkThatAWorkerTakesAlongWhenItSaysByeIsLost) {
@@ -217,7 +217,7 @@ TEST_F(BalancerSessionsTest, MalformedFramesAreCountedAndNotedOnceAMinute) {
   h.send("g", {.type = FrameType::reply});                // not for a gateway to say
   h.send("w", {.type = FrameType::request});              // nor this for a worker
   h.send("g", {.type = FrameType::request, .count = 3});  // three records announced, none there
-  EXPECT_EQ(h.balancer.counts().malformed, 103u);
+  EXPECT_EQ(h.balancer.counts().malformed.value(), 103u);
   EXPECT_EQ(h.balancer.take_notes().size(), 2u);  // One for each of them.
   h.pass(1min, {"g", "w"});
   h.balancer.on_frame(Side::frontend, "g", "nonsense", h.now);
@@ -234,7 +234,7 @@ TEST_F(BalancerSessionsTest, HellosOfTheWrongRoleOrWithoutANameAreRefused) {
        {std::string(), std::string("\1"), std::string("\2g"), "\1" + std::string(201, 'x')}) {
     h.balancer.on_frame(Side::frontend, "g", frame + body, h.now);
   }
-  EXPECT_EQ(h.balancer.counts().malformed, 4u);
+  EXPECT_EQ(h.balancer.counts().malformed.value(), 4u);
   EXPECT_TRUE(h.balancer.out().empty());
 }
 

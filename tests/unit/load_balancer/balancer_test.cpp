@@ -197,7 +197,7 @@ TEST_F(BalancerTest, ADuplicateReplyIsCountedAndDropped) {
   h.reply("w", {{.tag = tag}, {.tag = tag}, {.tag = 12345}});
   h.turn();
   EXPECT_EQ(h.replies("g").size(), 1u);
-  EXPECT_EQ(h.balancer.counts().late, 2u);
+  EXPECT_EQ(h.balancer.counts().late.value(), 2u);
 }
 
 TEST_F(BalancerTest, AWorkerCannotAnswerForAnother) {
@@ -354,7 +354,7 @@ TEST_F(BalancerTest, AWorkerThatNeverAnswersDoesNotKeepARequestForEver) {
   h.pass(100ms, {"g", "w"});
   EXPECT_EQ(h.replies("g"), (std::vector<SentReply>{{1, Status::unknown, 0, ""}}));
   h.reply("w", {{.tag = tag}});
-  EXPECT_EQ(h.balancer.counts().late, 1u);
+  EXPECT_EQ(h.balancer.counts().late.value(), 1u);
 }
 
 TEST_F(BalancerTest, ARecordFlaggedAloneTravelsInAFrameOfOne) {

@@ -12,6 +12,7 @@ namespace {
 messaging::RequestRecord record(std::uint32_t tenant, std::string_view body = {}) {
   return {.tenant = tenant, .body = body};
 }
+constexpr std::size_t kPlenty = 1 << 30;  // bytes
 constexpr TimePoint kLater = TimePoint::max();
 
 // Tags of all that is queued, in the order of service.
@@ -25,24 +26,23 @@ std::vector<std::uint32_t> serve(FairQueue& queue, std::size_t count) {
 }
 
 TEST(FairQueueTest, ServesOneTenantInOrderOfArrival) {
-  FairQueue queue(100, 100, 0);
-  for (std::uint32_t i = 0; i < 20; ++i) ASSERT_TRUE(queue.push({0, 0, i}, kLater, record(7)));
+  FairQueue queue(100, 100, kPlenty, 0);
+  for (std::uint32_t i = 0; i < 20; ++i) ASSERT_TRUE(queue.push({0, i}, kLater, record(7)));
   const auto tags = serve(queue, 100);
   ASSERT_EQ(tags.size(), 20u);
   for (std::uint32_t i = 0; i < 20; ++i) EXPECT_EQ(tags[i], i);
 }
 
 TEST(FairQueueTest, KeepsRecordAndBody) {
-  FairQueue queue(10, 10, 0);
+  FairQueue queue(10, 10, kPlenty, 0);
   messaging::RequestRecord given = record(3, "the body");
   given.kind = 4;
   given.attempt = 2;
   given.flags = 1;
   given.request_id = {1, 2, 3};
-  ASSERT_TRUE(queue.push({5, 6, 7}, kLater, given));
+  ASSERT_TRUE(queue.push({5, 7}, kLater, given));
   const Waiting& waiting = queue.front();
   EXPECT_EQ(waiting.asker.gateway, 5u);
-  EXPECT_EQ(waiting.asker.session, 6u);
   EXPECT_EQ(waiting.asker.tag, 7u);
   EXPECT_EQ(waiting.body, "the body");
   EXPECT_EQ(waiting.record.kind, 4);
@@ -52,15 +52,15 @@ TEST(FairQueueTest, KeepsRecordAndBody) {
 }
 
 TEST(FairQueueTest, AFloodDoesNotHoldUpAnotherTenant) {
-  FairQueue queue(10'000, 10'000, 0);
-  for (std::uint32_t i = 0; i < 5'000; ++i) queue.push({0, 0, 1}, kLater, record(1));
-  ASSERT_TRUE(queue.push({0, 0, 2}, kLater, record(2)));
+  FairQueue queue(10'000, 10'000, kPlenty, 0);
+  for (std::uint32_t i = 0; i < 5'000; ++i) queue.push({0, 1}, kLater, record(1));
+  ASSERT_TRUE(queue.push({0, 2}, kLater, record(2)));
   const auto tags = serve(queue, 16);  // At most one quantum of the flood comes before.
   EXPECT_NE(std::find(tags.begin(), tags.end(), 2u), tags.end());
 }
 
 TEST(FairQueueTest, ATenantsPlacesAreBoundedAndSoAreAll) {
-  FairQueue queue(10, 4, 0);
+  FairQueue queue(10, 4, kPlenty, 0);
   for (int i = 0; i < 4; ++i) EXPECT_TRUE(queue.push({}, kLater, record(1)));
   EXPECT_FALSE(queue.push({}, kLater, record(1)));
   for (int i = 0; i < 4; ++i) EXPECT_TRUE(queue.push({}, kLater, record(2)));
@@ -70,7 +70,7 @@ TEST(FairQueueTest, ATenantsPlacesAreBoundedAndSoAreAll) {
 }
 
 TEST(FairQueueTest, BytesAreBounded) {
-  FairQueue queue(10, 10, 0);  // 40 KiB in all
+  FairQueue queue(10, 10, 40 * 1024, 0);
   const std::string large(15'000, 'x');
   EXPECT_TRUE(queue.push({}, kLater, record(1, large)));
   EXPECT_TRUE(queue.push({}, kLater, record(1, large)));
@@ -82,39 +82,39 @@ TEST(FairQueueTest, BytesAreBounded) {
 }
 
 TEST(FairQueueTest, ALargeRecordCostsItsTenantMoreTurns) {
-  FairQueue queue(2'000, 2'000, 0);
+  FairQueue queue(2'000, 2'000, kPlenty, 0);
   const std::string large(64 * 1024, 'x');
-  for (int i = 0; i < 20; ++i) queue.push({0, 0, 1}, kLater, record(1, large));
-  for (int i = 0; i < 1'000; ++i) queue.push({0, 0, 2}, kLater, record(2));
+  for (int i = 0; i < 20; ++i) queue.push({0, 1}, kLater, record(1, large));
+  for (int i = 0; i < 1'000; ++i) queue.push({0, 2}, kLater, record(2));
   const auto tags = serve(queue, 660);
   const auto large_served = std::count(tags.begin(), tags.end(), 1u);
   EXPECT_NEAR(static_cast<double>(large_served), 10, 2);  // 65 small ones for each.
 }
 
 TEST(FairQueueTest, RemovesWhatIsAskedForAndKeepsTheOrderOfTheRest) {
-  FairQueue queue(100, 100, 0);
-  for (std::uint32_t i = 0; i < 30; ++i) queue.push({0, 0, i}, kLater, record(1));
-  for (std::uint32_t i = 0; i < 3; ++i) queue.push({0, 0, 2}, kLater, record(2));
+  FairQueue queue(100, 100, kPlenty, 0);
+  for (std::uint32_t i = 0; i < 30; ++i) queue.push({0, i}, kLater, record(1));
+  for (std::uint32_t i = 0; i < 3; ++i) queue.push({0, 2}, kLater, record(2));
   queue.remove_if([](const Waiting& w) { return w.asker.tag % 2 == 0; });
   EXPECT_EQ(queue.size(), 15u);
   const auto tags = serve(queue, 100);
   ASSERT_EQ(tags.size(), 15u);
   for (std::size_t i = 0; i < 15; ++i) EXPECT_EQ(tags[i], 2 * i + 1);
   EXPECT_TRUE(queue.empty());
-  EXPECT_TRUE(queue.push({0, 0, 99}, kLater, record(2)));
+  EXPECT_TRUE(queue.push({0, 99}, kLater, record(2)));
   EXPECT_EQ(serve(queue, 9), std::vector<std::uint32_t>{99});
 }
 
 // While two tenants both wait, neither gets ahead by more than a quantum and a largest record.
 RC_GTEST_PROP(FairQueueTest, TwoBackloggedTenantsShareEvenly, ()) {
-  FairQueue queue(4'000, 2'000, 12345);
+  FairQueue queue(4'000, 2'000, kPlenty, 12345);
   const auto sizes = *rc::gen::container<std::vector<std::size_t>>(
       200, rc::gen::element<std::size_t>(0, 10, 500, 1'500, 4'000));
   std::string body;
   for (const std::size_t size : sizes) {
     body.assign(size, 'x');
-    RC_ASSERT(queue.push({0, 0, 0}, kLater, record(1, body)));
-    RC_ASSERT(queue.push({0, 0, 1}, kLater, record(2, body)));
+    RC_ASSERT(queue.push({0, 0}, kLater, record(1, body)));
+    RC_ASSERT(queue.push({0, 1}, kLater, record(2, body)));
   }
   std::size_t served[2] = {};
   std::size_t left[2] = {sizes.size(), sizes.size()};
@@ -130,7 +130,7 @@ RC_GTEST_PROP(FairQueueTest, TwoBackloggedTenantsShareEvenly, ()) {
 
 // Against a model: nothing is lost, doubled or reordered within a tenant, whatever the program.
 RC_GTEST_PROP(FairQueueTest, BehavesLikeAQueuePerTenant, ()) {
-  FairQueue queue(64, 16, 99);
+  FairQueue queue(64, 16, kPlenty, 99);
   std::map<std::uint32_t, std::deque<std::uint32_t>> model;  // tenant to tags
   std::size_t size = 0;
   std::uint32_t next = 0;
@@ -140,7 +140,7 @@ RC_GTEST_PROP(FairQueueTest, BehavesLikeAQueuePerTenant, ()) {
     if (step % 4 < 2) {
       const std::uint32_t tenant = step % 5u;
       const bool room = size < 64 && model[tenant].size() < 16;
-      RC_ASSERT(queue.push({0, tenant, next}, kLater, record(tenant)) == room);
+      RC_ASSERT(queue.push({tenant, next}, kLater, record(tenant)) == room);
       if (room) {
         model[tenant].push_back(next);
         ++size;
@@ -148,8 +148,8 @@ RC_GTEST_PROP(FairQueueTest, BehavesLikeAQueuePerTenant, ()) {
       ++next;
     } else if (step % 4 == 2 && size > 0) {
       const Asker asker = queue.front().asker;
-      RC_ASSERT(!model[asker.session].empty() && model[asker.session].front() == asker.tag);
-      model[asker.session].pop_front();
+      RC_ASSERT(!model[asker.gateway].empty() && model[asker.gateway].front() == asker.tag);
+      model[asker.gateway].pop_front();
       queue.pop();
       --size;
     } else if (step > 250) {

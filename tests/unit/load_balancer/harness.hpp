@@ -46,10 +46,11 @@ class Harness {
   using Header = messaging::Header;
   using FrameType = messaging::FrameType;
 
-  explicit Harness(const Limits& limits = {})
-      : balancer(limits, 100, TimePoint{std::chrono::hours(1)}) {}
+  explicit Harness(const LoadBalancerConfig& limits = {})
+      : balancer(limits, 100, TimePoint{std::chrono::hours(1)}, metrics) {}
 
   TimePoint now{std::chrono::hours(1)};  // Tests own the clock.
+  Metrics metrics;
   Balancer balancer;
 
   // A peer's name is also its routing id and, unless told otherwise, its instance.
