@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
+#include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -19,6 +23,7 @@ namespace depot::bench {
 namespace {
 
 namespace json = boost::json;
+namespace net = boost::asio;
 
 constexpr std::size_t kSignUpsAtOnce = 16;  // Their passwords are hashed: more only wait.
 constexpr const char* kPassword = "a load engine's customer";
@@ -37,22 +42,40 @@ std::string describe(const Caller::Answer& answer) {
   return std::string(path.substr(path.rfind('/') + 1));
 }
 
-// One thread of the engine: its lanes, run until each has ended.
+bool stopped(const EngineOptions& options) {
+  return options.stop != nullptr && options.stop->requested();
+}
+
+// The lanes of one thread, run until each has ended or one has thrown.
 class Crew {
  public:
-  boost::asio::io_context& io() { return io_; }
-  void lane_began() { ++lanes_; }
-  void lane_ended() {
-    if (--lanes_ == 0) io_.stop();  // Connections' timers would keep it running.
+  net::io_context& io() { return io_; }
+  void spawn(net::awaitable<void> lane) {
+    ++lanes_;
+    net::co_spawn(io_, std::move(lane), [this](const std::exception_ptr& error) {
+      if (error) std::rethrow_exception(error);
+      if (--lanes_ == 0) io_.stop();  // Connections' timers would keep it running.
+    });
   }
-  void run() {
-    if (lanes_ > 0) io_.run();
-  }
+  void run() { io_.run(); }
 
  private:
-  boost::asio::io_context io_{1};
+  net::io_context io_{1};
   std::size_t lanes_ = 0;
 };
+
+// They outlive the coroutines that use them, and go before the io_context does.
+using Callers = std::vector<std::unique_ptr<Caller>>;
+
+Callers make_callers(Crew& crew, const EngineOptions& options, std::size_t lane,
+                     std::size_t count) {
+  Callers callers;
+  for (std::size_t i = lane; i < lane + count; ++i) {
+    const std::string& gateway = options.gateways[i % options.gateways.size()];
+    callers.push_back(std::make_unique<Caller>(crew.io(), gateway, options.give_up, options.stop));
+  }
+  return callers;
+}
 
 // Runs `work(thread)` on each of the threads, showing progress meanwhile. Rethrows the first error.
 void run_threads(std::size_t count, Progress& progress,
@@ -80,79 +103,46 @@ void run_threads(std::size_t count, Progress& progress,
   if (error) std::rethrow_exception(error);
 }
 
-// Signs up, or logs in, the customers of one lane, one after the other.
-class SignUpLane {
- public:
-  SignUpLane(Crew& crew, const EngineOptions& options, std::size_t lane, std::size_t lanes,
-             std::span<const std::string> emails, std::span<Shopper> shoppers, Progress& progress)
-      : crew_(crew),
-        stop_(options.stop),
-        caller_(crew.io(), options.gateways[lane % options.gateways.size()], options.give_up),
-        at_(lane),
-        step_(lanes),
-        emails_(emails),
-        shoppers_(shoppers),
-        progress_(progress) {
-    crew_.lane_began();
-  }
+void expect(const Caller::Answer& answer, int status, const char* step, const std::string& email) {
+  if (answer && answer->status == status) return;
+  throw StartupError(fmt::format("{} of {}: {}", step, email, describe(answer)), kExitUnavailable);
+}
 
-  void next() {
-    if (at_ >= emails_.size()) return crew_.lane_ended();
-    if (stop_ != nullptr && stop_->requested()) throw StartupError("interrupted", kExitFailed);
-    credentials_ = {{"email", emails_[at_]}, {"password", kPassword}};
-    json::object account = credentials_;
+struct SignUps {
+  const EngineOptions& options;
+  std::span<const std::string> emails;
+  std::span<Shopper> shoppers;
+  Progress& progress;
+};
+
+// Every `step`th customer from `at` on, one after the other.
+net::awaitable<void> sign_up_lane(const SignUps& all, Caller& caller, std::size_t at,
+                                  std::size_t step) {
+  const Caller::OnAttempt ignore = [](const Caller::Answer&, TimePoint) {};
+  for (; at < all.emails.size(); at += step) {
+    if (stopped(all.options)) throw StartupError("interrupted", kExitFailed);
+    const std::string& email = all.emails[at];
+    json::object account{{"email", email}, {"password", kPassword}};
+    const Call log_in{"POST", "/v1/sessions", kTypeHead, json::serialize(account)};
     account["first_name"] = "Load";
     account["last_name"] = "Customer";
-    ask("POST", "/v1/accounts", kTypeHead, json::serialize(account),
-        [this](const Caller::Answer& answer) {
-          if (answer && answer->status == 409) return log_in();  // From an earlier run or attempt.
-          on_session(answer);
-        });
-  }
+    const Call sign_up{"POST", "/v1/accounts", kTypeHead, json::serialize(account)};
+    Caller::Answer answer = co_await caller.call(sign_up, ignore);
+    const bool known = answer && answer->status == 409;  // From an earlier run or attempt.
+    if (known) answer = co_await caller.call(log_in, ignore);
+    expect(answer, 201, "sign-up", email);
 
- private:
-  void log_in() {
-    ask("POST", "/v1/sessions", kTypeHead, json::serialize(credentials_),
-        [this](const Caller::Answer& answer) { on_session(answer); });
-  }
-
-  void on_session(const Caller::Answer& answer) {
-    expect(answer, 201, "sign-up");
-    const json::object body = json::parse(answer->body).as_object();
-    Shopper& shopper = shoppers_[at_];
+    const json::value body = json::parse(answer->body);
+    Shopper& shopper = all.shoppers[at];
     shopper.customer = std::string(body.at("customer_id").as_string());
     shopper.head = fmt::format("Authorization: Bearer {}\r\n{}",
                                std::string_view(body.at("token").as_string()), kTypeHead);
-    ask("PUT", "/v1/account/card", shopper.head, kCard, [this](const Caller::Answer& card) {
-      expect(card, 200, "card");
-      progress_.add();
-      at_ += step_;
-      next();
-    });
+    const Call attach_card{"PUT", "/v1/account/card", shopper.head, kCard};
+    const Caller::Answer attached = co_await caller.call(attach_card, ignore);
+    expect(attached, 200, "card", email);
+    all.progress.add();
   }
-
-  void ask(const char* method, const char* target, const std::string& head, std::string body,
-           std::function<void(const Caller::Answer&)> then) {
-    caller_.call(
-        {method, target, head, std::move(body)}, [](const Caller::Answer&, TimePoint) {},
-        [then = std::move(then)](const Caller::Answer& answer, TimePoint) { then(answer); });
-  }
-
-  void expect(const Caller::Answer& answer, int status, const char* step) const {
-    if (answer && answer->status == status) return;
-    throw StartupError(fmt::format("{} of {}: {}", step, emails_[at_], describe(answer)),
-                       kExitUnavailable);
-  }
-
-  Crew& crew_;
-  const StopSignal* stop_;
-  Caller caller_;
-  std::size_t at_, step_;
-  std::span<const std::string> emails_;
-  std::span<Shopper> shoppers_;
-  Progress& progress_;
-  json::object credentials_;
-};
+}
 
 // What a thread's buying lanes share.
 struct Till {
@@ -165,53 +155,56 @@ struct Till {
   Tally tally;
 };
 
-// Places one order at a time, in as many copies as asked, and judges the answers.
-class BuyLane {
+// One order, in as many copies as asked, and what its answers say.
+class Purchase {
  public:
-  BuyLane(Till& till, std::size_t lane) : till_(till), lane_(lane), timer_(till.crew.io()) {
-    const auto& gateways = till.options.gateways;
-    for (std::size_t copy = 0; copy < till.options.copies; ++copy) {
-      callers_.push_back(std::make_unique<Caller>(
-          till.crew.io(), gateways[(lane + copy) % gateways.size()], till.options.give_up));
+  // `all_answered` is cancelled once no copy is under way.
+  Purchase(Till& till, const Order& order, std::size_t copies, net::steady_timer& all_answered)
+      : till_(till),
+        order_(order),
+        customer_(till.shoppers[order.shopper].customer),
+        fingerprint_(fingerprint()),
+        call_{"POST", "/v1/orders",
+              till.shoppers[order.shopper].head + "Idempotency-Key: " + order.key + "\r\n", body()},
+        open_(copies),
+        all_answered_(all_answered) {}
+
+  net::awaitable<void> send(Caller& caller) {
+    Outcome told;
+    bool first = true;
+    const Caller::OnAttempt on_attempt = [&](const Caller::Answer& answer, TimePoint sent) {
+      told = read(answer);
+      note(told, sent);
+      till_.tally.retries += !std::exchange(first, false);
+    };
+    const TimePoint begin = steady_now();
+    const Caller::Answer answer = co_await caller.call(call_, on_attempt);
+    till_.tally.latency.record(steady_now() - begin);
+    if (outcome_ && *outcome_ != told) {
+      ++till_.tally.failed["two answers to one key: " + outcome_->name + ", " + told.name];
     }
-    till.crew.lane_began();
+    if (!outcome_) outcome_ = told;
+    if (--open_ == 0) all_answered_.cancel();
   }
 
-  void next() {
-    const StopSignal* stop = till_.options.stop;
-    std::optional<Order> order;
-    if (stop == nullptr || !stop->requested()) {
-      order = till_.source.next(lane_, order_ ? &*order_ : nullptr);
+  bool open() const { return open_ > 0; }
+
+  void count() {
+    Tally& tally = till_.tally;
+    const Answer answer = answer_of(outcome_->status);
+    if (answer == Answer::done && outcome_->name != order_id_for(customer_, order_.key)) {
+      ++tally.failed["answered with another order's id"];
+    } else if (answer == Answer::done) {
+      ++tally.placed;
+      tally.partial += outcome_->partial;
+      tally.units += outcome_->units;
+      tally.money_minor += outcome_->money_minor;
+    } else {
+      ++(answer == Answer::no ? tally.refused : tally.failed)[outcome_->name];
     }
-    order_ = std::move(order);
-    if (!order_) return till_.crew.lane_ended();
-    if (order_->not_before <= steady_now()) return place();
-    timer_.expires_at(order_->not_before);
-    timer_.async_wait([this](const boost::system::error_code& error) {
-      if (!error) place();
-    });
   }
 
  private:
-  void place() {
-    const Shopper& shopper = till_.shoppers[order_->shopper];
-    order_id_ = order_id_for(shopper.customer, order_->key);
-    fingerprint_ = fingerprint();
-    outcome_.reset();
-    open_ = callers_.size();
-    const Call call{"POST", "/v1/orders", shopper.head + "Idempotency-Key: " + order_->key + "\r\n",
-                    body()};
-    for (auto& caller : callers_) {
-      caller->call(
-          call,
-          [this, first = true](const Caller::Answer& answer, TimePoint sent) mutable {
-            on_attempt(answer, sent);
-            till_.tally.retries += !std::exchange(first, false);
-          },
-          [this](const Caller::Answer& answer, TimePoint sent) { on_answer(answer, sent); });
-    }
-  }
-
   // What the customer was told; copies of one order must be told the same.
   struct Outcome {
     int status = 0;
@@ -224,17 +217,17 @@ class BuyLane {
 
   std::string fingerprint() const {
     protocol::PlaceOrder request;
-    request.mode = order_->mode;
-    request.lines = order_->lines;
+    request.mode = order_.mode;
+    request.lines = order_.lines;
     std::ranges::sort(request.lines, {}, &protocol::OrderLine::offer);
     return protocol::fingerprint_of(request);
   }
 
   std::string body() const {
     std::string out =
-        order_->mode == protocol::OrderMode::available ? R"({"mode":"available",)" : "{";
+        order_.mode == protocol::OrderMode::available ? R"({"mode":"available",)" : "{";
     out += R"("lines":[)";
-    for (const protocol::OrderLine& line : order_->lines) {
+    for (const protocol::OrderLine& line : order_.lines) {
       fmt::format_to(std::back_inserter(out), R"({{"offer_id":"{}","quantity":{}}},)", line.offer,
                      line.quantity);
     }
@@ -242,23 +235,18 @@ class BuyLane {
     return out += "}";
   }
 
-  void on_attempt(const Caller::Answer& answer, TimePoint sent) {
-    last_ = answer ? read(*answer) : Outcome{0, answer.error().message, 0, 0, false};
-    till_.history.add({till_.shoppers[order_->shopper].customer, order_->key, fingerprint_, sent,
-                       steady_now(), last_.status,
-                       last_.status == 201 ? std::string_view(last_.name) : std::string_view()});
-    if (last_.status == 201 && !answer->header("idempotency-replayed").empty()) {
-      ++till_.tally.repeats;
+  Outcome read(const Caller::Answer& answer) const {
+    if (!answer || answer->status != 201) {
+      return {.status = answer ? answer->status : 0, .name = describe(answer)};
     }
-  }
-
-  Outcome read(const http::ClientResponse& response) const {
-    if (response.status != 201) return {response.status, describe(response), 0, 0, false};
+    till_.tally.repeats += !answer->header("idempotency-replayed").empty();
     boost::system::error_code error;
-    const json::value body = json::parse(response.body, error);
-    if (error) return {0, "201 without JSON", 0, 0, false};
-    Outcome outcome{201, std::string(body.at("order_id").as_string()), 0,
-                    body.at_pointer("/total/amount_minor").to_number<std::int64_t>(), false};
+    const json::value body = json::parse(answer->body, error);
+    if (error) return {.name = "201 without JSON"};
+    Outcome outcome{
+        .status = 201,
+        .name = std::string(body.at("order_id").as_string()),
+        .money_minor = body.at_pointer("/total/amount_minor").to_number<std::int64_t>()};
     for (const json::value& line : body.at("lines").as_array()) {
       outcome.units += line.at("quantity").to_number<std::uint64_t>();
     }
@@ -267,43 +255,43 @@ class BuyLane {
     return outcome;
   }
 
-  void on_answer(const Caller::Answer&, TimePoint first_sent) {
-    till_.tally.latency.record(steady_now() - first_sent);
-    if (outcome_ && *outcome_ != last_) {
-      ++till_.tally.failed["two answers to one key: " + outcome_->name + ", " + last_.name];
-    }
-    if (!outcome_) outcome_ = last_;
-    if (--open_ > 0) return;
-    count();
-    till_.progress.add();
-    next();
-  }
-
-  void count() {
-    Tally& tally = till_.tally;
-    const Answer answer = answer_of(outcome_->status);
-    if (answer == Answer::done && outcome_->name != order_id_) {
-      ++tally.failed["answered with another order's id"];
-    } else if (answer == Answer::done) {
-      ++tally.placed;
-      tally.partial += outcome_->partial;
-      tally.units += outcome_->units;
-      tally.money_minor += outcome_->money_minor;
-    } else {
-      ++(answer == Answer::no ? tally.refused : tally.failed)[outcome_->name];
-    }
+  void note(const Outcome& told, TimePoint sent) {
+    till_.history.add({customer_, order_.key, fingerprint_, sent, steady_now(), told.status,
+                       told.status == 201 ? std::string_view(told.name) : std::string_view()});
   }
 
   Till& till_;
-  std::size_t lane_;
-  boost::asio::steady_timer timer_;
-  std::vector<std::unique_ptr<Caller>> callers_;
-  std::optional<Order> order_;
-  std::string order_id_, fingerprint_;
-  Outcome last_;
-  std::optional<Outcome> outcome_;
-  std::size_t open_ = 0;
+  const Order& order_;
+  const std::string& customer_;
+  const std::string fingerprint_;
+  const Call call_;
+  std::optional<Outcome> outcome_;  // of the copy that was answered first
+  std::size_t open_;
+  net::steady_timer& all_answered_;
 };
+
+// Places one order at a time, a copy by each caller.
+net::awaitable<void> buy_lane(Till& till, std::size_t lane, const Callers& callers) {
+  net::steady_timer timer(till.crew.io());
+  std::optional<Order> order;
+  while (!stopped(till.options)) {
+    order = till.source.next(lane, order ? &*order : nullptr);
+    if (!order) co_return;
+    if (order->not_before > steady_now()) {
+      timer.expires_at(order->not_before);
+      co_await timer.async_wait(net::use_awaitable);
+    }
+    timer.expires_at(TimePoint::max());
+    Purchase purchase(till, *order, callers.size(), timer);
+    for (std::size_t copy = 1; copy < callers.size(); ++copy) {
+      till.crew.spawn(purchase.send(*callers[copy]));
+    }
+    co_await purchase.send(*callers.front());
+    while (purchase.open()) co_await timer.async_wait(net::as_tuple(net::use_awaitable));
+    purchase.count();
+    till.progress.add();
+  }
+}
 
 }  // namespace
 
@@ -312,13 +300,12 @@ std::vector<Shopper> sign_up(const EngineOptions& options, std::span<const std::
   Progress progress("signing up", "customers", emails.size());
   run_threads(1, progress, [&](std::size_t) {
     Crew crew;
-    std::vector<std::unique_ptr<SignUpLane>> lanes;
-    const std::size_t count = std::min(kSignUpsAtOnce, emails.size());
-    for (std::size_t lane = 0; lane < count; ++lane) {
-      lanes.push_back(
-          std::make_unique<SignUpLane>(crew, options, lane, count, emails, shoppers, progress));
+    const SignUps all{options, emails, shoppers, progress};
+    const std::size_t lanes = std::min(kSignUpsAtOnce, emails.size());
+    const auto callers = make_callers(crew, options, 0, lanes);
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      crew.spawn(sign_up_lane(all, *callers[lane], lane, lanes));
     }
-    for (auto& lane : lanes) lane->next();
     crew.run();
   });
   return shoppers;
@@ -334,11 +321,11 @@ Tally buy(const EngineOptions& options, std::span<const Shopper> shoppers, Sourc
                                  ? ""
                                  : fmt::format("{}/clients-{}.jsonl", options.histories, thread);
     Till till{options, shoppers, source, progress, {}, History(path), {}};
-    std::vector<std::unique_ptr<BuyLane>> lanes;
+    std::deque<Callers> callers;
     for (std::size_t lane = thread; lane < options.lanes; lane += options.threads) {
-      lanes.push_back(std::make_unique<BuyLane>(till, lane));
+      callers.push_back(make_callers(till.crew, options, lane, options.copies));
+      till.crew.spawn(buy_lane(till, lane, callers.back()));
     }
-    for (auto& lane : lanes) lane->next();
     till.crew.run();
     till.tally.duration = steady_now() - start;
     till.history.close();
