@@ -4,10 +4,9 @@
 // Threads: submit(), take() and fd() belong to one thread.
 #pragma once
 
-#include <condition_variable>
-#include <deque>
+#include <boost/asio/thread_pool.hpp>
 #include <mutex>
-#include <thread>
+#include <string>
 #include <vector>
 
 #include "base/crypto.hpp"
@@ -26,15 +25,14 @@ class Hasher {
   std::vector<HashResult> take();
 
  private:
-  void run(const std::stop_token& stop);
+  HashResult run(const HashTask& task) const;
 
   const PasswordCost cost_;
   const int event_fd_;
-  std::mutex mutex_;  // The only lock; never held while hashing.
-  std::condition_variable_any wake_;
-  std::deque<HashTask> tasks_;
+  std::string nobody_;  // the thread's
+  std::mutex mutex_;    // results_; never held while hashing
   std::vector<HashResult> results_;
-  std::jthread thread_;  // Last: it uses all of the above.
+  boost::asio::thread_pool thread_{1};
 };
 
 }  // namespace depot::distributor_worker

@@ -24,10 +24,7 @@ int main(int argc, char** argv) try {
   messaging::Context context(config.zmq_io_threads);
   distributor_worker::WorkerLoop loop(context, config, options.name, metrics, log);
   const http::AdminServer admin("unix:" + config.admin_socket(options.name), metrics,
-                                {.not_ready = [&loop] { return loop.not_ready(); },
-                                 .drain = [&stop] { stop.request(); },
-                                 .status = [&loop] { return loop.status(); },
-                                 .other = {}});
+                                http::hooks_of(loop.board(), stop));
   log.info("started", {{"redis", config.redis_url()}});
   loop.run(stop);
   return kExitOk;

@@ -76,14 +76,29 @@ std::uint64_t info_number(std::string_view info, std::string_view key) {
 
 }  // namespace
 
+WorkerCounts::WorkerCounts(Metrics& metrics)
+    : orders(metrics.counter("depot_worker_orders_total", "Orders that Redis answered")) {
+  for (const char* up_to : {"1", "2", "4", "8", "16", "32", "64"}) {
+    batches.push_back(&metrics.counter("depot_worker_batches_total",
+                                       "Batches sent, by their largest size",
+                                       {{"orders_up_to", up_to}}));
+  }
+  for (std::uint8_t kind = protocol::kRequestKindMin; kind <= protocol::kRequestKindMax; ++kind) {
+    const auto name = protocol::name_of(static_cast<RequestKind>(kind));
+    requests.push_back(&metrics.counter("depot_worker_requests_total", "Requests taken on",
+                                        {{"kind", std::string(name)}}));
+  }
+}
+
 std::uint64_t WorkerCounts::batches_total() const {
   std::uint64_t total = 0;
-  for (const std::uint64_t count : batches) total += count;
+  for (const Counter* count : batches) total += count->value();
   return total;
 }
 
-Worker::Worker(const Config& config, WorkerActions& actions)
-    : config_(config),
+Worker::Worker(const Config& config, WorkerActions& actions, Metrics& metrics)
+    : counts_(metrics),
+      config_(config),
       actions_(actions),
       feed_max_(std::to_string(config.limits.feed_entries_max)),
       order_lines_max_(std::to_string(config.limits.order_lines_max)),
@@ -103,7 +118,8 @@ void Worker::on_request(Origin origin, const messaging::RequestRecord& record, T
           .deadline = now + std::chrono::microseconds(record.budget_us),
           .alone = (record.flags & messaging::kRecordAlone) != 0};
   const auto kind = static_cast<RequestKind>(record.kind);
-  if (record.kind <= protocol::kRequestKindMax) ++counts_.requests[record.kind];
+  const std::size_t number = record.kind - std::size_t{protocol::kRequestKindMin};
+  if (number < counts_.requests.size()) counts_.requests[number]->add();
   if (!connected_) return finish(job, Status::backend_down);
   if (kind == RequestKind::place_order) {
     job.body = record.body;
@@ -179,8 +195,7 @@ void Worker::send_batch(TimePoint now) {
       .integer(config_.limits.feed_entries_max)
       .integer(purchases_stopped_ ? 1 : 0);
   ++batches_in_flight_;
-  ++counts_.batches[std::min(static_cast<std::size_t>(std::bit_width(call.jobs.size() - 1)),
-                             counts_.batches.size() - 1)];
+  counts_.batches.at(static_cast<std::size_t>(std::bit_width(call.jobs.size() - 1)))->add();
   const std::uint32_t tag = calls_.insert(std::move(call));
   arguments_.assign({"FCALL", "place_orders_v1", "0", options_});
   for (const Job& job : calls_.find(tag)->jobs) arguments_.push_back(job.body);
@@ -205,7 +220,7 @@ void Worker::on_answers(std::uint32_t tag, std::span<const std::string_view> ans
     return deliver(job, answers[0]);
   }
   --batches_in_flight_;
-  counts_.orders += std::min(answers.size(), call->jobs.size());
+  counts_.orders.add(std::min(answers.size(), call->jobs.size()));
   const bool sound = !answers.empty() && answers.size() <= call->jobs.size();
   for (std::size_t i = 0; i < call->jobs.size(); ++i) {
     if (!sound) finish(call->jobs[i], Status::unknown);

@@ -10,7 +10,6 @@
 // Source:  docs/ARCHITECTURE.md, "Life of a purchase"; docs/STORE.md, "Functions".
 #pragma once
 
-#include <array>
 #include <deque>
 #include <initializer_list>
 #include <memory>
@@ -24,6 +23,7 @@
 
 #include "base/clock.hpp"
 #include "base/config.hpp"
+#include "base/metrics.hpp"
 #include "base/result.hpp"
 #include "messaging/frame.hpp"
 #include "messaging/slots.hpp"
@@ -63,15 +63,16 @@ class WorkerActions {
 };
 
 struct WorkerCounts {
-  std::uint64_t orders = 0;
-  std::array<std::uint64_t, 7> batches{};  // of 1, 2, 3..4, 5..8, ..., 33..64 orders
-  std::array<std::uint64_t, protocol::kRequestKindMax + 1> requests{};  // by kind
+  explicit WorkerCounts(Metrics& metrics);
+  Counter& orders;
+  std::vector<Counter*> batches;   // of 1, 2, 3..4, 5..8, ..., 33..64 orders
+  std::vector<Counter*> requests;  // by kind, from kRequestKindMin
   std::uint64_t batches_total() const;
 };
 
 class Worker {
  public:
-  Worker(const Config& config, WorkerActions& actions);
+  Worker(const Config& config, WorkerActions& actions, Metrics& metrics);
 
   void on_request(Origin origin, const messaging::RequestRecord& record, TimePoint now);
   // The session with this balancer is over: what came in it and was not sent on is dropped.
@@ -128,6 +129,7 @@ class Worker {
   void hash(Job job, bool verify, std::string_view against);
   void apply(Job job, const HashResult& result);
 
+  WorkerCounts counts_;
   const Config config_;
   WorkerActions& actions_;
   const std::string feed_max_, order_lines_max_, quantity_max_, session_idle_, session_max_,
@@ -143,7 +145,6 @@ class Worker {
   bool connected_ = false;
   bool purchases_stopped_ = false;
   TimePoint now_{};
-  WorkerCounts counts_;
 };
 
 }  // namespace depot::distributor_worker

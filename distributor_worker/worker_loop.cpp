@@ -1,11 +1,8 @@
 #include "distributor_worker/worker_loop.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
-
-#include "http/problem.hpp"
+#include <boost/json.hpp>
 
 namespace depot::distributor_worker {
 
@@ -44,16 +41,16 @@ WorkerLoop::WorkerLoop(messaging::Context& context, const Config& config, const 
     : log_(log),
       drain_timeout_(config.workers.drain_timeout),
       redis_(config.redis_url()),
-      worker_(config, *this),
+      worker_(config, *this, metrics),
       hasher_(config.accounts.password_cost),
       now_(steady_now()),
       redis_time_(metrics.latency("depot_worker_redis_seconds", "From a command to its answer")),
       waiting_(metrics.gauge("depot_worker_waiting", "Requests not yet sent to Redis")),
       redis_connected_(metrics.gauge("depot_worker_redis_connected", "1 with Redis, else 0")),
+      stopped_(metrics.gauge("depot_worker_purchases_stopped", "1 while Redis is short of memory")),
       errors_(metrics.counter("depot_worker_redis_errors_total", "Calls that Redis refused")),
-      malformed_(metrics.counter("depot_worker_malformed_total", "Frames that break the protocol")),
-      stopped_(
-          metrics.gauge("depot_worker_purchases_stopped", "1 while Redis is short of memory")) {
+      malformed_(
+          metrics.counter("depot_worker_malformed_total", "Frames that break the protocol")) {
   for (int i = 0; i < config.load_balancer.count; ++i) {
     const messaging::LinkOptions options{.endpoint = config.backend_endpoint(i),
                                          .role = messaging::Role::worker,
@@ -66,28 +63,9 @@ WorkerLoop::WorkerLoop(messaging::Context& context, const Config& config, const 
   }
   redis_place_ = poller_.add_fd(-1);
   poller_.add_fd(hasher_.fd());
-  follow_counts(metrics);
 }
 
 WorkerLoop::~WorkerLoop() = default;
-
-void WorkerLoop::follow_counts(Metrics& metrics) {
-  const WorkerCounts& counts = worker_.counts();
-  followed_.push_back(
-      {counts.orders, metrics.counter("depot_worker_orders_total", "Orders that Redis answered")});
-  for (std::size_t i = 0; i < counts.batches.size(); ++i) {
-    followed_.push_back(
-        {counts.batches[i],
-         metrics.counter("depot_worker_batches_total", "Batches sent, by their largest size",
-                         {{"orders_up_to", std::to_string(1u << i)}})});
-  }
-  for (std::uint8_t kind = protocol::kRequestKindMin; kind <= protocol::kRequestKindMax; ++kind) {
-    const auto name = protocol::name_of(static_cast<protocol::RequestKind>(kind));
-    followed_.push_back(
-        {counts.requests[kind], metrics.counter("depot_worker_requests_total", "Requests taken on",
-                                                {{"kind", std::string(name)}})});
-  }
-}
 
 void WorkerLoop::run(const StopSignal& stop) {
   const std::size_t stopping = poller_.add_fd(stop.fd());
@@ -201,33 +179,18 @@ void WorkerLoop::report() {
     malformed_due_ = now_ + 1min;
   }
   malformed_.add(malformed - malformed_.value());
-  std::string redis;
-  http::append_json_string(connected_ ? "connected" : redis_.last_error(), redis);
-  std::string status = fmt::format(
-      R"({{"waiting":{},"in_flight_batches":{},"orders_total":{},"batches_total":{},"redis":{}}})",
-      worker_.waiting(), worker_.batches_in_flight(), worker_.counts().orders,
-      worker_.counts().batches_total(), redis);
   waiting_.set(static_cast<std::int64_t>(worker_.waiting()));
   redis_connected_.set(connected_ ? 1 : 0);
   stopped_.set(worker_.purchases_stopped() ? 1 : 0);
-  for (const Followed& followed : followed_) {
-    followed.metric.add(followed.count - followed.metric.value());
-  }
-  const std::lock_guard lock(status_mutex_);
-  status_.swap(status);
-  not_ready_ = !connected_ ? "no Redis: " + redis_.last_error()
-               : !welcomed ? "no balancer has answered"
-                           : "";
-}
-
-std::string WorkerLoop::not_ready() const {
-  const std::lock_guard lock(status_mutex_);
-  return not_ready_;
-}
-
-std::string WorkerLoop::status() const {
-  const std::lock_guard lock(status_mutex_);
-  return status_;
+  board_.set_status(boost::json::serialize(
+      boost::json::object{{"waiting", worker_.waiting()},
+                          {"in_flight_batches", worker_.batches_in_flight()},
+                          {"orders_total", worker_.counts().orders.value()},
+                          {"batches_total", worker_.counts().batches_total()},
+                          {"redis", connected_ ? "connected" : redis_.last_error()}}));
+  board_.set_not_ready(!connected_ ? "no Redis: " + redis_.last_error()
+                       : !welcomed ? "no balancer has answered"
+                                   : "");
 }
 
 }  // namespace depot::distributor_worker

@@ -1,17 +1,17 @@
 // Moves requests, commands, password tasks and answers between the links to the balancers, Redis,
 // the Hasher and the Worker.
 //
-// Threads: the constructor and run() belong to one thread; not_ready() and status() to anybody.
+// Threads: the constructor and run() belong to one thread; board() to anybody.
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "base/config.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
+#include "base/status_board.hpp"
 #include "base/stop_signal.hpp"
 #include "distributor_worker/hasher.hpp"
 #include "distributor_worker/worker.hpp"
@@ -31,15 +31,10 @@ class WorkerLoop final : private WorkerActions {
   // at the latest; at once on a second signal.
   void run(const StopSignal& stop);
 
-  std::string not_ready() const;  // "" with Redis and a balancer, else what is missing
-  std::string status() const;     // JSON, at most 100 ms old
+  const StatusBoard& board() const { return board_; }  // at most 100 ms old
 
  private:
   struct Line;
-  struct Followed {
-    const std::uint64_t& count;
-    Counter& metric;
-  };
 
   void call(std::uint32_t tag, std::span<const std::string_view> arguments) override;
   void hash(HashTask task) override;
@@ -49,7 +44,6 @@ class WorkerLoop final : private WorkerActions {
   bool turn();
   void wait();
   void watch_redis();
-  void follow_counts(Metrics& metrics);
   void report();
 
   Log& log_;
@@ -60,23 +54,13 @@ class WorkerLoop final : private WorkerActions {
   std::vector<std::unique_ptr<Line>> lines_;
   messaging::Poller poller_;
   std::size_t redis_place_ = 0;
-  TimePoint now_;
-  TimePoint memory_due_{};
-  TimePoint report_due_{};
-  TimePoint error_due_{};
-  TimePoint malformed_due_{};
+  TimePoint now_, memory_due_{}, report_due_{}, error_due_{}, malformed_due_{};
   TimePoint drain_end_ = TimePoint::max();
   bool connected_ = false;
   LatencyMetric& redis_time_;
-  Gauge& waiting_;
-  Gauge& redis_connected_;
-  Counter& errors_;
-  Counter& malformed_;
-  Gauge& stopped_;
-  std::vector<Followed> followed_;
-  mutable std::mutex status_mutex_;  // held for the copy of a string
-  std::string not_ready_ = "starting";
-  std::string status_ = "{}";
+  Gauge &waiting_, &redis_connected_, &stopped_;
+  Counter &errors_, &malformed_;
+  StatusBoard board_;
 };
 
 }  // namespace depot::distributor_worker

@@ -57,7 +57,7 @@ class Recorder final : public WorkerActions {
 
 class WorkerTest : public testing::Test {
  protected:
-  explicit WorkerTest(const Config& config = {}) : worker(config, recorder) {
+  explicit WorkerTest(const Config& config = {}) : worker(config, recorder, metrics) {
     worker.on_redis(true);
   }
 
@@ -87,6 +87,7 @@ class WorkerTest : public testing::Test {
   }
   void place(const Recorder::Command& batch) { place(batch, batch.bodies().size()); }
 
+  Metrics metrics;
   Recorder recorder;
   Worker worker;
   TimePoint now = kStart;

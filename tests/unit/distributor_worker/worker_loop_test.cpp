@@ -105,7 +105,7 @@ class WorkerLoopTest : public testing::Test, public messaging::LinkEvents {
     return ask(kind, body);
   }
   bool until_ready() {
-    return until([&] { return link->connected() && worker->not_ready().empty(); });
+    return until([&] { return link->connected() && worker->board().not_ready().empty(); });
   }
 
   protocol::Caller sign_up(const std::string& email, const std::string& password) {
@@ -135,7 +135,7 @@ class WorkerLoopTest : public testing::Test, public messaging::LinkEvents {
 };
 
 TEST_F(WorkerLoopTest, AnAccountIsMadeUsedAndDeleted) {
-  ASSERT_TRUE(until_ready()) << worker->not_ready();
+  ASSERT_TRUE(until_ready()) << worker->board().not_ready();
   const protocol::Caller caller = sign_up("a@b.c", "correct horse");
   EXPECT_EQ(ask(RequestKind::check_session, caller).status, Status::ok);
 
@@ -185,8 +185,8 @@ TEST_F(WorkerLoopTest, OrdersTravelInBatchesAndEachIsAnswered) {
   ASSERT_TRUE(until([&] { return answers.contains(tags.back()) && answers.size() >= 501; }));
   for (const std::uint32_t tag : tags) EXPECT_EQ(answers[tag].status, Status::refused);
   ASSERT_TRUE(until([&] {
-    return worker->status().find(R"("orders_total":500)") != std::string::npos;
-  })) << worker->status();
+    return worker->board().status().find(R"("orders_total":500)") != std::string::npos;
+  })) << worker->board().status();
   EXPECT_NE(metrics.text().find(R"(depot_worker_batches_total{orders_up_to="64"} )"),
             std::string::npos);
 }
@@ -195,13 +195,14 @@ TEST_F(WorkerLoopTest, WithoutRedisItSaysSoAndServesAgainWhenItIsBack) {
   ASSERT_TRUE(until_ready());
   EXPECT_EQ(ask(RequestKind::ready, std::string()).status, Status::ok);
   redis.reset();
-  ASSERT_TRUE(until([&] { return !worker->not_ready().empty(); }));
-  EXPECT_NE(worker->not_ready().find("no Redis"), std::string::npos) << worker->not_ready();
+  ASSERT_TRUE(until([&] { return !worker->board().not_ready().empty(); }));
+  EXPECT_NE(worker->board().not_ready().find("no Redis"), std::string::npos)
+      << worker->board().not_ready();
   const TimePoint asked = steady_now();
   EXPECT_EQ(ask(RequestKind::ready, std::string()).status, Status::backend_down);
   EXPECT_LT(steady_now() - asked, 1s);
   start_redis();
-  ASSERT_TRUE(until_ready()) << worker->not_ready();
+  ASSERT_TRUE(until_ready()) << worker->board().not_ready();
   EXPECT_EQ(ask(RequestKind::ready, std::string()).status, Status::ok);
 }
 

@@ -16,7 +16,8 @@ RC_GTEST_PROP(WorkerPropertyTest, AnswersEachRequestOnce, ()) {
   config.workers.batch_orders_max = *rc::gen::inRange(1, 9);
   config.workers.batches_in_flight_max = *rc::gen::inRange(1, 4);
   Recorder recorder;
-  Worker worker(config, recorder);
+  Metrics metrics;
+  Worker worker(config, recorder, metrics);
   TimePoint now = kStart;
   std::set<std::uint32_t> asked;
   std::uint32_t next = 1;

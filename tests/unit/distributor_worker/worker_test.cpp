@@ -263,10 +263,12 @@ TEST_F(WorkerTest, CountsBatchesByTheirSize) {
     worker.turn(now);
     place(recorder.take());
   }
-  EXPECT_EQ(worker.counts().batches, (std::array<std::uint64_t, 7>{1, 1, 2, 1, 0, 0, 1}));
+  std::vector<std::uint64_t> batches;
+  for (const Counter* count : worker.counts().batches) batches.push_back(count->value());
+  EXPECT_EQ(batches, (std::vector<std::uint64_t>{1, 1, 2, 1, 0, 0, 1}));
   EXPECT_EQ(worker.counts().batches_total(), 6u);
-  EXPECT_EQ(worker.counts().orders, 79u);
-  EXPECT_EQ(worker.counts().requests[1], 79u);
+  EXPECT_EQ(worker.counts().orders.value(), 79u);
+  EXPECT_EQ(worker.counts().requests[0]->value(), 79u);
 }
 
 }  // namespace
