@@ -1,15 +1,15 @@
 #include "manufacturer/agent_loop.hpp"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <cstdio>
 #include <filesystem>
 
 #include "base/fatal.hpp"
-#include "http/problem.hpp"
 #include "messaging/poller.hpp"
 
 namespace depot::manufacturer {
@@ -76,7 +76,7 @@ void AgentLoop::run(StopSignal& stop) {
     drain_sockets(now);
     watch_file(now);
     agent_.on_tick(now);
-    settled_ = agent_.settled();
+    board_.set_not_ready(agent_.settled() ? "" : "not every offer is acknowledged by the hub yet");
     if (now >= report_due_) report();
   }
 }
@@ -135,7 +135,7 @@ void AgentLoop::on_entry(const KeptEntry& entry, bool news) {
   kept_ << to_json(entry) << '\n';
   if (!news) return;
   for (const std::string& line : news_of(entry.entry, agent_.state().offers, config_.currency)) {
-    say(line);
+    std::puts(line.c_str());
   }
 }
 
@@ -143,15 +143,13 @@ void AgentLoop::on_cycle(const protocol::Cycle& cycle) {
   if (cycle.id == cycle_.id && cycle.state == cycle_.state) return;
   cycle_ = cycle;
   const WallTime closes{std::chrono::milliseconds(cycle.closes_at_ms)};
-  say(fmt::format("cycle {} is {}, until {}", cycle.id, name_of(cycle.state), to_rfc3339(closes)));
+  fmt::print("cycle {} is {}, until {}\n", cycle.id, name_of(cycle.state), to_rfc3339(closes));
 }
 
 void AgentLoop::on_trouble(messaging::SyncError code, std::string_view why) {
   const bool busy = code == messaging::SyncError::busy;
   log_.warning(busy ? "not let in yet" : "refused by the hub", {{"why", why}});
 }
-
-void AgentLoop::say(const std::string& line) { std::puts(line.c_str()); }
 
 void AgentLoop::report() {
   report_due_ = steady_now() + kReportEvery;
@@ -160,34 +158,26 @@ void AgentLoop::report() {
   unacknowledged_.set(static_cast<std::int64_t>(state.records.size()));
   std::map<std::string, Totals> totals = ledger.totals();
   for (const auto& [sku, row] : state.offers) totals.try_emplace(sku);
-  std::string skus;
+  boost::json::array skus;
   for (const auto& [sku, total] : totals) {
     const auto offer = state.offers.find(sku);
-    skus += fmt::format("{}{{\"sku\": \"{}\", \"name\": ", skus.empty() ? "" : ", ", sku);
-    http::append_json_string(offer == state.offers.end() ? "" : offer->second.name, skus);
-    skus += fmt::format(
-        R"(, "unit_price": {}, "wanted": {}, "offered": {}, "sold": {}, "cut": {}, )"
-        R"("available": {}}})",
-        total.unit_price, total.wanted, total.offered, total.sold, total.cut, total.available);
+    skus.push_back({{"sku", sku},
+                    {"name", offer == state.offers.end() ? "" : offer->second.name},
+                    {"unit_price", total.unit_price},
+                    {"wanted", total.wanted},
+                    {"offered", total.offered},
+                    {"sold", total.sold},
+                    {"cut", total.cut},
+                    {"available", total.available}});
   }
-  std::string name;
-  http::append_json_string(file_.name, name);
   const KeptEntry newest = ledger.empty() ? KeptEntry{} : ledger.newest();
-  std::string status = fmt::format(
-      R"({{"id": "{}", "name": {}, "offers": {}, "acknowledged": {}, "ledger": {{"epoch": {}, )"
-      R"("number": {}}}, "skus": [{}]}})",
-      file_.id, name, state.offers.size(), agent_.settled(), newest.epoch, newest.number, skus);
-  const std::lock_guard lock(status_mutex_);
-  status_.swap(status);
-}
-
-std::string AgentLoop::not_ready() const {
-  return settled_ ? "" : "not every offer is acknowledged by the hub yet";
-}
-
-std::string AgentLoop::status() const {
-  const std::lock_guard lock(status_mutex_);
-  return status_;
+  board_.set_status(boost::json::serialize(
+      boost::json::object{{"id", file_.id},
+                          {"name", file_.name},
+                          {"offers", state.offers.size()},
+                          {"acknowledged", agent_.settled()},
+                          {"ledger", {{"epoch", newest.epoch}, {"number", newest.number}}},
+                          {"skus", std::move(skus)}}));
 }
 
 }  // namespace depot::manufacturer

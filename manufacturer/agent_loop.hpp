@@ -1,21 +1,19 @@
 // Moves frames between an Agent and its hubs, reads the catalogue again when its file changes,
 // keeps the ledger in a file, and prints what was sold.
 //
-// Threads: run() is one thread's; not_ready() and status() are anybody's.
-// Errors:  the constructor throws StartupError; a catalogue that turns bad later is named in the
-// log,
-//          and the offers stay as they were.
+// Threads: run() is one thread's; board() is anybody's.
+// Errors:  the constructor throws StartupError; a catalogue that turns bad later is logged, and the
+//          offers stay as they were.
 #pragma once
 
-#include <atomic>
 #include <fstream>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "base/config.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
+#include "base/status_board.hpp"
 #include "base/stop_signal.hpp"
 #include "manufacturer/agent.hpp"
 #include "manufacturer/catalogue.hpp"
@@ -31,8 +29,7 @@ class AgentLoop final : private AgentActions {
   ~AgentLoop();
   void run(StopSignal& stop);
 
-  std::string not_ready() const;  // "" when every offer is acknowledged
-  std::string status() const;     // JSON
+  const StatusBoard& board() const { return board_; }  // Ready: every offer is acknowledged.
 
  private:
   void send(std::size_t hub, std::string_view frame) override;
@@ -45,7 +42,6 @@ class AgentLoop final : private AgentActions {
   void drain_sockets(TimePoint now);
   void watch_file(TimePoint now);
   void report();
-  void say(const std::string& line);
 
   const Config& config_;
   AgentFile file_;
@@ -59,9 +55,7 @@ class AgentLoop final : private AgentActions {
   std::ofstream kept_;
   protocol::Cycle cycle_;
   Gauge &unacknowledged_, &behind_;
-  std::atomic<bool> settled_{false};
-  mutable std::mutex status_mutex_;
-  std::string status_ = "{}";
+  StatusBoard board_;
 };
 
 }  // namespace depot::manufacturer

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <boost/json.hpp>
 #include <tuple>
 
 #include "base/clock.hpp"
@@ -88,20 +89,26 @@ std::vector<std::string> news_of(const LedgerEntry& entry,
 
 std::string to_json(const KeptEntry& kept) {
   const LedgerEntry& entry = kept.entry;
-  std::string rows;
+  boost::json::array rows;
   for (const LedgerRow& row : entry.rows) {
-    rows += fmt::format(
-        R"({}{{"order": "{}", "sku": "{}", "quantity": {}, "unit_price": {}, "offered": {}, )"
-        R"("cut": {}, "available": {}}})",
-        rows.empty() ? "" : ", ", row.order, row.sku, row.quantity, row.unit_price,
-        row.offered_after, row.cut_after, row.available_after);
+    rows.push_back({{"order", row.order},
+                    {"sku", row.sku},
+                    {"quantity", row.quantity},
+                    {"unit_price", row.unit_price},
+                    {"offered", row.offered_after},
+                    {"cut", row.cut_after},
+                    {"available", row.available_after}});
   }
-  return fmt::format(R"({{"epoch": {}, "number": {}, "kind": "{}", "time": "{}", "cycle": "{}", )"
-                     R"("previous": [{}, {}], "state": {}, "rows": [{}]}})",
-                     kept.epoch, kept.number, name_of(entry.kind),
-                     to_rfc3339(WallTime(std::chrono::milliseconds(entry.time_ms))), entry.cycle,
-                     entry.previous_epoch, entry.previous_number,
-                     static_cast<int>(entry.transition.state), rows);
+  const WallTime time{std::chrono::milliseconds(entry.time_ms)};
+  return boost::json::serialize(
+      boost::json::object{{"epoch", kept.epoch},
+                          {"number", kept.number},
+                          {"kind", name_of(entry.kind)},
+                          {"time", to_rfc3339(time)},
+                          {"cycle", entry.cycle},
+                          {"previous", {entry.previous_epoch, entry.previous_number}},
+                          {"state", static_cast<int>(entry.transition.state)},
+                          {"rows", std::move(rows)}});
 }
 
 }  // namespace depot::manufacturer

@@ -32,10 +32,7 @@ int main(int argc, char** argv) try {
   if (data.empty()) data = config.folder() + "/var/manufacturers";
   manufacturer::AgentLoop loop(context, config, std::move(agent), data, log, metrics);
   const http::AdminServer admin("unix:" + config.admin_socket(options.name), metrics,
-                                {.not_ready = [&loop] { return loop.not_ready(); },
-                                 .drain = [&stop] { stop.request(); },
-                                 .status = [&loop] { return loop.status(); },
-                                 .other = {}});
+                                http::hooks_of(loop.board(), stop));
   log.info("ready", {{"file", file}, {"sync", config.hub_sync_endpoint()}});
   loop.run(stop);
   return kExitOk;

@@ -1,10 +1,9 @@
 #include "manufacturer_hub/hub.hpp"
 
-#include <fmt/format.h>
+#include <boost/json.hpp>
 
 #include "base/crypto.hpp"
 #include "base/ids.hpp"
-#include "http/problem.hpp"
 
 namespace depot::manufacturer_hub {
 
@@ -18,14 +17,17 @@ using messaging::SyncType;
 namespace {
 
 constexpr std::size_t kWarnedMax = 1'000;  // Peers remembered for one warning a minute.
+constexpr std::size_t kSessionsMax = 10'000;
+constexpr std::size_t kOffersInFlightMax = 64;  // Of one manufacturer; more are sent again.
+constexpr Duration kSilenceMax = std::chrono::seconds(3);  // Of a manufacturer on sync.
 constexpr Duration kWarnEvery = std::chrono::minutes(1);
 constexpr Duration kAskEvery = std::chrono::milliseconds(50);
 constexpr std::string_view kSayHello = "no session here, or of another epoch: say HELLO";
 
 }  // namespace
 
-Hub::Hub(const HubOptions& options, HubActions& actions, Metrics& metrics)
-    : options_(options),
+Hub::Hub(const HubConfig& config, HubActions& actions, Metrics& metrics)
+    : config_(config),
       actions_(actions),
       applied_(metrics.counter("depot_hub_offers_applied_total", "Offer records written")),
       repeated_(metrics.counter("depot_hub_offers_repeated_total", "Offer records known already")),
@@ -88,7 +90,7 @@ void Hub::on_hello(const std::string& peer, std::string_view body, TimePoint now
   if (session != sessions_.end()) {
     if (session->second.greeting) return;  // Its answer is on the way.
     if (session->second.manufacturer != hello->id) drop(peer);
-  } else if (sessions_.size() >= options_.sessions_max) {
+  } else if (sessions_.size() >= kSessionsMax) {
     return send_error(peer, SyncError::busy, "the hub has as many sessions as it may");
   }
   if (!hello->manufacturer) {
@@ -172,7 +174,7 @@ void Hub::on_offer(const std::string& id, Manufacturer& maker, const SyncHeader&
   const std::uint64_t next = header.epoch == maker.sent_epoch ? maker.sent_last + 1 : 1;
   if (header.to < next) return;  // The store has it already.
   if (head || header.to > next) return ask_again(maker, header.epoch, next, now);
-  if (maker.in_flight >= options_.offers_in_flight_max) return;  // It is sent again.
+  if (maker.in_flight >= kOffersInFlightMax) return;  // It is sent again.
   if (header.from != header.to || !protocol::decode_offer_record(body)) {
     complain(id, "malformed offer record", now);
     return send_error(maker.peer, SyncError::refused, "malformed offer record");
@@ -227,7 +229,7 @@ bool Hub::alive(const std::string& peer, TimePoint now) {
   if (found == sessions_.end()) return false;
   SyncHeader head{SyncType::head, 0, data_set_, feed_number_ + 1, feed_number_};
   if (const std::string& id = found->second.manufacturer; !id.empty()) {
-    if (now - found->second.heard > options_.silence_max) return false;
+    if (now - found->second.heard > kSilenceMax) return false;
     const Manufacturer& maker = manufacturers_[id];
     head = {SyncType::head, 0, maker.head_epoch, maker.head_number + 1, maker.head_number};
   }
@@ -274,19 +276,20 @@ void Hub::send_error(std::string_view peer, SyncError code, std::string_view tex
 }
 
 std::string Hub::status_json() const {
-  std::string rows;
+  boost::json::array rows;
   std::size_t connected = 0;
   for (const auto& [id, maker] : manufacturers_) {
     const auto session = sessions_.find(maker.peer);
-    const bool here = session != sessions_.end() && session->second.welcomed;
     connected += session != sessions_.end();
-    rows += fmt::format("{}{{\"id\": \"{}\", \"name\": ", rows.empty() ? "" : ", ", id);
-    http::append_json_string(maker.name, rows);
-    rows += fmt::format(", \"connected\": {}, \"last_number\": {}, \"head\": {}}}", here,
-                        maker.last, maker.head_number);
+    rows.push_back({{"id", id},
+                    {"name", maker.name},
+                    {"connected", session != sessions_.end() && session->second.welcomed},
+                    {"last_number", maker.last},
+                    {"head", maker.head_number}});
   }
-  return fmt::format("{{\"manufacturers\": [{}], \"gateways\": {}, \"feed_number\": {}}}", rows,
-                     sessions_.size() - connected, feed_number_);
+  return boost::json::serialize(boost::json::object{{"manufacturers", std::move(rows)},
+                                                    {"gateways", sessions_.size() - connected},
+                                                    {"feed_number", feed_number_}});
 }
 
 }  // namespace depot::manufacturer_hub

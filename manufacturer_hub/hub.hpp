@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/config.hpp"
 #include "base/metrics.hpp"
 #include "base/result.hpp"
 #include "manufacturer_hub/feed.hpp"
@@ -25,16 +26,6 @@
 #include "protocol/sync.hpp"
 
 namespace depot::manufacturer_hub {
-
-struct HubOptions {
-  Duration pace = std::chrono::milliseconds(10);  // Coalescing of the public kinds.
-  Duration head_every = std::chrono::milliseconds(500);
-  Duration head_pace = std::chrono::milliseconds(100);  // Of one manufacturer's ledger head.
-  Duration silence_max = std::chrono::seconds(3);       // Of a manufacturer on sync.
-  std::size_t sessions_max = 10'000;
-  std::size_t jobs_max = 1'000;           // Answers to FETCH and SNAPSHOT under way.
-  std::size_t offers_in_flight_max = 64;  // Of one manufacturer; more are dropped, and sent again.
-};
 
 enum class OfferVerdict { applied = 0, duplicate = 1, gap = 2, stale_cycle = 3, old_epoch = 4 };
 
@@ -81,7 +72,7 @@ class HubActions {
 
 class Hub {
  public:
-  Hub(const HubOptions& options, HubActions& actions, Metrics& metrics);
+  Hub(const HubConfig& config, HubActions& actions, Metrics& metrics);
 
   void on_sync(const std::string& peer, std::string_view frame, TimePoint now);
   void on_published(std::string_view topic, std::string_view header, std::string_view body,
@@ -158,7 +149,7 @@ class Hub {
   void publish_heads(TimePoint now);
   void publish_ledger_heads(TimePoint now);
 
-  HubOptions options_;
+  const HubConfig config_;
   HubActions& actions_;
   Counter &applied_, &repeated_, &gaps_, &malformed_;
   std::uint64_t time_us_ = 0;

@@ -12,6 +12,8 @@ using messaging::SyncType;
 
 namespace {
 
+constexpr Duration kHeadPace = std::chrono::milliseconds(100);  // Of one ledger's head.
+constexpr std::size_t kJobsMax = 1'000;              // Answers to FETCH and SNAPSHOT under way.
 constexpr std::size_t kWindowBytesMax = 128 * 1024;  // A record stays far below a message's limit.
 
 }  // namespace
@@ -41,16 +43,13 @@ void Hub::on_tick(TimePoint now, WallTime wall) {
   if (store_id_.empty()) return;
   if (!window_.empty() && now >= window_due_) {
     publish_window();
-    window_due_ = now + options_.pace;
+    window_due_ = now + config_.pace;
   }
   publish_ledger_heads(now);
   if (now >= heads_due_) publish_heads(now);
-  std::vector<std::uint64_t> waiting;
-  for (const auto& [ticket, job] : jobs_) {
-    if (job.full) waiting.push_back(ticket);
-  }
-  for (const std::uint64_t ticket : waiting) {
-    if (job_for(ticket, true)) read_page(ticket);
+  for (auto next = jobs_.begin(); next != jobs_.end();) {
+    const auto& [ticket, job] = *next++;
+    if (job.full && job_for(ticket, true)) read_page(ticket);
   }
 }
 
@@ -83,13 +82,13 @@ void Hub::publish_heads(TimePoint now) {
     if (!alive(peer, now)) gone.push_back(peer);
   }
   for (const std::string& peer : gone) drop(peer);
-  heads_due_ = now + options_.head_every;
+  heads_due_ = now + config_.head_every;
 }
 
 void Hub::publish_ledger_heads(TimePoint now) {
   std::erase_if(dirty_heads_, [&](const std::string& id) {
     Manufacturer& maker = manufacturers_[id];
-    if (now - maker.head_sent < options_.head_pace) return false;
+    if (now - maker.head_sent < kHeadPace) return false;
     maker.head_sent = now;
     const SyncHeader head{SyncType::head, 0, maker.head_epoch, maker.head_number + 1,
                           maker.head_number};
@@ -107,8 +106,8 @@ void Hub::publish(std::string_view topic, SyncHeader header, std::string_view bo
 
 // The session says whose ledger, or that it is the public feed; the request does not.
 void Hub::on_fetch(const std::string& peer, Session& session, const SyncHeader& header) {
-  if (jobs_.size() >= options_.jobs_max) return;  // It asks again.
-  jobs_.erase(session.ticket);                    // A new request replaces the one before.
+  if (jobs_.size() >= kJobsMax) return;  // It asks again.
+  jobs_.erase(session.ticket);           // A new request replaces the one before.
   session.ticket = ++tickets_;
   Job job{.peer = peer, .kind = Job::Kind::snapshot, .epoch = data_set_, .from = kNoPosition};
   if (!session.manufacturer.empty()) {

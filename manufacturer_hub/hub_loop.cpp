@@ -81,7 +81,7 @@ HubLoop::HubLoop(messaging::Context& context, const Config& config, int index, L
       in_(context, SocketKind::sub),
       out_(context, SocketKind::xpub),
       sync_(context, SocketKind::router),
-      hub_({.pace = config.hub.pace, .head_every = config.hub.head_every}, *this, metrics),
+      hub_(config.hub, *this, metrics),
       commands_(config.redis_url()),
       feed_(config.redis_url()),
       feed_max_(std::to_string(config.limits.feed_entries_max)),
@@ -119,6 +119,7 @@ void HubLoop::run(StopSignal& stop) {
       clients[i]->on_readable(now_);
     }
     follow_store();
+    board_.set_not_ready(ready_ ? "" : "Redis is not there, or holds no cycle yet");
     more = drain_sockets();
     hub_.on_tick(now_, wall_now());
     if (now_ >= next_report_) report();
@@ -325,18 +326,7 @@ void HubLoop::report() {
   next_report_ = now_ + config_.hub.head_every;
   feed_number_.set(static_cast<std::int64_t>(hub_.feed_number()));
   misshapen_.set(static_cast<std::int64_t>(in_.malformed() + out_.malformed() + sync_.malformed()));
-  std::string status = hub_.status_json();
-  const std::lock_guard lock(status_mutex_);
-  status_.swap(status);
-}
-
-std::string HubLoop::not_ready() const {
-  return ready_ ? "" : "Redis is not there, or holds no cycle yet";
-}
-
-std::string HubLoop::status() const {
-  const std::lock_guard lock(status_mutex_);
-  return status_;
+  board_.set_status(hub_.status_json());
 }
 
 }  // namespace depot::manufacturer_hub

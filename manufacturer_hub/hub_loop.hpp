@@ -3,18 +3,17 @@
 // Two Redis connections: one for commands, one that waits for the feed. While Redis is away the
 // sockets stay, and it goes on from the last feed number.
 //
-// Threads: run() is one thread's; not_ready() and status() are anybody's.
+// Threads: run() is one thread's; board() is anybody's.
 // Errors:  the constructor throws StartupError (an endpoint taken, a bad cycle.zone).
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <initializer_list>
-#include <mutex>
 #include <string>
 
 #include "base/config.hpp"
 #include "base/log.hpp"
+#include "base/status_board.hpp"
 #include "base/stop_signal.hpp"
 #include "manufacturer_hub/hub.hpp"
 #include "store/redis_client.hpp"
@@ -26,8 +25,7 @@ class HubLoop final : private HubActions {
   HubLoop(messaging::Context& context, const Config& config, int index, Log& log, Metrics& metrics);
   void run(StopSignal& stop);
 
-  std::string not_ready() const;  // "" when ready
-  std::string status() const;     // JSON
+  const StatusBoard& board() const { return board_; }
 
  private:
   using Row = std::function<void(const Result<std::string_view>&)>;
@@ -61,10 +59,8 @@ class HubLoop final : private HubActions {
   Gauge &feed_number_, &connected_, &misshapen_;
   Counter& unsent_;
   TimePoint now_{}, next_try_{}, next_report_{};
-  bool up_ = false, preparing_ = false, reading_ = false;
-  std::atomic<bool> ready_{false};
-  mutable std::mutex status_mutex_;  // The only lock; held for a copy.
-  std::string status_ = "{}";
+  bool up_ = false, preparing_ = false, reading_ = false, ready_ = false;
+  StatusBoard board_;
 };
 
 }  // namespace depot::manufacturer_hub

@@ -23,10 +23,7 @@ int main(int argc, char** argv) try {
   messaging::Context context(config.zmq_io_threads);
   manufacturer_hub::HubLoop loop(context, config, instance_index(options.name), log, metrics);
   const http::AdminServer admin("unix:" + config.admin_socket(options.name), metrics,
-                                {.not_ready = [&loop] { return loop.not_ready(); },
-                                 .drain = [&stop] { stop.request(); },
-                                 .status = [&loop] { return loop.status(); },
-                                 .other = {}});
+                                http::hooks_of(loop.board(), stop));
   log.info("ready", {{"in", config.hub_in_endpoint()}, {"sync", config.hub_sync_endpoint()}});
   loop.run(stop);
   return kExitOk;

@@ -219,7 +219,7 @@ void HubNode::start() {
     calls.pop_front();
   }
   calls.clear();
-  hub = std::make_unique<Hub>(manufacturer_hub::HubOptions{}, *this, metrics);
+  hub = std::make_unique<Hub>(HubConfig{}, *this, metrics);
   hub->on_store(world.store.state());
 }
 

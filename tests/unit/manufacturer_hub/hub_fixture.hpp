@@ -155,7 +155,7 @@ class HubTest : public testing::Test, public HubActions {
   std::vector<std::uint64_t> applied_;
   std::vector<std::string> warnings_, accepted_;
   Metrics metrics_;
-  std::optional<Hub> hub_{std::in_place, HubOptions{}, *this, metrics_};
+  std::optional<Hub> hub_{std::in_place, HubConfig{}, *this, metrics_};
 };
 
 }  // namespace depot::manufacturer_hub
