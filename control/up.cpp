@@ -363,7 +363,6 @@ int run_up(const Config& config, const UpOptions& options) {
                                 {.not_ready = [&up] { return up.not_ready(); },
                                  .drain = [&stop] { stop.request(); },
                                  .status = [&up] { return up.status(); },
-                                 .other = {},
                                  .metrics = [&up] { return up.metrics(); }});
   up.run();
   return kExitOk;

@@ -20,20 +20,16 @@ constexpr Duration kCreditWaitMax = 20ms;  // With the tick, well within the pro
 
 }  // namespace
 
-BackendMetrics::BackendMetrics(Metrics& metrics, const std::string& thread)
+BackendMetrics::BackendMetrics(Metrics& metrics, const Labels& thread)
     : retries(metrics.counter("depot_gateway_retries_total",
-                              "Requests sent again because their first fate is not known",
-                              {{"thread", thread}})),
-      lost_links(metrics.counter("depot_gateway_lost_links_total", "Balancers found dead",
-                                 {{"thread", thread}})),
+                              "Requests sent again because their first fate is not known", thread)),
+      lost_links(metrics.counter("depot_gateway_lost_links_total", "Balancers found dead", thread)),
       timeouts(metrics.counter("depot_gateway_timeouts_total", "Requests without a timely answer",
-                               {{"thread", thread}})),
+                               thread)),
       late(metrics.counter("depot_gateway_late_replies_total", "Replies to finished requests",
-                           {{"thread", thread}})),
-      links_up(
-          metrics.gauge("depot_gateway_links_up", "Balancers connected", {{"thread", thread}})),
-      in_flight(metrics.gauge("depot_gateway_in_flight", "Requests behind the gateway",
-                              {{"thread", thread}})) {}
+                           thread)),
+      links_up(metrics.gauge("depot_gateway_links_up", "Balancers connected", thread)),
+      in_flight(metrics.gauge("depot_gateway_in_flight", "Requests behind the gateway", thread)) {}
 
 // A balancer: its link, and the descriptor by which Asio hears of it.
 struct Backend::Line final : messaging::LinkEvents {

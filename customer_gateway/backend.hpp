@@ -43,7 +43,7 @@ struct Call {
 
 // Made before the threads start.
 struct BackendMetrics {
-  BackendMetrics(Metrics& metrics, const std::string& thread);
+  BackendMetrics(Metrics& metrics, const Labels& thread);
   Counter &retries, &lost_links, &timeouts, &late;
   Gauge &links_up, &in_flight;
 };

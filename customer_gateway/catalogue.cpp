@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <set>
 #include <tuple>
 
@@ -12,8 +11,18 @@ namespace depot::customer_gateway {
 namespace {
 
 constexpr std::size_t kAlternativesMax = 10;
+constexpr std::string_view kSorts[] = {"name", "price", "available", "manufacturer"};
 
 }  // namespace
+
+bool read_sort(std::string_view text, CatalogueQuery& query) {
+  const bool descending = text.starts_with('-');
+  const auto* found = std::ranges::find(kSorts, text.substr(descending ? 1 : 0));
+  if (found == std::end(kSorts)) return false;
+  query.sort = static_cast<Sort>(found - kSorts);
+  query.descending = descending;
+  return true;
+}
 
 std::optional<std::string> from_hex(std::string_view hex) {
   std::string out;
@@ -84,8 +93,6 @@ Catalogue::Catalogue(const std::vector<protocol::CatalogueItem>& items, Manufact
     }
     by_offer_[product.offer] = i;
     by_manufacturer_[product.manufacturer].push_back(i);
-    (folded_ += product.folded) += '\0';
-    name_ends_.push_back(folded_.size());
     const protocol::CatalogueItem& item = *latest[product.offer];
     values_[i].available = item.withdrawn ? kWithdrawn : item.available;
     values_[i].unit_price = item.unit_price;
@@ -132,8 +139,9 @@ std::int64_t Catalogue::sort_value(const CatalogueQuery& query, std::uint32_t in
   std::int64_t value = index;
   if (query.sort == Sort::manufacturer) value = products_[index].manufacturer_rank;
   if (query.sort == Sort::price) value = values_[index].unit_price.load(std::memory_order_relaxed);
-  if (query.sort == Sort::available)
+  if (query.sort == Sort::available) {
     value = values_[index].available.load(std::memory_order_relaxed);
+  }
   return query.descending ? -value : value;
 }
 
@@ -153,35 +161,12 @@ std::optional<Catalogue::Key> Catalogue::position_of(const CatalogueQuery& query
   return key;
 }
 
-// Calls f(index) for what has `text` in its name, in order of name, until it returns false.
-template <typename F>
-void Catalogue::search(std::string_view text, F&& f) const {
-  // One search over all names at once; no name and no text has the 0 byte that parts them.
-  std::size_t at = 0;
-  for (std::uint32_t index = 0; at < folded_.size(); ++index) {
-    const void* hit = memmem(folded_.data() + at, folded_.size() - at, text.data(), text.size());
-    if (!hit) return;
-    at = static_cast<std::size_t>(static_cast<const char*>(hit) - folded_.data());
-    while (name_ends_[index] <= at) ++index;
-    if (!f(index)) return;
-    at = name_ends_[index];
-  }
-}
-
 // Calls f(index) for what the query asks for, in the order of the page if that is by name, else in
 // any, until it returns false.
 template <typename F>
 void Catalogue::for_each_match(const CatalogueQuery& query, F&& f) const {
   const std::string text = fold_case(query.text);
   const bool backwards = query.sort == Sort::name && query.descending;
-  if (query.manufacturer.empty() && !text.empty()) {
-    if (!backwards) return search(text, f);
-    std::vector<std::uint32_t> hits;
-    search(text, [&](std::uint32_t index) { return hits.push_back(index), true; });
-    for (auto it = hits.rbegin(); it != hits.rend() && f(*it); ++it) {
-    }
-    return;
-  }
   const auto own = by_manufacturer_.find(query.manufacturer);
   if (own == by_manufacturer_.end() && !query.manufacturer.empty()) return;
   const std::size_t count = query.manufacturer.empty() ? products_.size() : own->second.size();

@@ -36,6 +36,9 @@ struct CatalogueQuery {
   std::string cursor = {};
 };
 
+// "price", "-price" (descending); false for what is none, and the query stays as it is.
+bool read_sort(std::string_view text, CatalogueQuery& query);
+
 struct CataloguePage {
   std::vector<ItemView> items;
   std::string next_cursor;  // "" at the end
@@ -81,14 +84,10 @@ class Catalogue {
   std::unique_ptr<Values[]> values_;
   std::unordered_map<std::string_view, std::uint32_t> by_offer_;
   std::map<std::string_view, std::vector<std::uint32_t>> by_manufacturer_;
-  std::string folded_;                  // all folded names in order, a 0 byte behind each
-  std::vector<std::size_t> name_ends_;  // of each product's name in folded_
 
   ItemView view(std::uint32_t index) const;
   std::int64_t sort_value(const CatalogueQuery& query, std::uint32_t index) const;
   std::optional<Key> position_of(const CatalogueQuery& query) const;
-  template <typename F>
-  void search(std::string_view text, F&& f) const;
   template <typename F>
   void for_each_match(const CatalogueQuery& query, F&& f) const;
 };

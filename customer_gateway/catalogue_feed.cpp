@@ -36,7 +36,7 @@ void CatalogueFeed::follow(int hub) {
   messaging::Socket updates(context_, messaging::SocketKind::sub);
   messaging::Socket sync(context_, messaging::SocketKind::dealer);
   // Subscribed before the snapshot is asked for, so that nothing falls between the two.
-  for (const char* topic : {"catalogue/", "stock/", "cycle/"}) updates.subscribe(topic);
+  for (const std::string_view topic : kTopics) updates.subscribe(topic);
   updates.connect(config_.hub_out_endpoint(hub));
   sync.connect(config_.hub_sync_endpoint(hub));
   replica_.connect(steady_now());

@@ -16,13 +16,6 @@ constexpr Duration kAnswerMax = 2s;
 constexpr Duration kHelloEvery = 200ms;
 constexpr std::size_t kHeldMax = 10'000;  // Beyond it the rest is a gap, and fetched.
 
-std::optional<PublicKind> kind_of(std::string_view topic) {
-  if (topic == "stock/") return PublicKind::stock;
-  if (topic == "catalogue/") return PublicKind::catalogue;
-  if (topic == "cycle/") return PublicKind::cycle;
-  return std::nullopt;
-}
-
 }  // namespace
 
 CatalogueReplica::CatalogueReplica(std::string name, CatalogueHolder& holder, Metrics& metrics)
@@ -69,12 +62,15 @@ void CatalogueReplica::snapshot(TimePoint now) {
 
 void CatalogueReplica::on_public(std::string_view topic, std::string_view header_bytes,
                                  std::string_view body, TimePoint now) {
-  const auto kind = kind_of(topic);
+  const auto* known = std::ranges::find(kTopics, topic);
   SyncHeader header;
-  if (!kind || !read_sync_header(header_bytes, header)) return malformed_.add();
+  if (known == std::end(kTopics) || !read_sync_header(header_bytes, header)) {
+    return malformed_.add();
+  }
+  const auto kind = static_cast<PublicKind>(known - kTopics + 1);
   heard_ = now;
-  if (phase_ == Phase::live) return handle(*kind, header, body, now);
-  if (held_.size() < kHeldMax) held_.push_back({*kind, header, std::string(body)});
+  if (phase_ == Phase::live) return handle(kind, header, body, now);
+  if (held_.size() < kHeldMax) held_.push_back({kind, header, std::string(body)});
 }
 
 void CatalogueReplica::handle(PublicKind kind, const SyncHeader& header, std::string_view body,
@@ -153,12 +149,7 @@ void CatalogueReplica::on_end(const SyncHeader& header, TimePoint now) {
   }
   if (all_anew) {
     snapshots_.add();
-    pending_.clear();
-    pending_manufacturers_.clear();
-    catalogue_ = std::make_shared<Catalogue>(std::exchange(parts_, {}),
-                                             std::exchange(part_manufacturers_, {}));
-    products_.set(static_cast<std::int64_t>(catalogue_->size()));
-    holder_.replace(catalogue_);
+    replace(std::exchange(parts_, {}), std::exchange(part_manufacturers_, {}));
   }
   phase_ = Phase::live;
   for (const Held& held : std::exchange(held_, {})) {
@@ -224,13 +215,18 @@ void CatalogueReplica::rebuild(TimePoint now) {
   for (auto& [offer, item] : pending_) items.push_back(std::move(item));
   auto manufacturers = catalogue_->manufacturers();
   for (auto& [id, name] : pending_manufacturers_) manufacturers[id] = std::move(name);
+  replace(items, std::move(manufacturers));
+  // At most a third of the time goes into it, however large the catalogue.
+  rebuild_due_ = now + 3 * (steady_now() - started);
+}
+
+void CatalogueReplica::replace(const std::vector<protocol::CatalogueItem>& items,
+                               Catalogue::Manufacturers manufacturers) {
   pending_.clear();
   pending_manufacturers_.clear();
   catalogue_ = std::make_shared<Catalogue>(items, std::move(manufacturers));
   products_.set(static_cast<std::int64_t>(catalogue_->size()));
   holder_.replace(catalogue_);
-  // At most a third of the time goes into it, however large the catalogue.
-  rebuild_due_ = now + 3 * (steady_now() - started);
 }
 
 void CatalogueReplica::tick(TimePoint now) {

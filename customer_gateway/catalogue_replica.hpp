@@ -22,6 +22,9 @@
 
 namespace depot::customer_gateway {
 
+// The topics to subscribe to, in the order of PublicKind.
+inline constexpr std::string_view kTopics[] = {"stock/", "catalogue/", "cycle/"};
+
 class CatalogueReplica {
  public:
   CatalogueReplica(std::string name, CatalogueHolder& holder, Metrics& metrics);
@@ -82,6 +85,8 @@ class CatalogueReplica {
   void on_part(const messaging::SyncHeader& header, std::string_view body);
   void on_end(const messaging::SyncHeader& header, TimePoint now);
   void rebuild(TimePoint now);
+  void replace(const std::vector<protocol::CatalogueItem>& items,
+               Catalogue::Manufacturers manufacturers);
 };
 
 }  // namespace depot::customer_gateway

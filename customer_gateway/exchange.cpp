@@ -1,9 +1,5 @@
 #include "customer_gateway/exchange.hpp"
 
-#include <algorithm>
-#include <charconv>
-
-#include "customer_gateway/routes.hpp"
 #include "http/problem.hpp"
 
 namespace depot::customer_gateway {
@@ -11,30 +7,25 @@ namespace {
 
 using protocol::Problem;
 
-// The codes that a route may answer, for bounded labels.
-constexpr int kCodes[] = {200, 201, 204, 303, 304, 400, 401, 402, 403, 404,
-                          405, 409, 413, 415, 422, 429, 500, 503, 504};
-
-Counter& code_counter(Metrics& metrics, const std::string& method, const std::string& pattern,
-                      const std::string& code) {
-  return metrics.counter("depot_http_requests_total", "Requests answered",
-                         {{"method", method}, {"route", pattern}, {"code", code}});
-}
+// The codes that a route may answer, for bounded labels; 0 for any other.
+constexpr int kCodes[] = {0,   200, 201, 204, 303, 304, 400, 401, 402, 403,
+                          404, 405, 409, 413, 415, 422, 429, 500, 503, 504};
 
 }  // namespace
 
 RouteMetrics::RouteMetrics(Metrics& metrics, const std::string& method, const std::string& pattern)
-    : other_codes_(code_counter(metrics, method, pattern, "other")),
-      latency_(metrics.latency("depot_http_request_seconds", "From the request to its answer",
+    : latency_(metrics.latency("depot_http_request_seconds", "From the request to its answer",
                                {{"method", method}, {"route", pattern}})) {
   for (const int code : kCodes) {
-    codes_[code] = &code_counter(metrics, method, pattern, std::to_string(code));
+    const std::string label = code == 0 ? "other" : std::to_string(code);
+    codes_[code] = &metrics.counter("depot_http_requests_total", "Requests answered",
+                                    {{"method", method}, {"route", pattern}, {"code", label}});
   }
 }
 
 void RouteMetrics::count(int status, Duration took) {
   const auto found = codes_.find(status);
-  (found == codes_.end() ? other_codes_ : *found->second).add();
+  (found == codes_.end() ? codes_.at(0) : found->second)->add();
   latency_.observe(took);
 }
 
@@ -81,50 +72,6 @@ http::Response response_of(const Failure& failure, std::string_view currency) {
     http::add_retry_after(response);
   }
   return response;
-}
-
-bool accept_json(const Visit& visit, JsonBody& body, JsonFields& fields) {
-  std::string_view type = visit.request.header("content-type");
-  type = type.substr(0, type.find_first_of("; \t"));
-  const bool json = std::ranges::equal(type, std::string_view("application/json"), {},
-                                       [](char c) { return static_cast<char>(std::tolower(c)); });
-  if (!json) {
-    visit.fail(Problem::unsupported_media_type, "Send the body as application/json.");
-    return false;
-  }
-  fields.end();
-  if (body.errors().empty()) return true;
-  visit.exchange->fail({.problem = Problem::malformed,
-                        .detail = "The body is not what this request takes.",
-                        .errors = std::move(body.errors())});
-  return false;
-}
-
-std::optional<ListQuery> read_list_query(const Visit& visit,
-                                         std::initializer_list<std::string_view> others) {
-  const auto wrong = [&](std::string_view name) {
-    visit.fail(Problem::malformed, "Query parameter, unknown or wrong: " + std::string(name));
-    return std::nullopt;
-  };
-  const auto fields = parse_form(visit.request.query);
-  if (!fields) return wrong("(escapes)");
-  ListQuery query;
-  for (const auto& [name, value] : *fields) {
-    const bool printable = std::ranges::none_of(value, [](unsigned char c) { return c < 0x20; });
-    if (name == "limit") {
-      const char* end = value.data() + value.size();
-      const auto [at, error] = std::from_chars(value.data(), end, query.limit);
-      if (error != std::errc() || at != end || query.limit < 1 || query.limit > 100) {
-        return wrong(name);
-      }
-    } else if (name == "cursor" && !value.empty()) {
-      query.cursor = value;
-    } else if (!printable || std::ranges::find(others, name) == others.end() ||
-               !query.others.emplace(name, value).second) {
-      return wrong(name.substr(0, 64));
-    }
-  }
-  return query;
 }
 
 }  // namespace depot::customer_gateway

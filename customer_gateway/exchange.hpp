@@ -7,7 +7,6 @@
 // Errors:  an exchange dropped unanswered answers 500 (http::Responder).
 #pragma once
 
-#include <initializer_list>
 #include <map>
 #include <memory>
 #include <string>
@@ -15,7 +14,7 @@
 
 #include "base/log.hpp"
 #include "base/metrics.hpp"
-#include "customer_gateway/health.hpp"
+#include "base/status_board.hpp"
 #include "customer_gateway/json.hpp"
 #include "customer_gateway/operations.hpp"
 #include "http/server.hpp"
@@ -29,8 +28,7 @@ class RouteMetrics {
   void count(int status, Duration took);
 
  private:
-  std::map<int, Counter*> codes_;
-  Counter& other_codes_;
+  std::map<int, Counter*> codes_;  // 0: all that are not expected
   LatencyMetric& latency_;
 };
 
@@ -71,34 +69,12 @@ struct Visit {
   std::shared_ptr<Exchange> exchange;
   std::string parameter;  // what stood for {parameter} in the pattern, decoded
   Operations& operations;
-  const Health& health;
+  const StatusBoard& board;  // whether this gateway can sell
 
   const Requester& who() const { return exchange->requester; }
   void fail(protocol::Problem problem, std::string detail) const {
     exchange->fail({.problem = problem, .detail = std::move(detail)});
   }
 };
-
-// Continues an operation with its JSON answer.
-template <typename T>
-Done<T> json_reply(const Visit& visit) {
-  return [exchange = visit.exchange](Answer<T> answer) {
-    if (!answer) return exchange->fail(answer.error());
-    exchange->send_json(200, *answer);
-  };
-}
-
-// True when the body is JSON and `fields` took all of it; else it has answered 415 or 400.
-bool accept_json(const Visit& visit, JsonBody& body, JsonFields& fields);
-
-// The parameters of a list: limit (1..100), cursor, and `others` by name. nullopt where one is
-// unknown, twice or out of range: it has then answered 400.
-struct ListQuery {
-  std::size_t limit = 50;
-  std::string cursor;
-  std::map<std::string, std::string> others;
-};
-std::optional<ListQuery> read_list_query(const Visit& visit,
-                                         std::initializer_list<std::string_view> others = {});
 
 }  // namespace depot::customer_gateway

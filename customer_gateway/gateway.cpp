@@ -8,7 +8,6 @@
 
 #include "base/options.hpp"
 #include "customer_gateway/catalogue_feed.hpp"
-#include "customer_gateway/pages.hpp"
 #include "customer_gateway/routes.hpp"
 #include "customer_gateway/session.hpp"
 #include "http/problem.hpp"
@@ -43,7 +42,7 @@ class Gateway::IoThread {
       : shared_(shared),
         context_(context),
         index_(std::to_string(index)),
-        metrics_(metrics, index_),
+        metrics_(metrics, {{"thread", index_}}),
         connections_(
             metrics.gauge("depot_http_connections", "Open connections", {{"thread", index_}})) {}
   ~IoThread() {
@@ -62,6 +61,8 @@ class Gateway::IoThread {
 
   void drain() {
     boost::asio::post(io_, [this] {
+      draining_ = true;
+      shared_.board.set_not_ready("draining");
       server_->drain([this] { drained_.store(true, std::memory_order_release); });
     });
   }
@@ -84,6 +85,7 @@ class Gateway::IoThread {
   Operations* operations_ = nullptr;
   http::Server* server_ = nullptr;
   bool serving_ = false;
+  bool draining_ = false;
 
   void run(const std::string& listen, std::promise<std::uint16_t> ready);
   void handle(const http::Request& request, http::Responder responder);
@@ -133,13 +135,13 @@ void Gateway::IoThread::handle(const http::Request& request, http::Responder res
   who.request_id = make_request_id();
   who.address = request.address;
   if (const auto token = token_of(request)) who.caller = {token->hash(), token->customer};
-  const Visit visit{request, exchange, std::move(match.parameter), *operations_, shared_.health};
+  const Visit visit{request, exchange, std::move(match.parameter), *operations_, shared_.board};
   if (match.route && request_allowed(request)) return match.route->handler(visit);
   if (match.route || match.allow.empty()) {
     const Failure failure =
         match.route ? Failure{protocol::Problem::forbidden, "Another site may not ask for this."}
                     : Failure{protocol::Problem::not_found, "There is nothing at this path."};
-    if (!pages::show_failure(visit, failure)) exchange->fail(failure);
+    if (!show_failure(visit, failure)) exchange->fail(failure);
     return;
   }
   http::Response response = http::problem_response(protocol::Problem::method_not_allowed,
@@ -155,10 +157,12 @@ void Gateway::IoThread::beat(boost::asio::steady_timer& timer) {
   if (index_ == "0") {
     Call call{.kind = protocol::RequestKind::ready, .body = {}, .request_id = make_request_id()};
     backend_->call(std::move(call), kProbeBudget, [this](const Outcome& outcome) {
+      if (draining_) return;
       const bool answered = outcome.body.starts_with('O');
-      shared_.health.set(!answered ? "no balancer with a worker and a Redis behind it answers"
-                         : !shared_.catalogue.ready() ? "no catalogue yet: no hub has sent one"
-                                                      : "");
+      shared_.board.set_not_ready(
+          !answered                    ? "no balancer with a worker and a Redis behind it answers"
+          : !shared_.catalogue.ready() ? "no catalogue yet: no hub has sent one"
+                                       : "");
     });
     backend_->flush();
   }
@@ -187,7 +191,6 @@ Gateway::Gateway(messaging::Context& context, const Config& config, const std::s
 Gateway::~Gateway() = default;
 
 void Gateway::drain() {
-  shared_.health.drain();
   for (auto& thread : threads_) thread->drain();
 }
 

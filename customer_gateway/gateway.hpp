@@ -15,7 +15,6 @@
 #include "base/metrics.hpp"
 #include "customer_gateway/catalogue.hpp"
 #include "customer_gateway/exchange.hpp"
-#include "customer_gateway/health.hpp"
 #include "messaging/socket.hpp"
 
 namespace depot::customer_gateway {
@@ -31,7 +30,7 @@ struct Shared {
   const std::string name;
   Log& log;
   CatalogueHolder catalogue;
-  Health health;
+  StatusBoard board;
   std::deque<RouteMetrics> route_metrics;
 };
 
@@ -43,8 +42,8 @@ class Gateway {
   ~Gateway();
 
   std::uint16_t port() const { return port_; }
-  std::string not_ready() const { return shared_.health.not_ready(); }  // any thread
-  std::string status() const;                                           // JSON; any thread
+  std::string not_ready() const { return shared_.board.not_ready(); }  // any thread
+  std::string status() const;                                          // JSON; any thread
 
   // Stops accepting, and says so on /readyz; what is in flight is answered.
   void drain();

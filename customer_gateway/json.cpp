@@ -85,7 +85,7 @@ std::string escaped(std::string_view name) {
 
 }  // namespace
 
-JsonBody::JsonBody(std::string_view text) : memory_(buffer_, sizeof buffer_) {
+JsonBody::JsonBody(std::string_view text) : JsonFields(errors_), memory_(buffer_, sizeof buffer_) {
   json::parse_options options;
   options.max_depth = 8;
   json::basic_parser<StrictHandler> parser(options);
@@ -99,7 +99,8 @@ JsonBody::JsonBody(std::string_view text) : memory_(buffer_, sizeof buffer_) {
     return;
   }
   root_ = parser.handler().stack.release();
-  if (!root_.is_object()) errors_.push_back({"", "The body is one JSON object."});
+  object_ = root_.if_object();
+  if (!object_) errors_.push_back({"", "The body is one JSON object."});
 }
 
 JsonFields::JsonFields(const json::value& object, std::string pointer,

@@ -40,6 +40,9 @@ class JsonFields {
   void end();  // Every field that was not asked for is an error.
 
  private:
+  friend class JsonBody;
+  JsonFields(std::vector<FieldError>& errors) : errors_(errors) {}
+
   const boost::json::object* object_ = nullptr;
   std::string pointer_;
   std::vector<FieldError>& errors_;
@@ -50,14 +53,12 @@ class JsonFields {
   void wrong(std::string_view name, std::string detail);
 };
 
-// The JSON body of a request; `errors` is empty while all is well-formed.
-class JsonBody {
+// The JSON body of a request, an object; `errors` is empty while all is well-formed.
+class JsonBody : public JsonFields {
  public:
   explicit JsonBody(std::string_view text);
   JsonBody(const JsonBody&) = delete;
   JsonBody& operator=(const JsonBody&) = delete;
-
-  JsonFields fields() { return JsonFields(root_, "", errors_); }
   std::vector<FieldError>& errors() { return errors_; }
 
  private:
@@ -110,7 +111,13 @@ class JsonWriter {
   }
   template <typename T>
   requires std::is_class_v<T>
-  void value(const T& view) { write(*this, view); }
+  void value(const T& view) {  // or a callable that writes one
+    if constexpr (std::is_invocable_v<T, JsonWriter&>) {
+      view(*this);
+    } else {
+      write(*this, view);
+    }
+  }
 
   JsonWriter& open(char bracket);
   JsonWriter& close(char bracket);

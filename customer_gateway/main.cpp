@@ -50,8 +50,7 @@ int main(int argc, char** argv) try {
   http::AdminServer admin("unix:" + config.admin_socket(options.name), metrics,
                           {.not_ready = [&] { return gateway.not_ready(); },
                            .drain = [&] { stop.request(); },
-                           .status = [&] { return gateway.status(); },
-                           .other = {}});
+                           .status = [&] { return gateway.status(); }});
   log.info("ready", {{"listen", config.gateway.listen}, {"port", gateway.port()}});
 
   wait_for_stop(stop);

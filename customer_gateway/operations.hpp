@@ -58,9 +58,9 @@ class Operations {
   void delete_card(const Requester&, Done<Nothing> done);
 
   void get_cart(const Requester&, Done<CartView> done);
-  void add_cart_line(const Requester&, std::string offer, std::int64_t quantity, Done<CartView>);
-  void set_cart_line(const Requester&, std::string offer, std::int64_t quantity, Done<CartView>);
-  void remove_cart_line(const Requester&, std::string offer, Done<CartView> done);
+  // `kind`: add_cart_line, set_cart_line or remove_cart_line (where `quantity` says nothing).
+  void change_cart(const Requester&, protocol::RequestKind kind, std::string offer,
+                   std::int64_t quantity, Done<CartView> done);
 
   // `key`: the Idempotency-Key, nullopt without one.
   void place_order(const Requester&, std::optional<std::string_view> key, OrderEntry entry,
@@ -68,8 +68,8 @@ class Operations {
   // Newest first; `before` is the position that a cursor named.
   void list_orders(const Requester&, int limit, std::optional<std::int64_t> before,
                    Done<OrderList> done);
-  void get_order(const Requester&, std::string order_id, Done<OrderView> done);
-  void cancel_order(const Requester&, std::string order_id, Done<OrderView> done);
+  // `kind`: get_order or cancel_order.
+  void on_order(const Requester&, protocol::RequestKind kind, std::string id, Done<OrderView> done);
   void get_cycle(const Requester&, Done<protocol::Cycle> done);
 
   // The goods, from memory; keep the pointer while views into it are used.
@@ -90,9 +90,7 @@ class Operations {
   template <typename T>
   void refuse(const Requester&, Failure failure, Done<T> done);
   Failure failure_of(const Outcome& outcome) const;
-  void change_cart(const Requester&, protocol::RequestKind kind, std::string offer,
-                   std::int64_t quantity, Done<CartView> done);
-  void order_by_id(const Requester&, protocol::RequestKind kind, std::string id, Done<OrderView>);
+  std::optional<CartView> read_cart(std::string_view body) const;
 };
 
 }  // namespace depot::customer_gateway

@@ -1,10 +1,11 @@
 // Signing up, logging in and out, and the account.
-#include "customer_gateway/pages_html.hpp"
+#include "customer_gateway/page.hpp"
 #include "customer_gateway/session.hpp"
 
-namespace depot::customer_gateway::pages {
+namespace depot::customer_gateway {
 namespace {
 
+using http::Method;
 using protocol::Problem;
 
 // What a person can put right in the form itself; all else is a page of its own.
@@ -15,10 +16,9 @@ bool is_for_form(const Failure& failure) {
 
 // A stale cookie must not keep a person from logging in, so nothing is asked of the back end.
 void show_sign_in(const Page& page, std::string_view name, const Failure* failure) {
-  constexpr std::string_view kFields[] = {"first_name", "last_name", "email", "password"};
   const std::string next = local_path(page.text("next"), "");
   Html data;
-  set_errors(data, failure, kFields);
+  if (failure) set_errors(data, *failure);
   set(data, {{"has_errors", failure != nullptr},
              {"first_name", page.text("first_name")},
              {"last_name", page.text("last_name")},
@@ -42,13 +42,11 @@ Done<SignedIn> signed_in(const Page& page, std::string_view name, std::string_vi
 
 // One form of the account page: what is stored, or what was typed and what is wrong with it.
 Html form_data(const Page& page, const protocol::Account& account, const Failure* failure) {
-  constexpr std::string_view kFields[] = {"first_name", "last_name", "email",    "password",
-                                          "number",     "exp_month", "exp_year", "cvc"};
   const auto value = [&](std::string_view field, const std::string& stored) {
     return failure ? page.optional_text(field).value_or(stored) : stored;
   };
   Html form;
-  set_errors(form, failure, kFields);
+  if (failure) set_errors(form, *failure);
   set(form, {{"first_name", value("first_name", account.first_name)},
              {"last_name", value("last_name", account.last_name)},
              {"email", value("email", account.email)},
@@ -92,8 +90,6 @@ Done<T> changed(const Page& page, std::string form, std::string next, std::strin
     show_account(page, form, answer.error());
   };
 }
-
-}  // namespace
 
 void get_signup(const Page& page) { show_sign_in(page, "signup", nullptr); }
 void get_login(const Page& page) { show_sign_in(page, "login", nullptr); }
@@ -155,4 +151,21 @@ void post_card_remove(const Page& page) {
                                 changed<Nothing>(page, "card", "/account?done=card_removed"));
 }
 
-}  // namespace depot::customer_gateway::pages
+constexpr Route kRoutes[] = {
+    {Method::get, "/signup", page<get_signup>},
+    {Method::post, "/signup", page<post_signup>},
+    {Method::get, "/login", page<get_login>},
+    {Method::post, "/login", page<post_login>},
+    {Method::post, "/logout", page<post_logout>},
+    {Method::get, "/account", page<get_account>},
+    {Method::post, "/account", page<post_account>},
+    {Method::post, "/account/delete", page<post_account_delete>},
+    {Method::post, "/account/card", page<post_card>},
+    {Method::post, "/account/card/remove", page<post_card_remove>},
+};
+
+}  // namespace
+
+std::span<const Route> account_pages() { return kRoutes; }
+
+}  // namespace depot::customer_gateway

@@ -1,7 +1,7 @@
 // The one table of what the gateway answers to; `depot-gateway --print-routes` prints it, and a
 // test compares it with docs/openapi.yaml both ways.
 //
-// Threads: the table is constant.
+// Threads: any; the table is constant.
 #pragma once
 
 #include <optional>
@@ -22,7 +22,7 @@ struct Route {
   RouteHandler handler;
 };
 
-std::span<const Route> routes();
+std::span<const Route> routes();  // In the order of looking: the API first.
 
 // What a path means: the route; or the methods that the path has ("GET, HEAD, PUT"), "" for 404.
 // HEAD finds its GET.
@@ -41,31 +41,13 @@ std::optional<Form> parse_form(std::string_view text);
 
 std::string print_routes();  // "GET /v1/orders/{order_id}\n"...
 
-// The handlers, by what they are about.
-namespace api {
-void post_account(const Visit&);
-void get_account(const Visit&);
-void patch_account(const Visit&);
-void delete_account(const Visit&);
-void post_session(const Visit&);
-void delete_session(const Visit&);
-void put_card(const Visit&);
-void delete_card(const Visit&);
-void get_manufacturers(const Visit&);
-void get_catalogue(const Visit&);
-void get_catalogue_item(const Visit&);
-void get_cart(const Visit&);
-void post_cart_line(const Visit&);
-void put_cart_line(const Visit&);
-void delete_cart_line(const Visit&);
-void post_order(const Visit&);
-void get_orders(const Visit&);
-void get_order(const Visit&);
-void post_order_cancel(const Visit&);
-void get_cycle(const Visit&);
-void get_livez(const Visit&);
-void get_readyz(const Visit&);
-void get_openapi(const Visit&);
-}  // namespace api
+// The parts of the table, each beside its handlers.
+std::span<const Route> api_routes();
+std::span<const Route> shop_pages();
+std::span<const Route> account_pages();
+std::span<const Route> common_pages();
+
+// The failure as a page, for a browser that asked for one; false for a program.
+bool show_failure(const Visit& visit, const Failure& failure);
 
 }  // namespace depot::customer_gateway

@@ -3,15 +3,6 @@
 #include <algorithm>
 
 namespace depot::customer_gateway {
-namespace {
-
-bool equal_folded(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::ranges::equal(a, b, {}, lower, lower);
-}
-
-}  // namespace
-
 std::optional<std::string_view> cookie_value(std::string_view header, std::string_view name) {
   while (!header.empty()) {
     const std::size_t end = std::min(header.find(';'), header.size());
@@ -30,7 +21,7 @@ std::optional<Token> token_of(const http::Request& request) {
   const std::string_view authorization = request.header("authorization");
   if (!authorization.empty()) {
     constexpr std::string_view kScheme = "bearer ";
-    if (!equal_folded(authorization.substr(0, kScheme.size()), kScheme)) return std::nullopt;
+    if (!http::equal_folded(authorization.substr(0, kScheme.size()), kScheme)) return std::nullopt;
     return parse_token(authorization.substr(kScheme.size()));
   }
   const auto cookie = cookie_value(request.header("cookie"), "sid");
@@ -43,20 +34,15 @@ std::string session_cookie(std::string_view token) {
 
 std::string ended_session_cookie() { return session_cookie("") + "; Max-Age=0"; }
 
-bool same_origin(const OriginHeaders& headers) {
-  if (!headers.sec_fetch_site.empty()) {
-    return headers.sec_fetch_site == "same-origin" || headers.sec_fetch_site == "none";
-  }
-  if (headers.origin.empty()) return true;
-  const std::size_t scheme = headers.origin.find("://");
-  return scheme != std::string_view::npos &&
-         equal_folded(headers.origin.substr(scheme + 3), headers.host);
-}
-
 bool request_allowed(const http::Request& request) {
-  return http::is_safe(request.method) || request.optional_header("authorization") ||
-         same_origin(
-             {request.header("sec-fetch-site"), request.header("origin"), request.header("host")});
+  if (http::is_safe(request.method) || request.optional_header("authorization")) return true;
+  const std::string_view site = request.header("sec-fetch-site");
+  if (!site.empty()) return site == "same-origin" || site == "none";
+  const std::string_view origin = request.header("origin");
+  if (origin.empty()) return true;
+  const std::size_t scheme = origin.find("://");
+  return scheme != std::string_view::npos &&
+         http::equal_folded(origin.substr(scheme + 3), request.header("host"));
 }
 
 }  // namespace depot::customer_gateway

@@ -24,15 +24,9 @@ std::optional<Token> token_of(const http::Request& request);
 std::string session_cookie(std::string_view token);
 std::string ended_session_cookie();
 
-// What decides about an unsafe request. A browser that says cross-site, or an Origin that is not
-// the host asked: no. Neither header: no browser, yes.
-struct OriginHeaders {
-  std::string_view sec_fetch_site, origin, host;
-};
-bool same_origin(const OriginHeaders& headers);
-
-// False for an unsafe request that another site may have made a browser send. A bearer's token is
-// never sent by a browser on its own.
+// False for an unsafe request that another site may have made a browser send: one that the browser
+// calls cross-site, or whose Origin is not the host asked. Neither header: no browser, so it is no
+// other site's; and a browser never sends a bearer's token on its own.
 bool request_allowed(const http::Request& request);
 
 }  // namespace depot::customer_gateway

@@ -1,14 +1,15 @@
-// The admin endpoint that every process has: /livez, /readyz, /metrics, POST /drain and what the
-// process adds, on a unix socket in the runtime folder or a tcp address.
+// The admin endpoint that every process has: /livez, /readyz, /metrics, /status and POST /drain, on
+// a unix socket in the runtime folder or a tcp address.
 //
 // Threads: an actor with its own thread; the callbacks run on that thread and may only read atomics
 //          or take locks held for moments.
 // Errors:  a taken address throws StartupError (exit 69).
 #pragma once
 
+#include <boost/asio/io_context.hpp>
 #include <functional>
-#include <memory>
 #include <string>
+#include <thread>
 
 #include "base/metrics.hpp"
 #include "base/status_board.hpp"
@@ -21,7 +22,6 @@ struct AdminHooks {
   std::function<std::string()> not_ready;     // "" when ready, else why not
   std::function<void()> drain;                // POST /drain
   std::function<std::string()> status;        // GET /status: a JSON object of this process
-  Handler other;                              // anything else; may be empty (404)
   std::function<std::string()> metrics = {};  // in the place of the registry's text
 };
 
@@ -32,11 +32,16 @@ class AdminServer {
  public:
   AdminServer(const std::string& listen, const Metrics& metrics, AdminHooks hooks);
   ~AdminServer();  // Stops and joins.
-  std::uint16_t port() const;
+  std::uint16_t port() const { return server_.port(); }
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  const Metrics& metrics_;
+  const AdminHooks hooks_;
+  boost::asio::io_context io_{1};
+  Server server_;
+  std::thread thread_;
+
+  Response answer(const Request& request) const;
 };
 
 }  // namespace depot::http

@@ -18,10 +18,6 @@ constexpr std::string_view kMethods[] = {"GET",   "HEAD",   "POST",   "PUT",
 
 char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
-bool same_name(std::string_view a, std::string_view lower) {
-  return a.size() == lower.size() && std::ranges::equal(a, lower, {}, to_lower);
-}
-
 // A line end that is not CRLF, or a NUL: no head can come of it, so there is no use in waiting.
 bool has_bare_line_end(std::string_view bytes, std::size_t from) {
   for (std::size_t i = from; i < bytes.size(); ++i) {
@@ -86,7 +82,7 @@ struct RequestReader::HeadParser final : beast::http::basic_parser<true> {
       sound = sound && std::ranges::all_of(value, [](char c) { return c >= '0' && c <= '9'; });
     } else if (id == field::transfer_encoding) {
       ++encodings;  // Beast ignores codings that are not last, and reads no body then.
-      sound = sound && same_name(value, "chunked");
+      sound = sound && equal_folded(value, "chunked");
     } else if (id == field::expect) {
       expect = value;
     }
@@ -157,7 +153,7 @@ RequestReader::Step RequestReader::read_head(std::string_view bytes, std::size_t
   if (error == beast::http::error::body_limit) return Step::body_too_large;
   if (error || !parser.is_header_done() || !accept(parser)) return Step::malformed;
 
-  wants_continue_ = version_ == 11 && same_name(parser.expect, "100-continue");
+  wants_continue_ = version_ == 11 && equal_folded(parser.expect, "100-continue");
   if (parser.chunked()) {
     used = start + head.size();
     chunks_ = std::make_unique<Chunks>(head, body_bytes_max_);
@@ -233,8 +229,12 @@ bool RequestReader::accept(const HeadParser& parser) {
 
 std::optional<std::string_view> Request::optional_header(std::string_view name) const {
   const auto found =
-      std::ranges::find_if(fields, [&](const Field& f) { return same_name(f.name, name); });
+      std::ranges::find_if(fields, [&](const Field& f) { return equal_folded(f.name, name); });
   return found == fields.end() ? std::nullopt : std::optional(found->value);
+}
+
+bool equal_folded(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, {}, to_lower, to_lower);
 }
 
 std::string_view name_of(Method method) {

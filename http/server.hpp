@@ -34,16 +34,16 @@ constexpr bool is_safe(Method m) {
 // One request. Views are good until the handler returns; copy what outlives it.
 struct Request {
   Method method = Method::get;
-  std::string_view method_text;
-  std::string_view path;   // before '?', as sent (not decoded)
-  std::string_view query;  // behind '?'; "" without
-  std::string_view body;
-  std::string_view address;  // of the peer
+  std::string_view method_text = {};
+  std::string_view path = {};   // before '?', as sent (not decoded)
+  std::string_view query = {};  // behind '?'; "" without
+  std::string_view body = {};
+  std::string_view address = {};  // of the peer
   bool loopback = false;
   struct Field {
     std::string_view name, value;
   };
-  std::span<const Field> fields;
+  std::span<const Field> fields = {};
 
   // Names in lower case. Two of one name: the first.
   std::optional<std::string_view> optional_header(std::string_view name) const;
@@ -52,11 +52,13 @@ struct Request {
   }
 };
 
+bool equal_folded(std::string_view a, std::string_view b);  // without regard to ASCII case
+
 struct Response {
   int status = 200;
   std::string content_type = "application/json";
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers = {};
+  std::string body = {};
   bool close = false;  // Connection: close behind it
 };
 

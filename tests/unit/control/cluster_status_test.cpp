@@ -34,10 +34,8 @@ class ClusterStatusTest : public testing::Test {
   std::unique_ptr<http::AdminServer> serve(const std::string& process, const Metrics& metrics) {
     return std::make_unique<http::AdminServer>(
         "unix:" + view_.config.admin_socket(process), metrics,
-        http::AdminHooks{.not_ready = {},
-                         .drain = {},
-                         .status = [] { return R"({"waiting":4})"; },
-                         .other = {}});
+        http::AdminHooks{
+            .not_ready = {}, .drain = {}, .status = [] { return R"({"waiting":4})"; }});
   }
 
   std::string folder_;

@@ -119,7 +119,7 @@ class BackendTest : public testing::Test {
   Config config_;
   Metrics metrics_;
   Log log_{{.level = LogLevel::error}, "test"};
-  BackendMetrics counters_{metrics_, "0"};
+  BackendMetrics counters_{metrics_, {{"thread", "0"}}};
   messaging::Context context_;
   boost::asio::io_context io_{1};
   std::vector<std::unique_ptr<Balancer>> balancers_;

@@ -10,11 +10,10 @@ namespace {
 // What an order line's reader finds wrong: "" for nothing, else the first pointer and detail.
 std::string first_error(std::string_view text) {
   JsonBody body(text);
-  JsonFields fields = body.fields();
-  fields.text("offer_id");
-  fields.integer("quantity");
-  fields.optional_money("unit_price", Currency{});
-  fields.end();
+  body.text("offer_id");
+  body.integer("quantity");
+  body.optional_money("unit_price", Currency{});
+  body.end();
   if (body.errors().empty()) return "";
   return body.errors().front().pointer + ": " + body.errors().front().detail;
 }
@@ -86,7 +85,7 @@ TEST(JsonTest, IntegersBeyond64BitsAreKeptOutOfEveryRange) {
         {"-9223372036854775809", std::numeric_limits<std::int64_t>::min()},
         {"-99999999999999999999999999999999999999", std::numeric_limits<std::int64_t>::min()}}) {
     JsonBody body(std::string("{\"n\":") + digits + "}");
-    EXPECT_EQ(body.fields().integer("n"), kept) << digits;
+    EXPECT_EQ(body.integer("n"), kept) << digits;
     EXPECT_TRUE(body.errors().empty());
   }
 }
@@ -101,7 +100,7 @@ TEST(JsonTest, ManyKeysAreRefusedBeforeTheyCost) {
 
 TEST(JsonTest, AnotherCurrencyIsOutOfRangeNotMalformed) {
   JsonBody body(R"({"p":{"amount_minor":100,"currency":"USD"}})");
-  EXPECT_EQ(body.fields().optional_money("p", Currency{}), -1);
+  EXPECT_EQ(body.optional_money("p", Currency{}), -1);
   EXPECT_TRUE(body.errors().empty());
 }
 

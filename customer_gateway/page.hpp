@@ -1,7 +1,10 @@
-// What the pages share: templates, forms, the way back, and what is in every page's head.
+// The customer's pages: what operations.hpp offers, as HTML and forms. They need no script.
+//
+// A form is answered by 303 to the page that shows its effect, or by the same form with what was
+// wrong beside what was typed (never a password or a card number). Texts are in pages/*.html.
 //
 // Threads: those of one I/O thread; each has its own parsed templates.
-// Source:  https://mustache.github.io/mustache.5.html.
+// Source:  RFC 9110, 303; WCAG 2.2; https://mustache.github.io/mustache.5.html.
 #pragma once
 
 #include <kainjow/mustache.hpp>
@@ -13,10 +16,9 @@
 #include <vector>
 
 #include "customer_gateway/exchange.hpp"
-#include "customer_gateway/pages.hpp"
 #include "customer_gateway/routes.hpp"
 
-namespace depot::customer_gateway::pages {
+namespace depot::customer_gateway {
 
 using Html = kainjow::mustache::data;
 using HtmlList = std::vector<Html>;
@@ -51,13 +53,20 @@ class Page {
   std::shared_ptr<const Form> fields_;
 };
 
+// Reads the query, or the form that was sent, and hands over to `handler`.
+void serve(const Visit& visit, void (*handler)(const Page&));
+// A handler of a route table.
+template <void (*handler)(const Page&)>
+void page(const Visit& visit) {
+  serve(visit, handler);
+}
+
 // A path of ours to go to next, from what a form says; else `otherwise`.
 std::string local_path(std::string path, std::string_view otherwise);
 std::string with_query(std::string path, std::string_view name, std::string_view value);
 
 // Every flag of a set is set, true or not: a name that is missing would be looked for further out.
-// set_errors: error_<field> for each of `fields`, and what set_problem sets.
-void set_errors(Html& data, const Failure* failure, std::span<const std::string_view> fields);
+void set_errors(Html& data, const Failure& failure);  // error_<field>s, and what set_problem sets
 void set_problem(Html& data, protocol::Problem problem);
 void set_line_problem(Html& data, protocol::LineProblem problem);
 void set_status(Html& data, protocol::PartStatus status);
@@ -65,4 +74,4 @@ void set_status(Html& data, protocol::PartStatus status);
 void set_faults(Html& data, const Page& page, std::span<const FaultView> faults,
                 std::span<const std::string> removed);
 
-}  // namespace depot::customer_gateway::pages
+}  // namespace depot::customer_gateway

@@ -1,4 +1,4 @@
-#include "customer_gateway/pages_html.hpp"
+#include "customer_gateway/page.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -11,7 +11,7 @@
 #include "customer_gateway/page_files.hpp"
 #include "http/problem.hpp"
 
-namespace depot::customer_gateway::pages {
+namespace depot::customer_gateway {
 namespace {
 
 using kainjow::mustache::mustache;
@@ -32,6 +32,10 @@ std::string hashed_path(std::string_view name) {
   return "/assets/" + to_hex(sha256(file(name)).substr(0, 4)) + "/" + std::string(name);
 }
 
+void put(std::string& text, std::string_view mark, std::string_view what) {
+  text.replace(text.find(mark), mark.size(), what);
+}
+
 // Partials are put in once: the library would parse them again for every row.
 std::string with_partials(std::string text) {
   for (std::size_t at = 0; (at = text.find("{{>", at)) != std::string::npos;) {
@@ -43,32 +47,32 @@ std::string with_partials(std::string text) {
   return text;
 }
 
-struct Template {
-  mustache title, body;
-};
-
-Template parse(const std::string& name) {
+// The layout around one page, whose first line is its title.
+mustache& template_of(const std::string& name) {
+  thread_local std::map<std::string, mustache> parsed;
+  const auto found = parsed.find(name);
+  if (found != parsed.end()) return found->second;
   constexpr std::string_view kOpen = "<title>", kClose = "</title>\n";
   const std::string text = with_partials(std::string(file(name + ".html")));
   const std::size_t close = text.find(kClose);
-  const bool titled = text.starts_with(kOpen);
-  Template parsed{mustache(titled ? text.substr(kOpen.size(), close - kOpen.size()) : ""),
-                  mustache(titled ? text.substr(close + kClose.size()) : text)};
-  DEPOT_ASSERT(parsed.title.is_valid() && parsed.body.is_valid());
-  return parsed;
-}
-
-Template& template_of(const std::string& name) {
-  thread_local std::map<std::string, Template> parsed;
-  auto found = parsed.find(name);
-  if (found == parsed.end()) found = parsed.emplace(name, parse(name)).first;
-  return found->second;
+  DEPOT_ASSERT(text.starts_with(kOpen) && close != std::string::npos);
+  std::string whole(file("layout.html"));
+  put(whole, "{{title}}", text.substr(kOpen.size(), close - kOpen.size()));
+  put(whole, "{{{main}}}", text.substr(close + kClose.size()));
+  mustache& made = parsed.emplace(name, whole).first->second;
+  DEPOT_ASSERT(made.is_valid());
+  return made;
 }
 
 std::string address_of(const http::Request& request) {
   if (!http::is_safe(request.method)) return {};
   return std::string(request.path) + (request.query.empty() ? "" : "?") +
          std::string(request.query);
+}
+
+template <typename Enum>
+void set_one_of(Html& data, std::initializer_list<Enum> all, Enum chosen) {
+  for (const Enum each : all) data.set(std::string(name_of(each)), each == chosen);
 }
 
 void send_asset(const Visit& visit, std::string_view name, std::string type) {
@@ -82,10 +86,29 @@ void send_asset(const Visit& visit, std::string_view name, std::string type) {
   visit.exchange->send(std::move(response));
 }
 
-}  // namespace
-
 void get_css(const Visit& visit) { send_asset(visit, "depot.css", "text/css; charset=utf-8"); }
 void get_icon(const Visit& visit) { send_asset(visit, "icon.svg", "image/svg+xml"); }
+
+void get_problem(const Page& page) {
+  const auto table = protocol::problem_table();
+  const auto row = std::ranges::find(table, page.parameter(), &protocol::ProblemRow::name);
+  if (row == table.end()) return page.fail({.problem = protocol::Problem::not_found});
+  Html data;
+  set_problem(data, row->problem);
+  set(data, {{"heading", std::string(row->title)},
+             {"detail", std::string(row->name) + ", HTTP " + std::to_string(row->http_status)}});
+  page.show("problem", std::move(data));
+}
+
+constexpr Route kRoutes[] = {
+    {http::Method::get, "/problems/{name}", page<get_problem>},
+    {http::Method::get, "/assets/{hash}/depot.css", get_css},
+    {http::Method::get, "/assets/{hash}/icon.svg", get_icon},
+};
+
+}  // namespace
+
+std::span<const Route> common_pages() { return kRoutes; }
 
 void serve(const Visit& visit, void (*handler)(const Page&)) {
   if (http::is_safe(visit.request.method)) {
@@ -106,17 +129,6 @@ bool show_failure(const Visit& visit, const Failure& failure) {
                      !visit.request.path.starts_with("/v1/");
   if (asked) Page(visit, {}).fail(failure);
   return asked;
-}
-
-void get_problem(const Page& page) {
-  const auto table = protocol::problem_table();
-  const auto row = std::ranges::find(table, page.parameter(), &protocol::ProblemRow::name);
-  if (row == table.end()) return page.fail({.problem = protocol::Problem::not_found});
-  Html data;
-  set_problem(data, row->problem);
-  set(data, {{"heading", std::string(row->title)},
-             {"detail", std::string(row->name) + ", HTTP " + std::to_string(row->http_status)}});
-  page.show("problem", std::move(data));
 }
 
 Page::Page(const Visit& visit, Form fields)
@@ -149,17 +161,11 @@ void Page::show(std::string_view name, Html data, const Failure* failure) const 
   static const std::string css = hashed_path("depot.css"), icon = hashed_path("icon.svg");
   const std::string done = text("done");
   if (!done.empty()) data.set("done_" + done, true);
-  Template& page = template_of(std::string(name));
-  Html layout;
-  set(layout, {{"title", page.title.render(data)},
-               {"main", page.body.render(data)},
-               {"signed_in", who().signed_in()},
-               {"css", css},
-               {"icon", icon}});
+  set(data, {{"signed_in", who().signed_in()}, {"css", css}, {"icon", icon}});
   http::Response response;
   if (failure) response = response_of(*failure, exchange_->currency());
   response.content_type = "text/html; charset=utf-8";
-  response.body = template_of("layout").body.render(layout);
+  response.body = template_of(std::string(name)).render(data);
   for (const auto& [header, value] :
        {std::pair<std::string_view, std::string_view>{"Cache-Control", "no-store"},
         {"Content-Security-Policy", kPolicy},
@@ -219,11 +225,9 @@ void set(Html& data, std::initializer_list<std::pair<const char*, Html>> values)
   for (const auto& [name, value] : values) data.set(name, value);
 }
 
-void set_errors(Html& data, const Failure* failure, std::span<const std::string_view> fields) {
-  for (const std::string_view field : fields) data.set("error_" + std::string(field), false);
-  set_problem(data, failure ? failure->problem : protocol::Problem{});
-  if (!failure) return;
-  for (const FieldError& error : failure->errors) {
+void set_errors(Html& data, const Failure& failure) {
+  set_problem(data, failure.problem);
+  for (const FieldError& error : failure.errors) {
     if (error.pointer.size() > 1) data.set("error_" + error.pointer.substr(1), true);
   }
 }
@@ -236,17 +240,13 @@ void set_problem(Html& data, protocol::Problem problem) {
 
 void set_line_problem(Html& data, protocol::LineProblem problem) {
   using enum protocol::LineProblem;
-  for (const auto each : {withdrawn, price_changed, limit, sold_out, short_}) {
-    data.set(std::string(name_of(each)), each == problem);
-  }
+  set_one_of(data, {withdrawn, price_changed, limit, sold_out, short_}, problem);
   data.set("problem", problem != none);
 }
 
 void set_status(Html& data, protocol::PartStatus status) {
   using enum protocol::PartStatus;
-  for (const auto each : {paid, in_realisation, shipped, delivered, cancelled}) {
-    data.set(std::string(name_of(each)), each == status);
-  }
+  set_one_of(data, {paid, in_realisation, shipped, delivered, cancelled}, status);
 }
 
 void set_faults(Html& data, const Page& page, std::span<const FaultView> faults,
@@ -274,4 +274,4 @@ void set_faults(Html& data, const Page& page, std::span<const FaultView> faults,
   set(data, {{"has_faults", !rows.empty()}, {"faults", rows}});
 }
 
-}  // namespace depot::customer_gateway::pages
+}  // namespace depot::customer_gateway
