@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -11,13 +12,22 @@
 #include "base/crypto.hpp"
 #include "base/fatal.hpp"
 #include "control/programs.hpp"
+#include "control/status.hpp"
 #include "http/client.hpp"
 #include "manufacturer/import.hpp"
 
 namespace depot::control {
+namespace {
 
-void expect_ready(const Config& config) {
-  const std::string gateway = gateway_addresses(config).front();
+namespace fs = std::filesystem;
+
+std::string make_run_id() {
+  std::uint8_t bytes[6];
+  random_bytes(bytes);
+  return to_hex({reinterpret_cast<const char*>(bytes), sizeof bytes});
+}
+
+void expect_ready(const std::string& gateway) {
   const auto answer = http::fetch(gateway, "GET", "/readyz");
   if (answer && answer->status == 200) return;
   throw StartupError(
@@ -26,16 +36,24 @@ void expect_ready(const Config& config) {
       kExitUnavailable);
 }
 
-std::vector<std::pair<std::string, pid_t>> running_processes(const Config& config) {
-  const auto answer = http::fetch(config.admin.listen, "GET", "/status");
-  if (!answer || answer->status != 200) {
-    throw StartupError(
-        fmt::format("`depot up` does not answer at {} (admin.listen)", config.admin.listen),
-        kExitUnavailable);
+std::string make_folder(std::string path) {
+  std::error_code error;
+  if (!path.empty()) {
+    fs::create_directories(path, error);
+  } else {
+    path = (fs::temp_directory_path() / "depot-load-XXXXXX").string();
+    if (mkdtemp(path.data()) == nullptr) error.assign(errno, std::generic_category());
   }
+  if (error) throw StartupError(path + ": " + error.message(), kExitFailed);
+  return path;
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, pid_t>> running_processes(const Config& config) {
   std::vector<std::pair<std::string, pid_t>> out;
-  const boost::json::value status = boost::json::parse(answer->body);
-  const boost::json::value* redis = status.at("redis").as_object().if_contains("pid");
+  const boost::json::object status = fetch_status(config);
+  const auto* redis = status.at("redis").as_object().if_contains("pid");
   if (redis != nullptr) out.emplace_back("redis", redis->to_number<pid_t>());
   for (const boost::json::value& process : status.at("processes").as_array()) {
     out.emplace_back(process.at("name").as_string(), process.at("pid").to_number<pid_t>());
@@ -43,61 +61,63 @@ std::vector<std::pair<std::string, pid_t>> running_processes(const Config& confi
   return out;
 }
 
-ScratchFolder::ScratchFolder(const std::string& named) : path_(named), kept_(!named.empty()) {
-  std::error_code error;
-  if (kept_) {
-    std::filesystem::create_directories(path_, error);
-  } else {
-    path_ = (std::filesystem::temp_directory_path() / "depot-load-XXXXXX").string();
-    if (mkdtemp(path_.data()) == nullptr) error.assign(errno, std::generic_category());
-  }
-  if (error) throw StartupError(path_ + ": " + error.message(), kExitFailed);
+Load::Load(const Config& in_force, const std::string& kind, const std::string& histories)
+    : config(in_force),
+      run(make_run_id()),
+      name(kind + "-" + run),
+      engine{.gateways = gateway_addresses(in_force), .stop = &stop_},
+      stop_{SIGINT, SIGTERM},
+      keep_(!histories.empty()) {
+  expect_ready(engine.gateways.front());
+  folder_ = make_folder(histories);
+  engine.histories = folder_;
 }
 
-ScratchFolder::~ScratchFolder() {
+Load::~Load() {
   std::error_code ignored;
-  if (!kept_) std::filesystem::remove_all(path_, ignored);
+  if (!keep_) fs::remove_all(folder_, ignored);
 }
 
-void import_offers(const Config& config, const std::vector<LoadOffer>& offers) {
-  const ScratchFolder folder{};
-  const std::string path = folder.path() + "/catalogue.csv";
+void Load::import(const std::string& rows) const {
+  const std::string path = folder_ + "/catalogue.csv";
   std::ofstream file(path);
-  file << "manufacturer_id,manufacturer_name,sku,name,unit_price,offered\n";
-  for (const LoadOffer& offer : offers) {
-    file << fmt::format("{},{},{},{},{},{}\n", offer.manufacturer, offer.manufacturer_name,
-                        offer.sku, offer.name,
-                        format_money(offer.unit_price_minor, config.currency), offer.offered);
-  }
+  file << "manufacturer_id,manufacturer_name,sku,name,unit_price,offered\n" << rows;
   file.close();
   if (!file) throw StartupError(path + ": cannot be written", kExitFailed);
   manufacturer::import_catalogue(config, path);
 }
 
-std::string make_run_id() {
-  std::uint8_t bytes[6];
-  random_bytes(bytes);
-  return to_hex({reinterpret_cast<const char*>(bytes), sizeof bytes});
+void Load::sign_up(std::size_t customers) {
+  std::vector<std::string> emails(customers);
+  for (std::size_t i = 0; i < customers; ++i) {
+    emails[i] = fmt::format("{}-{}@load.example", name, i);
+  }
+  shoppers_ = bench::sign_up(engine, emails);
 }
 
-Closing close_load(const Config& config, const bench::Tally& tally, ScratchFolder& folder,
-                   const ClosingOptions& options) {
-  Closing closing{.audit = audit::run(config.redis_url(), folder.path())};
-  closing.good = closing.audit.clean() && tally.failed_total() == 0;
-  if (!closing.good) {
-    folder.keep();
-    std::fputs(fmt::format("what the customers saw is in {}\n", folder.path()).c_str(), stderr);
+bench::Tally Load::buy(bench::Source& source, const char* unit, std::uint64_t total) {
+  bench::Progress progress("buying", unit, total);
+  return bench::buy(engine, shoppers_, source, progress);
+}
+
+Closing Load::close(const bench::Tally& tally, bool json, const Extras& extras) {
+  Closing closing{.audit = audit::run(config.redis_url(), folder_)};
+  const bool answered = tally.failed_total() == 0;
+  closing.good = closing.audit.clean() && answered;
+  if (!closing.audit.clean() || (!answered && !interrupted())) {
+    keep_ = true;
+    std::fputs(fmt::format("what the customers saw is in {}\n", folder_).c_str(), stderr);
   }
   bench::Rows rows = bench::rows_of(tally, config.currency);
-  rows.insert(rows.end(), options.rows.begin(), options.rows.end());
+  rows.insert(rows.end(), extras.rows.begin(), extras.rows.end());
   closing.text = bench::to_lines(rows) + "\n" + audit::to_text(closing.audit, config.currency);
   boost::json::object document = bench::json_of(tally);
   document["oversold"] = closing.audit.oversold;
   document["doubled"] = closing.audit.doubled;
   document["lost"] = closing.audit.lost;
   document["audit"] = audit::json_of(closing.audit);
-  for (const auto& member : options.members) document.insert(member);
-  const std::string out = options.json ? boost::json::serialize(document) + "\n" : closing.text;
+  for (const auto& member : extras.members) document.insert(member);
+  const std::string out = json ? boost::json::serialize(document) + "\n" : closing.text;
   std::fwrite(out.data(), 1, out.size(), stdout);
   std::fflush(stdout);
   return closing;

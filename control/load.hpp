@@ -1,6 +1,8 @@
-// What the commands that put a load on Depot have in common: replay, show, bench.
+// One run of a load: its customers, what they saw, and how it ends.
 //
-// Threads: one.
+// Threads: one, which must be the process' only one when it is made.
+// Errors:  StartupError: exit 69 where the first gateway is not ready or a customer cannot sign up,
+//          1 when it is interrupted before it buys.
 #pragma once
 
 #include <sys/types.h>
@@ -10,58 +12,56 @@
 #include <vector>
 
 #include "base/config.hpp"
-#include "bench/tally.hpp"
+#include "base/stop_signal.hpp"
+#include "bench/engine.hpp"
 #include "control/audit.hpp"
 
 namespace depot::control {
 
-// Throws StartupError (exit 69) where the first gateway is not ready.
-void expect_ready(const Config& config);
-
 // Name ("worker-1") and id of every process that `depot up` runs on this host, Redis included.
-// Throws StartupError (exit 69) where its admin listener does not answer.
 std::vector<std::pair<std::string, pid_t>> running_processes(const Config& config);
 
-// The folder named, made where it is not; or a temporary one that goes with the object, unless
-// keep() was called.
-class ScratchFolder {
- public:
-  explicit ScratchFolder(const std::string& named = "");
-  ~ScratchFolder();
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  const std::string& path() const { return path_; }
-  void keep() { kept_ = true; }
-
- private:
-  std::string path_;
-  bool kept_ = false;
-};
-
-// One offer of a catalogue that a load brings in.
-struct LoadOffer {
-  std::string manufacturer, manufacturer_name, sku, name;
-  std::int64_t unit_price_minor = 0, offered = 0;
-};
-void import_offers(const Config& config, const std::vector<LoadOffer>& offers);
-
-// Sets one run's keys and customers apart from another's: the same load is bought once more, and
-// the audit can tell an order that nobody asked for from one of an earlier run.
-std::string make_run_id();
-
-// Ends a load: the audit with the histories in `folder`, then the closing table, or one JSON
-// document, on stdout. The histories of a run that is not good are kept, and named on stderr.
 struct Closing {
   bool good = false;  // every order has its answer, and the audit is clean
   audit::AuditResult audit;
   std::string text = {};  // as printed
 };
-struct ClosingOptions {
-  bool json = false;
-  bench::Rows rows = {};  // more of them, below the tally's
+struct Extras {  // what one kind of load adds to the closing table and document
+  bench::Rows rows = {};
   boost::json::object members = {};
 };
-Closing close_load(const Config& config, const bench::Tally& tally, ScratchFolder& folder,
-                   const ClosingOptions& options = {});
+
+class Load {
+ public:
+  // `kind`: "show". What the customers saw lies in the folder `histories`, made where it is not;
+  // for
+  // "" in a temporary one, which goes with the object, unless the run went wrong.
+  Load(const Config& config, const std::string& kind, const std::string& histories = "");
+  ~Load();
+  Load(const Load&) = delete;
+  Load& operator=(const Load&) = delete;
+
+  const Config& config;
+  // Sets this run's keys and customers apart from another's: the same load is bought once more, and
+  // the audit can tell an order that nobody asked for from one of an earlier run.
+  const std::string run;
+  const std::string name;  // "show-<run>"
+  bench::EngineOptions engine;
+
+  bool interrupted() const { return stop_.requested(); }
+  // `rows` of a catalogue, as for `depot import`, without its header.
+  void import(const std::string& rows) const;
+  void sign_up(std::size_t customers);
+  bench::Tally buy(bench::Source& source, const char* unit, std::uint64_t total);
+
+  // The audit with what the customers saw, then the closing table, or one JSON document, on stdout.
+  Closing close(const bench::Tally& tally, bool json, const Extras& extras = {});
+
+ private:
+  StopSignal stop_;
+  std::string folder_;
+  bool keep_;
+  std::vector<bench::Shopper> shoppers_;
+};
 
 }  // namespace depot::control

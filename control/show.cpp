@@ -1,5 +1,3 @@
-#include "control/show.hpp"
-
 #include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
@@ -12,17 +10,14 @@
 
 #include "base/crypto.hpp"
 #include "base/fatal.hpp"
-#include "bench/engine.hpp"
 #include "control/load.hpp"
-#include "control/programs.hpp"
+#include "control/load_commands.hpp"
 #include "http/client.hpp"
 #include "manufacturer/catalogue.hpp"
 
 namespace depot::control {
 namespace {
 
-using bench::EngineOptions;
-using bench::Shopper;
 using std::chrono::milliseconds;
 
 constexpr std::size_t kCustomers = 40, kOrders = 300, kBurst = 200, kLastUnits = 10;
@@ -61,7 +56,7 @@ std::vector<std::string> offers_of_others(const std::string& gateway) {
 }
 
 std::vector<bench::Order> random_orders(const std::vector<std::string>& offers,
-                                        const std::string& run) {
+                                        const std::string& name) {
   std::mt19937_64 random(random_u64());
   const auto pick = [&random](std::size_t low, std::size_t high) {
     return std::uniform_int_distribution<std::size_t>(low, high)(random);
@@ -70,7 +65,7 @@ std::vector<bench::Order> random_orders(const std::vector<std::string>& offers,
   const TimePoint start = steady_now();
   for (std::size_t i = 0; i < kOrders; ++i) {
     bench::Order order{.shopper = static_cast<std::uint32_t>(pick(0, kCustomers - 1)),
-                       .key = fmt::format("show-{}-{}", run, i),
+                       .key = fmt::format("{}-{}", name, i),
                        .not_before = start + kPace * i};
     std::vector<std::string> wanted;
     std::ranges::sample(offers, std::back_inserter(wanted),
@@ -151,25 +146,23 @@ bool print_what_manufacturers_were_told(const Config& config, const audit::Audit
   return all;
 }
 
-bench::Tally buy_random(const EngineOptions& engine, const std::vector<Shopper>& shoppers,
-                        const std::string& gateway, const std::string& run) {
-  const std::vector<std::string> offers = offers_of_others(gateway);
+bench::Tally buy_random(Load& load) {
+  const std::vector<std::string> offers = offers_of_others(load.engine.gateways.front());
   if (offers.empty()) {
     headline("There are no goods in the catalogue but the show's own");
     return {};
   }
   headline(fmt::format("They buy {} orders of {} goods", kOrders, offers.size()));
-  ShowSource source(random_orders(offers, run));
-  bench::Progress progress("buying", "orders", kOrders);
-  return bench::buy(engine, shoppers, source, progress);
+  ShowSource source(random_orders(offers, load.name));
+  return load.buy(source, "orders", kOrders);
 }
 
-bench::Tally buy_the_last(const Config& config, EngineOptions engine,
-                          const std::vector<Shopper>& shoppers, const std::string& run) {
-  const std::string sku = "last-" + run;
-  import_offers(config, {{"show", "Show", sku, "Last lantern " + run, 4'990, kLastUnits}});
+bench::Tally buy_the_last(Load& load) {
+  const std::string sku = "last-" + load.run;
+  load.import(fmt::format("show,Show,{},Last lantern {},{},{}\n", sku, load.run,
+                          format_money(4'990, load.config.currency), kLastUnits));
   pid_t victim = 0;
-  for (const auto& [name, pid] : running_processes(config)) {
+  for (const auto& [name, pid] : running_processes(load.config)) {
     if (name.starts_with("worker")) victim = pid;
   }
   headline(fmt::format("{} orders at once for the last {} units, and a worker (pid {}) is killed",
@@ -177,31 +170,24 @@ bench::Tally buy_the_last(const Config& config, EngineOptions engine,
   std::vector<bench::Order> burst;
   for (std::size_t i = 0; i < kBurst; ++i) {
     burst.push_back({.shopper = static_cast<std::uint32_t>(i % kCustomers),
-                     .key = fmt::format("show-{}-burst-{}", run, i),
+                     .key = fmt::format("{}-burst-{}", load.name, i),
                      .lines = {{"show:" + sku, 1, std::nullopt}}});
   }
-  engine.lanes = kBurst;
+  load.engine.lanes = kBurst;
   ShowSource source(std::move(burst), victim);
-  bench::Progress progress("buying", "orders", kBurst);
-  return bench::buy(engine, shoppers, source, progress);
+  return load.buy(source, "orders", kBurst);
 }
 
 }  // namespace
 
 int run_show(const Config& config) {
-  expect_ready(config);
-  const std::string run = make_run_id();
-  ScratchFolder folder;
-  const EngineOptions engine{.gateways = gateway_addresses(config), .histories = folder.path()};
+  Load load(config, "show");
   headline(fmt::format("{} customers sign up and attach a card", kCustomers));
-  std::vector<std::string> emails;
-  for (std::size_t i = 0; i < kCustomers; ++i) {
-    emails.push_back(fmt::format("{}-{}@show.example", run, i));
-  }
-  const auto shoppers = bench::sign_up(engine, emails);
-
-  bench::Tally tally = buy_random(engine, shoppers, engine.gateways.front(), run);
-  const bench::Tally last = buy_the_last(config, engine, shoppers, run);
+  load.sign_up(kCustomers);
+  bench::Tally tally = buy_random(load);
+  if (load.interrupted()) return kExitFailed;
+  const bench::Tally last = buy_the_last(load);
+  if (load.interrupted()) return kExitFailed;
   const bool fair = last.placed == kLastUnits && last.refused_total() == kBurst - kLastUnits;
   headline(fmt::format("{} of them were placed, {} refused{}", last.placed, last.refused_total(),
                        fair ? "" : ": that is wrong"));
@@ -210,7 +196,7 @@ int run_show(const Config& config) {
   tally.duration = both;
 
   headline("All of it");
-  const Closing closing = close_load(config, tally, folder);
+  const Closing closing = load.close(tally, false);
   headline("What the manufacturers were told");
   const bool all_told = print_what_manufacturers_were_told(config, closing.audit);
   return closing.good && fair && all_told ? kExitOk : kExitFailed;

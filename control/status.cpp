@@ -37,10 +37,6 @@ std::string fetch_admin(const Config& config, const char* path) {
                      kExitUnavailable);
 }
 
-json::object fetch_status(const Config& config) {
-  return json::parse(fetch_admin(config, "/status")).as_object();
-}
-
 std::string text_at(const json::object& object, const char* key) {
   const json::value* value = object.if_contains(key);
   return value && value->is_string() ? std::string(value->as_string()) : "";
@@ -191,6 +187,10 @@ void wait_for(std::chrono::seconds deadline, const F& what_is_missing) {
 }
 
 }  // namespace
+
+json::object fetch_status(const Config& config) {
+  return json::parse(fetch_admin(config, "/status")).as_object();
+}
 
 int run_status(const Config& config, const StatusOptions& options) {
   if (options.wait_seconds > 0) {

@@ -1,11 +1,8 @@
-#include "control/throughput.hpp"
-
 #include <fmt/format.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <boost/json.hpp>
-#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <map>
@@ -15,9 +12,8 @@
 
 #include "base/crypto.hpp"
 #include "base/fatal.hpp"
-#include "bench/engine.hpp"
 #include "control/load.hpp"
-#include "control/programs.hpp"
+#include "control/load_commands.hpp"
 
 namespace depot::control {
 namespace {
@@ -26,35 +22,31 @@ constexpr int kManufacturers = 30;
 constexpr std::int64_t kOffered = 1'000'000'000;  // Never sold out: that is another workload.
 constexpr std::int64_t kPrice = 1'999;
 
-std::vector<LoadOffer> make_offers(int products) {
-  std::vector<LoadOffer> offers;
-  for (int i = 0; i < products; ++i) {
-    const std::string maker = fmt::format("bench-{:02}", i % kManufacturers);
-    offers.push_back({maker, "Manufacturer " + maker, fmt::format("P{:05}", i),
-                      fmt::format("Product {:05}", i), kPrice, kOffered});
-  }
-  return offers;
-}
-
 // One unit of a random product after the other, until the time is over.
 class RandomBuys : public bench::Source {
  public:
-  RandomBuys(const std::vector<LoadOffer>& offers, std::string run, std::size_t lanes,
-             Duration duration)
-      : run_(std::move(run)), end_(steady_now() + duration), lanes_(lanes) {
-    for (const LoadOffer& offer : offers) offers_.push_back(offer.manufacturer + ":" + offer.sku);
+  RandomBuys(const Load& load, int products, Duration duration)
+      : prefix_(load.name),
+        products_(products),
+        end_(steady_now() + duration),
+        lanes_(load.engine.lanes) {
     for (Lane& lane : lanes_) {
       lane.random.seed(static_cast<std::minstd_rand::result_type>(random_u64()));
     }
   }
 
+  static std::string manufacturer(int product) {
+    return fmt::format("bench-{:02}", product % kManufacturers);
+  }
+  static std::string sku(int product) { return fmt::format("P{:05}", product); }
+
   std::optional<bench::Order> next(std::size_t lane, const bench::Order*) override {
     if (steady_now() >= end_) return std::nullopt;
     Lane& own = lanes_[lane];
-    std::uniform_int_distribution<std::size_t> pick(0, offers_.size() - 1);
+    const int product = std::uniform_int_distribution(0, products_ - 1)(own.random);
     return bench::Order{.shopper = static_cast<std::uint32_t>(lane),
-                        .key = fmt::format("bench-{}-{}-{}", run_, lane, own.count++),
-                        .lines = {{offers_[pick(own.random)], 1, std::nullopt}}};
+                        .key = fmt::format("{}-{}-{}", prefix_, lane, own.count++),
+                        .lines = {{make_offer_id(manufacturer(product), sku(product)), 1, {}}}};
   }
 
  private:
@@ -62,23 +54,23 @@ class RandomBuys : public bench::Source {
     std::minstd_rand random;
     std::uint64_t count = 0;
   };
-  std::string run_;
+  std::string prefix_;
+  int products_;
   TimePoint end_;
-  std::vector<std::string> offers_;
   std::vector<Lane> lanes_;
 };
 
 // utime + stime of a process, in seconds; 0 once it is gone.
 double cpu_seconds(pid_t pid) {
   std::ifstream file(fmt::format("/proc/{}/stat", pid));
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   const std::size_t name_end = text.rfind(')');  // The name may hold blanks and brackets.
-  if (name_end == std::string::npos) return 0;
-  std::istringstream fields(text.substr(name_end + 2));
-  std::string skipped;
-  for (int field = 3; field < 14; ++field) fields >> skipped;
   double user = 0, system = 0;
-  fields >> user >> system;
+  if (name_end == std::string::npos ||
+      std::sscanf(text.c_str() + name_end, ") %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lf %lf",
+                  &user, &system) != 2) {
+    return 0;
+  }
   return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
@@ -153,38 +145,28 @@ void record(const Config& config, const BenchOptions& options, const std::string
 }  // namespace
 
 int run_bench(const Config& config, const BenchOptions& options) {
-  expect_ready(config);
-  const StopSignal stop{SIGINT, SIGTERM};
-  const std::string run = make_run_id();
-  const std::vector<LoadOffer> offers = make_offers(options.products);
-  import_offers(config, offers);
-  ScratchFolder folder;
-  const bench::EngineOptions engine{.gateways = gateway_addresses(config),
-                                    .lanes = static_cast<std::size_t>(options.connections),
-                                    .threads = static_cast<std::size_t>(options.threads),
-                                    .histories = folder.path(),
-                                    .stop = &stop};
-  std::vector<std::string> emails;
-  emails.reserve(static_cast<std::size_t>(options.connections));
-  for (int i = 0; i < options.connections; ++i) {
-    emails.push_back(fmt::format("{}-{}@bench.example", run, i));
+  Load load(config, "bench");
+  load.engine.lanes = static_cast<std::size_t>(options.connections);
+  load.engine.threads = static_cast<std::size_t>(options.threads);
+  std::string catalogue;
+  for (int i = 0; i < options.products; ++i) {
+    const std::string maker = RandomBuys::manufacturer(i);
+    catalogue +=
+        fmt::format("{0},Manufacturer {0},{1},Product {2:05},{3},{4}\n", maker, RandomBuys::sku(i),
+                    i, format_money(kPrice, config.currency), kOffered);
   }
-  const auto shoppers = bench::sign_up(engine, emails);
+  load.import(catalogue);
+  load.sign_up(load.engine.lanes);
 
-  RandomBuys source(offers, run, engine.lanes, std::chrono::seconds(options.seconds));
+  RandomBuys source(load, options.products, std::chrono::seconds(options.seconds));
   const auto before = cpu_by_kind(config);
-  bench::Tally tally;
-  {
-    bench::Progress progress("buying", "purchases", 0);
-    tally = bench::buy(engine, shoppers, source, progress);
-  }
+  const bench::Tally tally = load.buy(source, "purchases", 0);
   const Cpu cpu = cpu_between(before, cpu_by_kind(config), tally.placed);
 
   boost::json::object by_kind;
   for (const auto& [kind, us] : cpu.us_per_purchase) by_kind[kind] = us;
-  const Closing closing = close_load(config, tally, folder,
-                                     {.json = options.json,
-                                      .rows = rows_of(cpu),
+  const Closing closing = load.close(tally, options.json,
+                                     {.rows = rows_of(cpu),
                                       .members = {{"server_cpu_us_per_purchase", cpu.server_total},
                                                   {"cpu_us_per_purchase", std::move(by_kind)}}});
   if (!options.record.empty()) record(config, options, closing.text);

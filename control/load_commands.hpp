@@ -1,0 +1,49 @@
+// The commands that put a load on a cluster that runs, through the gateways, as customers do. Each
+// signs customers up, buys, and proves the outcome by the audit, which is given what they saw.
+//
+// Threads: one, which must be the process' only one at the call.
+// Errors:  StartupError: exit 69 where the cluster does not answer, 1 where a file is wrong
+// (nothing
+//          bought).
+// Source:  docs/TRACES.md, bench/results/README.md.
+#pragma once
+
+#include <string>
+
+#include "base/config.hpp"
+#include "protocol/orders.hpp"
+
+namespace depot::control {
+
+// All return 0 when every order got its answer and the audit is clean, else 1.
+
+// A catalogue and a trace of orders, bought by many customers at once.
+struct ReplayOptions {
+  std::string catalogue, orders;  // CSV files
+  int concurrency = 64;           // customers at once
+  protocol::OrderMode mode = protocol::OrderMode::all_or_nothing;
+  int repeat = 1;         // each order is sent so many times at once, with one key
+  std::string histories;  // what the customers saw is kept in this folder; "": it is not kept
+  bool json = false;
+};
+int run_replay(const Config& config, const ReplayOptions& options);
+
+// The main job in view, in about ten seconds: 40 customers buy 300 orders; then 200 orders come at
+// once for the last 10 units of one product, and a worker is killed meanwhile. It ends with the
+// audit and with what each manufacturer was told.
+int run_show(const Config& config);
+
+// Single-line purchases in a closed loop: one unit of a random product of 30 manufacturers after
+// the other. Reports purchases a second, latency, and what each process spent of the CPU per
+// purchase.
+struct BenchOptions {
+  int connections = 64;
+  int seconds = 10;
+  int products = 1'000;
+  int threads = 1;     // of the generator
+  std::string record;  // a Markdown file to append the result to; "": none
+  bool json = false;
+};
+int run_bench(const Config& config, const BenchOptions& options);
+
+}  // namespace depot::control
