@@ -56,7 +56,10 @@ CpuTime cpu_time(int pid) {
 class Bench {
  public:
   Bench(const Config& config, Log& log, std::size_t customers)
-      : server_(config, log), redis_(connect()), client_(server_.url()), customers_(customers) {
+      : server_(config, log),
+        redis_(connect(config.redis_url())),
+        client_(config.redis_url()),
+        customers_(customers) {
     protocol::Writer(options_).array(6).integer(512).integer(0).integer(2'000'000).integer(0);
     protocol::Writer(options_).integer(10'000).integer(0);
     call({"start_cycle_v1", "0", "2026-11", "1", "99999999999999", "10000"});
@@ -89,8 +92,8 @@ class Bench {
   }
 
  private:
-  store::BlockingRedis connect() {
-    auto redis = store::BlockingRedis::connect(server_.url());
+  static store::BlockingRedis connect(const std::string& url) {
+    auto redis = store::BlockingRedis::connect(url);
     if (!redis) throw std::runtime_error(redis.error().message);
     return std::move(*redis);
   }

@@ -11,13 +11,6 @@
 namespace depot::store {
 namespace {
 
-struct FreeContext {
-  void operator()(redisContext* context) const { redisFree(context); }
-};
-struct FreeReply {
-  void operator()(void* reply) const { freeReplyObject(reply); }
-};
-
 Value to_value(const redisReply& reply) {
   Value value;
   switch (reply.type) {
@@ -46,14 +39,7 @@ Value to_value(const redisReply& reply) {
 
 }  // namespace
 
-struct BlockingRedis::Impl {
-  std::unique_ptr<redisContext, FreeContext> context;
-};
-
-BlockingRedis::BlockingRedis(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-BlockingRedis::BlockingRedis(BlockingRedis&&) noexcept = default;
-BlockingRedis& BlockingRedis::operator=(BlockingRedis&&) noexcept = default;
-BlockingRedis::~BlockingRedis() = default;
+void FreeContext::operator()(redisContext* context) const { redisFree(context); }
 
 Result<BlockingRedis> BlockingRedis::connect(const std::string& url,
                                              std::chrono::milliseconds timeout) try {
@@ -61,17 +47,15 @@ Result<BlockingRedis> BlockingRedis::connect(const std::string& url,
   const RedisAddress address = parse_redis_url(url);
   const timeval limit{.tv_sec = timeout.count() / 1'000,
                       .tv_usec = timeout.count() % 1'000 * 1'000};
-  auto impl = std::make_unique<Impl>();
-  impl->context.reset(address.path.empty()
-                          ? redisConnectWithTimeout(address.host.c_str(), address.port, limit)
-                          : redisConnectUnixWithTimeout(address.path.c_str(), limit));
-  if (!impl->context) return fail(ErrorCode::not_executed, "redis: out of memory");
-  if (impl->context->err != 0) {
-    return fail(ErrorCode::not_executed,
-                "redis at " + url + ": " + std::string(impl->context->errstr));
+  std::unique_ptr<redisContext, FreeContext> context(
+      address.path.empty() ? redisConnectWithTimeout(address.host.c_str(), address.port, limit)
+                           : redisConnectUnixWithTimeout(address.path.c_str(), limit));
+  if (!context) return fail(ErrorCode::not_executed, "redis: out of memory");
+  if (context->err != 0) {
+    return fail(ErrorCode::not_executed, "redis at " + url + ": " + context->errstr);
   }
-  redisSetTimeout(impl->context.get(), limit);
-  return BlockingRedis(std::move(impl));
+  redisSetTimeout(context.get(), limit);
+  return BlockingRedis(std::move(context));
 } catch (const StartupError& error) {
   return fail(ErrorCode::bad_input, error.what());
 }
@@ -83,10 +67,11 @@ Result<Value> BlockingRedis::command(const std::vector<std::string>& arguments) 
     argv.push_back(argument.data());
     lengths.push_back(argument.size());
   }
-  const std::unique_ptr<void, FreeReply> reply(redisCommandArgv(
-      impl_->context.get(), static_cast<int>(argv.size()), argv.data(), lengths.data()));
+  const std::unique_ptr<void, decltype(&freeReplyObject)> reply(
+      redisCommandArgv(context_.get(), static_cast<int>(argv.size()), argv.data(), lengths.data()),
+      &freeReplyObject);
   if (!reply) {  // Broken for good: a late answer would be taken for the next command's.
-    return fail(ErrorCode::unknown, "redis: " + std::string(impl_->context->errstr));
+    return fail(ErrorCode::unknown, "redis: " + std::string(context_->errstr));
   }
   Value value = to_value(*static_cast<const redisReply*>(reply.get()));
   if (value.kind == Value::Kind::error) {

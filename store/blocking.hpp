@@ -11,7 +11,13 @@
 
 #include "base/result.hpp"
 
+struct redisContext;  // hiredis
+
 namespace depot::store {
+
+struct FreeContext {
+  void operator()(redisContext* context) const;
+};
 
 // An owned reply: a tree of strings, integers and arrays.
 struct Value {
@@ -26,17 +32,14 @@ class BlockingRedis {
  public:
   static Result<BlockingRedis> connect(const std::string& url,
                                        std::chrono::milliseconds timeout = std::chrono::seconds(5));
-  BlockingRedis(BlockingRedis&&) noexcept;
-  BlockingRedis& operator=(BlockingRedis&&) noexcept;
-  ~BlockingRedis();
 
   // Fails where the connection does, or Redis answers with an error (its text in the message).
   Result<Value> command(const std::vector<std::string>& arguments);
 
  private:
-  struct Impl;
-  explicit BlockingRedis(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit BlockingRedis(std::unique_ptr<redisContext, FreeContext> context)
+      : context_(std::move(context)) {}
+  std::unique_ptr<redisContext, FreeContext> context_;
 };
 
 }  // namespace depot::store

@@ -45,7 +45,8 @@ void sync_file(const fs::path& path) {
   close(fd);
 }
 
-std::string log_tail(const fs::path& log) {
+std::string log_tail(const Config& config) {
+  const fs::path log = fs::path(config.redis.dir) / "redis.log";
   constexpr std::size_t kBytes = 1'500;
   const std::string text = read_file(log);
   std::size_t from = text.size() > kBytes ? text.size() - kBytes : 0;
@@ -176,30 +177,17 @@ latency-tracking no
 
 }  // namespace
 
-struct RedisServer::Impl {
-  const Config& config;
-  Log& log;
-  fs::path dir = config.redis.dir;
-  fs::path log_path = dir / "redis.log";
-  Process process;
-
-  Impl(const Config& c, Log& l) : config(c), log(l), process(start()) {}
-
-  Process start();
-  void wait_until_loaded(std::chrono::seconds timeout, const StopSignal* stop);
-  void make_ready();
-};
-
-Process RedisServer::Impl::start() {
+Process RedisServer::start() {
+  const fs::path dir = config_.redis.dir;
   fs::create_directories(dir);
   fs::permissions(dir, fs::perms::owner_all);
   DataLock lock(dir);
-  if (BlockingRedis::connect(config.redis_url(), 1s)) {
-    give_up("somebody else's server answers at " + config.redis_url() + ": stop it first");
+  if (BlockingRedis::connect(config_.redis_url(), 1s)) {
+    give_up("somebody else's server answers at " + config_.redis_url() + ": stop it first");
   }
-  mend_aof(dir, log);
+  mend_aof(dir, log_);
   const fs::path settings = dir / "redis.conf";
-  write_settings(config, dir, settings);
+  write_settings(config_, dir, settings);
   // setpriv: the server ends, in order, when the thread that started it is gone. flock takes the
   // lock over; without a wait, since data that somebody else served meanwhile is not checked.
   lock.release();
@@ -207,36 +195,36 @@ Process RedisServer::Impl::start() {
       {.arguments = {"setpriv", "--pdeathsig", "TERM", "flock", "--nonblock", "--no-fork",
                      (dir / "lock").string(), "redis-server", settings.string()},
        .environment = {},
-       .output_path = log_path.string()});
+       .output_path = dir / "redis.log"});
 }
 
-void RedisServer::Impl::wait_until_loaded(std::chrono::seconds timeout, const StopSignal* stop) {
+void RedisServer::wait_until_loaded(std::chrono::seconds timeout, const StopSignal* stop) {
   const TimePoint deadline = steady_now() + timeout;
   TimePoint next_word = steady_now() + kProgressEvery;
   while (true) {
-    auto redis = BlockingRedis::connect(config.redis_url(), 2s);
+    auto redis = BlockingRedis::connect(config_.redis_url(), 2s);
     if (redis && redis->command({"PING"})) return;
-    if (!process.running()) give_up("ended while starting" + log_tail(log_path));
+    if (!process_.running()) give_up("ended while starting" + log_tail(config_));
     if (stop && stop->requested()) give_up("stopped while it was loading its data");
     if (steady_now() > deadline) {
-      give_up("not ready after " + std::to_string(timeout.count()) + " s" + log_tail(log_path));
+      give_up("not ready after " + std::to_string(timeout.count()) + " s" + log_tail(config_));
     }
     if (redis && steady_now() > next_word) {
       const auto info = redis->command({"INFO", "persistence"});
       constexpr std::string_view kKey = "loading_loaded_perc:";
       const std::size_t at = info ? info->text.find(kKey) : std::string::npos;
-      log.info(
+      log_.info(
           "redis is loading its data",
           {{"percent", at == std::string::npos ? 0.0 : std::atof(&info->text[at + kKey.size()])}});
       next_word += kProgressEvery;
     }
-    pollfd ended{.fd = process.fd(), .events = POLLIN, .revents = 0};
+    pollfd ended{.fd = process_.fd(), .events = POLLIN, .revents = 0};
     poll(&ended, 1, 10);
   }
 }
 
-void RedisServer::Impl::make_ready() {
-  auto redis = BlockingRedis::connect(config.redis_url());
+void RedisServer::make_ready() {
+  auto redis = BlockingRedis::connect(config_.redis_url());
   if (!redis) give_up(redis.error().message);
   if (const auto loaded = load_library(*redis); !loaded) {
     give_up("the function library does not load: " + loaded.error().message);
@@ -247,26 +235,22 @@ void RedisServer::Impl::make_ready() {
   if (const auto barrier = redis->command({"HSET", "meta:{s0}", "started_ms", now}); !barrier) {
     give_up("cannot write: " + barrier.error().message);
   }
-  if (config.redis.fsync != "always") {
-    log.warning("redis.fsync is not 'always': acknowledged orders can be lost",
-                {{"fsync", config.redis.fsync}});
+  if (config_.redis.fsync != "always") {
+    log_.warning("redis.fsync is not 'always': acknowledged orders can be lost",
+                 {{"fsync", config_.redis.fsync}});
   }
 }
 
 RedisServer::RedisServer(const Config& config, Log& log, std::chrono::seconds load_timeout,
                          const StopSignal* stop)
-    : impl_(std::make_unique<Impl>(config, log)) {
-  impl_->wait_until_loaded(load_timeout, stop);
-  impl_->make_ready();
+    : config_(config), log_(log), process_(start()) {
+  wait_until_loaded(load_timeout, stop);
+  make_ready();
 }
 
 RedisServer::~RedisServer() {
-  impl_->process.signal(SIGTERM);  // Redis' own SHUTDOWN: it syncs and leaves.
-  impl_->process.wait(std::chrono::duration_cast<std::chrono::milliseconds>(kShutdownWait));
+  process_.signal(SIGTERM);  // Redis' own SHUTDOWN: it syncs and leaves.
+  process_.wait(std::chrono::duration_cast<std::chrono::milliseconds>(kShutdownWait));
 }
-
-int RedisServer::pid() const { return impl_->process.pid(); }
-int RedisServer::pid_fd() const { return impl_->process.fd(); }
-std::string RedisServer::url() const { return impl_->config.redis_url(); }
 
 }  // namespace depot::store

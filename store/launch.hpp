@@ -10,11 +10,10 @@
 #pragma once
 
 #include <chrono>
-#include <memory>
-#include <string>
 
 #include "base/config.hpp"
 #include "base/log.hpp"
+#include "base/process.hpp"
 #include "base/stop_signal.hpp"
 
 namespace depot::store {
@@ -30,13 +29,17 @@ class RedisServer {
   RedisServer(const RedisServer&) = delete;
   RedisServer& operator=(const RedisServer&) = delete;
 
-  int pid() const;
-  int pid_fd() const;  // readable when it died
-  std::string url() const;
+  int pid() const { return process_.pid(); }
+  int pid_fd() const { return process_.fd(); }  // readable when it died
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  Process start();
+  void wait_until_loaded(std::chrono::seconds timeout, const StopSignal* stop);
+  void make_ready();
+
+  const Config& config_;
+  Log& log_;
+  Process process_;
 };
 
 }  // namespace depot::store

@@ -11,8 +11,6 @@
 #include <cstring>
 #include <vector>
 
-#include "store/redis_address.hpp"
-
 namespace depot::store {
 namespace {
 
@@ -29,17 +27,9 @@ constexpr Duration kReplyTimeout = 15s;   // Of silence with commands under way.
 
 const redisReply* raw(const void* reply) { return static_cast<const redisReply*>(reply); }
 
-struct FreeContext {
-  void operator()(redisContext* context) const { redisFree(context); }
-};
-struct FreeReply {
-  void operator()(void* reply) const { freeReplyObject(reply); }
-};
-
 }  // namespace
 
 bool Reply::is_error() const { return raw(reply_)->type == REDIS_REPLY_ERROR; }
-bool Reply::is_nil() const { return raw(reply_)->type == REDIS_REPLY_NIL; }
 bool Reply::is_string() const {
   return raw(reply_)->type == REDIS_REPLY_STRING || raw(reply_)->type == REDIS_REPLY_STATUS;
 }
@@ -48,7 +38,6 @@ std::string_view Reply::text() const {
   if (!is_string() && !is_error()) return {};
   return {raw(reply_)->str, raw(reply_)->len};
 }
-std::int64_t Reply::integer() const { return raw(reply_)->integer; }
 std::size_t Reply::size() const { return is_array() ? raw(reply_)->elements : 0; }
 Reply Reply::operator[](std::size_t index) const { return Reply(raw(reply_)->element[index]); }
 
@@ -65,140 +54,101 @@ ErrorCode classify_error(std::string_view redis_error) {
   return refused ? ErrorCode::not_executed : ErrorCode::unknown;
 }
 
-struct RedisClient::Impl {
-  enum class State { down, connecting, greeting, ready };
-  struct Pending {
-    Done done;
-    std::uint64_t end = 0;  // The connection's byte count behind this command's last byte.
-  };
-
-  explicit Impl(const std::string& url) : address(parse_redis_url(url)), ring(kInFlightMax) {}
-
-  void connect(TimePoint now);
-  void finish_connect();
-  void greet();
-  void append(std::span<const std::string_view> arguments, Done done);
-  void write();
-  void read();
-  void answer_all();
-  void disconnect(const std::string& why);
-  std::uint64_t written() const { return appended - sdslen(context->obuf); }
-
-  RedisAddress address;
-  std::unique_ptr<redisContext, FreeContext> context;
-  State state = State::down;
-  TimePoint clock{};         // The loop's last word on what time it is.
-  TimePoint next_attempt{};  // down: when to connect; greeting: when to ping again.
-  TimePoint progress{};      // When the connection last moved.
-  Duration backoff = kBackoffMin;
-  std::string error = "not tried yet";
-  std::vector<Pending> ring;  // A fixed ring: nothing is allocated per command.
-  std::size_t head = 0, count = 0;
-  std::uint64_t appended = 0;
-  std::vector<const char*> argv;  // Kept for their memory.
-  std::vector<std::size_t> lengths;
-};
-
-void RedisClient::Impl::connect(TimePoint now) {
-  context.reset(address.path.empty() ? redisConnectNonBlock(address.host.c_str(), address.port)
-                                     : redisConnectUnixNonBlock(address.path.c_str()));
-  progress = now;
-  appended = 0;
-  if (!context) return disconnect("out of memory");
-  if (context->err != 0) return disconnect(context->errstr);
-  state = State::connecting;
+RedisClient::RedisClient(const std::string& url)
+    : address_(parse_redis_url(url)), backoff_(kBackoffMin), ring_(kInFlightMax) {
+  // hiredis writes with write(2): a server that went away would end the process.
+  std::signal(SIGPIPE, SIG_IGN);
 }
 
-void RedisClient::Impl::finish_connect() {
+void RedisClient::connect(TimePoint now) {
+  context_.reset(address_.path.empty() ? redisConnectNonBlock(address_.host.c_str(), address_.port)
+                                       : redisConnectUnixNonBlock(address_.path.c_str()));
+  progress_ = now;
+  appended_ = 0;
+  if (!context_) return disconnect("out of memory");
+  if (context_->err != 0) return disconnect(context_->errstr);
+  state_ = State::connecting;
+}
+
+void RedisClient::finish_connect() {
   int failure = 0;
   socklen_t size = sizeof failure;
-  if (getsockopt(context->fd, SOL_SOCKET, SO_ERROR, &failure, &size) != 0) failure = errno;
+  if (getsockopt(context_->fd, SOL_SOCKET, SO_ERROR, &failure, &size) != 0) failure = errno;
   if (failure != 0) return disconnect(std::strerror(failure));
-  if (address.path.empty()) redisEnableKeepAlive(context.get());
-  state = State::greeting;
+  if (address_.path.empty()) redisEnableKeepAlive(context_.get());
+  state_ = State::greeting;
   greet();
 }
 
 // A server that is still loading accepts connections; it is of use from its first PONG on.
-void RedisClient::Impl::greet() {
+void RedisClient::greet() {
   static constexpr std::array kPing = std::to_array<std::string_view>({"PING"});
-  next_attempt = TimePoint::max();  // Not again before this one is answered.
+  next_attempt_ = TimePoint::max();  // Not again before this one is answered.
   append(kPing, [this](const Result<Reply>& reply) {
     if (!reply) return;
     if (!reply->is_error()) {
-      state = State::ready;
-      backoff = kBackoffMin;
-      error.clear();
+      state_ = State::ready;
+      backoff_ = kBackoffMin;
+      error_.clear();
       return;
     }
-    error = reply->text();
-    next_attempt = clock + kPingEvery;
+    error_ = reply->text();
+    next_attempt_ = clock_ + kPingEvery;
   });
   write();
 }
 
-void RedisClient::Impl::append(std::span<const std::string_view> arguments, Done done) {
-  argv.clear();
-  lengths.clear();
+void RedisClient::append(std::span<const std::string_view> arguments, Done done) {
+  argv_.clear();
+  lengths_.clear();
   for (const std::string_view argument : arguments) {
-    argv.push_back(argument.data() != nullptr ? argument.data() : "");
-    lengths.push_back(argument.size());
+    argv_.push_back(argument.data() != nullptr ? argument.data() : "");
+    lengths_.push_back(argument.size());
   }
-  const std::size_t before = sdslen(context->obuf);
-  if (redisAppendCommandArgv(context.get(), static_cast<int>(argv.size()), argv.data(),
-                             lengths.data()) != REDIS_OK) {
+  const std::size_t before = sdslen(context_->obuf);
+  if (redisAppendCommandArgv(context_.get(), static_cast<int>(argv_.size()), argv_.data(),
+                             lengths_.data()) != REDIS_OK) {
     return done(fail(ErrorCode::not_executed, "redis: out of memory"));
   }
-  appended += sdslen(context->obuf) - before;
-  ring[(head + count++) % ring.size()] = {std::move(done), appended};
+  appended_ += sdslen(context_->obuf) - before;
+  ring_[(head_ + count_++) % ring_.size()] = {std::move(done), appended_};
 }
 
-void RedisClient::Impl::write() {
-  if (sdslen(context->obuf) == 0) return;
-  if (redisBufferWrite(context.get(), nullptr) != REDIS_OK) disconnect(context->errstr);
+void RedisClient::write() {
+  if (sdslen(context_->obuf) == 0) return;
+  if (redisBufferWrite(context_.get(), nullptr) != REDIS_OK) disconnect(context_->errstr);
 }
 
-void RedisClient::Impl::read() {
-  while (context) {
-    const std::size_t before = context->reader->len;
-    if (redisBufferRead(context.get()) != REDIS_OK) return disconnect(context->errstr);
-    const std::size_t taken = context->reader->len - before;
-    if (taken > 0) progress = clock;
-    answer_all();
-    if (taken < kReadBytes) return;  // The socket is empty.
-  }
-}
-
-void RedisClient::Impl::answer_all() {
-  while (context) {
+void RedisClient::answer_all() {
+  while (context_) {
     void* parsed = nullptr;
-    if (redisGetReplyFromReader(context.get(), &parsed) != REDIS_OK) {
-      return disconnect(context->errstr);
+    if (redisGetReplyFromReader(context_.get(), &parsed) != REDIS_OK) {
+      return disconnect(context_->errstr);
     }
     if (parsed == nullptr) break;
-    const std::unique_ptr<void, FreeReply> owner(parsed);
-    if (count == 0) return disconnect("an answer that nobody asked for");
-    const Done done = std::move(ring[head].done);
-    head = (head + 1) % ring.size();
-    --count;
+    const std::unique_ptr<void, decltype(&freeReplyObject)> owner(parsed, &freeReplyObject);
+    if (count_ == 0) return disconnect("an answer that nobody asked for");
+    const Done done = std::move(ring_[head_].done);
+    head_ = (head_ + 1) % ring_.size();
+    --count_;
     done(Reply(parsed));
   }
-  if (context && context->reader->len - context->reader->pos > kReplyBytesMax) {
+  if (context_ && context_->reader->len - context_->reader->pos > kReplyBytesMax) {
     disconnect("an answer of more than " + std::to_string(kReplyBytesMax) + " bytes");
   }
 }
 
-void RedisClient::Impl::disconnect(const std::string& why) {
-  const std::uint64_t sent = context ? written() : 0;
-  context.reset();
-  state = State::down;
-  error = why;
-  next_attempt = clock + backoff;
-  backoff = std::min(backoff * 2, kBackoffMax);
+void RedisClient::disconnect(const std::string& why) {
+  const std::uint64_t sent = context_ ? appended_ - sdslen(context_->obuf) : 0;
+  context_.reset();
+  state_ = State::down;
+  error_ = why;
+  next_attempt_ = clock_ + backoff_;
+  backoff_ = std::min(backoff_ * 2, kBackoffMax);
   std::vector<Pending> lost;
-  lost.reserve(count);
-  for (; count > 0; --count, head = (head + 1) % ring.size()) {
-    lost.push_back(std::move(ring[head]));
+  lost.reserve(count_);
+  for (; count_ > 0; --count_, head_ = (head_ + 1) % ring_.size()) {
+    lost.push_back(std::move(ring_[head_]));
   }
   for (const Pending& pending : lost) {
     // Redis runs a command only when it has its last byte.
@@ -208,63 +158,58 @@ void RedisClient::Impl::disconnect(const std::string& why) {
   }
 }
 
-RedisClient::RedisClient(std::string url) : impl_(std::make_unique<Impl>(url)) {
-  // hiredis writes with write(2): a server that went away would end the process.
-  std::signal(SIGPIPE, SIG_IGN);
-}
-RedisClient::~RedisClient() = default;
-
 void RedisClient::command(std::span<const std::string_view> arguments, Done done) {
-  if (impl_->state != Impl::State::ready) {
-    return done(fail(ErrorCode::not_executed, "redis: not connected: " + impl_->error));
+  if (!connected()) {
+    return done(fail(ErrorCode::not_executed, "redis: not connected: " + error_));
   }
-  if (impl_->count == impl_->ring.size()) {
+  if (count_ == ring_.size()) {
     return done(fail(ErrorCode::not_executed,
                      "redis: " + std::to_string(kInFlightMax) + " commands are under way"));
   }
-  impl_->append(arguments, std::move(done));
+  append(arguments, std::move(done));
 }
 
-bool RedisClient::connected() const { return impl_->state == Impl::State::ready; }
-std::size_t RedisClient::in_flight() const { return impl_->count; }
-int RedisClient::fd() const { return impl_->context ? impl_->context->fd : -1; }
+int RedisClient::fd() const { return context_ ? context_->fd : -1; }
 
 bool RedisClient::wants_write() const {
-  return impl_->context &&
-         (impl_->state == Impl::State::connecting || sdslen(impl_->context->obuf) > 0);
+  return context_ && (state_ == State::connecting || sdslen(context_->obuf) > 0);
 }
 
 void RedisClient::on_readable(TimePoint now) {
-  impl_->clock = now;
-  if (impl_->context && impl_->state != Impl::State::connecting) impl_->read();
-}
-
-void RedisClient::on_writable(TimePoint now) {
-  impl_->clock = now;
-  if (!impl_->context) return;
-  if (impl_->state == Impl::State::connecting) return impl_->finish_connect();
-  impl_->write();
-}
-
-void RedisClient::flush() {
-  if (impl_->context && impl_->state != Impl::State::connecting) impl_->write();
-}
-
-void RedisClient::tick(TimePoint now) {
-  Impl& impl = *impl_;
-  impl.clock = now;
-  if (impl.state == Impl::State::ready) {
-    if (impl.count == 0) impl.progress = now;
-    if (now - impl.progress > kReplyTimeout) impl.disconnect("no answer for 15 s");
-  } else if (impl.state == Impl::State::down) {
-    if (now >= impl.next_attempt) impl.connect(now);
-  } else if (now - impl.progress > kConnectTimeout) {
-    impl.disconnect("no answer for 5 s after connecting");
-  } else if (impl.state == Impl::State::greeting && now >= impl.next_attempt) {
-    impl.greet();
+  clock_ = now;
+  if (state_ == State::connecting) return;
+  while (context_) {
+    const std::size_t before = context_->reader->len;
+    if (redisBufferRead(context_.get()) != REDIS_OK) return disconnect(context_->errstr);
+    const std::size_t taken = context_->reader->len - before;
+    if (taken > 0) progress_ = clock_;
+    answer_all();
+    if (taken < kReadBytes) return;  // The socket is empty.
   }
 }
 
-std::string RedisClient::last_error() const { return impl_->error; }
+void RedisClient::on_writable(TimePoint now) {
+  clock_ = now;
+  if (!context_) return;
+  state_ == State::connecting ? finish_connect() : write();
+}
+
+void RedisClient::flush() {
+  if (context_ && state_ != State::connecting) write();
+}
+
+void RedisClient::tick(TimePoint now) {
+  clock_ = now;
+  if (state_ == State::ready) {
+    if (count_ == 0) progress_ = now;
+    if (now - progress_ > kReplyTimeout) disconnect("no answer for 15 s");
+  } else if (state_ == State::down) {
+    if (now >= next_attempt_) connect(now);
+  } else if (now - progress_ > kConnectTimeout) {
+    disconnect("no answer for 5 s after connecting");
+  } else if (state_ == State::greeting && now >= next_attempt_) {
+    greet();
+  }
+}
 
 }  // namespace depot::store

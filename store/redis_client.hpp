@@ -15,9 +15,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "store/blocking.hpp"
+#include "store/redis_address.hpp"
 
 namespace depot::store {
 
@@ -26,12 +29,10 @@ class Reply {
  public:
   explicit Reply(const void* reply) : reply_(reply) {}
   bool is_error() const;
-  bool is_nil() const;
   bool is_string() const;  // bulk or status
   bool is_array() const;
   std::string_view text() const;  // of a string or error
-  std::int64_t integer() const;
-  std::size_t size() const;  // of an array
+  std::size_t size() const;       // of an array
   Reply operator[](std::size_t index) const;
 
  private:
@@ -45,28 +46,52 @@ ErrorCode classify_error(std::string_view redis_error);
 class RedisClient {
  public:
   // `url`: unix:///path or redis://host:port. Connects at the first tick().
-  explicit RedisClient(std::string url);
-  ~RedisClient();
+  explicit RedisClient(const std::string& url);
 
   using Done = std::function<void(const Result<Reply>&)>;
   // Queues one command. Without a connection it fails at once with not_executed.
   void command(std::span<const std::string_view> arguments, Done done);
 
-  bool connected() const;
-  std::size_t in_flight() const;
+  bool connected() const { return state_ == State::ready; }
+  std::size_t in_flight() const { return count_; }
 
   // For the loop: wait for fd() readable, and for writable while wants_write().
   int fd() const;  // -1 without a socket
   bool wants_write() const;
   void on_readable(TimePoint now);
   void on_writable(TimePoint now);
-  void flush();                    // writes what is queued, as far as the socket takes it
-  void tick(TimePoint now);        // connects, reconnects; call at least every 50 ms
-  std::string last_error() const;  // why it is not connected
+  void flush();              // writes what is queued, as far as the socket takes it
+  void tick(TimePoint now);  // connects, reconnects; call at least every 50 ms
+  const std::string& last_error() const { return error_; }  // why it is not connected
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  enum class State { down, connecting, greeting, ready };
+  struct Pending {
+    Done done;
+    std::uint64_t end = 0;  // The connection's byte count behind this command's last byte.
+  };
+
+  void connect(TimePoint now);
+  void finish_connect();
+  void greet();
+  void append(std::span<const std::string_view> arguments, Done done);
+  void write();
+  void answer_all();
+  void disconnect(const std::string& why);
+
+  const RedisAddress address_;
+  std::unique_ptr<redisContext, FreeContext> context_;
+  State state_ = State::down;
+  TimePoint clock_{};         // The loop's last word on what time it is.
+  TimePoint next_attempt_{};  // down: when to connect; greeting: when to ping again.
+  TimePoint progress_{};      // When the connection last moved.
+  Duration backoff_;
+  std::string error_ = "not tried yet";
+  std::vector<Pending> ring_;  // A fixed ring: nothing is allocated per command.
+  std::size_t head_ = 0, count_ = 0;
+  std::uint64_t appended_ = 0;
+  std::vector<const char*> argv_;  // Kept for their memory.
+  std::vector<std::size_t> lengths_;
 };
 
 }  // namespace depot::store

@@ -58,7 +58,7 @@ Shop::Shop(const std::string& fsync) : log_({.level = LogLevel::error, .json = f
 
 void Shop::start() {
   server_ = std::make_unique<RedisServer>(config_, log_);
-  auto connected = BlockingRedis::connect(server_->url());
+  auto connected = BlockingRedis::connect(config_.redis_url());
   if (!connected) throw std::runtime_error(connected.error().message);
   redis_.emplace(std::move(*connected));
 }
