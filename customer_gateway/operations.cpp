@@ -50,12 +50,20 @@ std::string encoded(const Request& request) {
 
 std::optional<Nothing> nothing(std::string_view) { return Nothing{}; }
 
-auto account_view(const Requester& who) {
-  return [customer = who.caller.customer](std::string_view body) -> std::optional<AccountView> {
-    auto account = protocol::decode_account(body);
-    if (!account) return std::nullopt;
-    return AccountView{customer, std::move(*account)};
+// A reply's body by `decode`, then `view` of it; nullopt where `decode` says so.
+template <typename Decode, typename View>
+auto decoded(Decode decode, View view) {
+  return [=](std::string_view body) {
+    auto value = decode(body);
+    return value ? std::optional(view(std::move(*value))) : std::nullopt;
   };
+}
+
+auto account_view(const Requester& who) {
+  return decoded(protocol::decode_account,
+                 [customer = who.caller.customer](protocol::Account account) {
+                   return AccountView{customer, std::move(account)};
+                 });
 }
 
 // What is wrong with those that are given.
@@ -149,6 +157,11 @@ std::optional<Failure> failure_in(std::optional<std::string_view> key, OrderEntr
 Operations::Operations(Backend& backend, const CatalogueHolder& catalogue, const Config& config)
     : backend_(backend), catalogue_(catalogue), config_(config) {}
 
+// Joins what the back end said with the catalogue's names.
+auto Operations::named() const {
+  return [this](const auto& value) { return view_of(value, *catalogue_.get()); };
+}
+
 template <typename T, typename View>
 void Operations::ask(const Requester& who, RequestKind kind, std::string body, View view,
                      Done<T> done) {
@@ -227,12 +240,11 @@ void Operations::log_in(const Requester& who, std::string email, std::string pas
   }
   const Token fresh{"", make_token_secret()};
   const protocol::LogIn request{fresh.hash(), std::move(email), std::move(password), who.address};
-  const auto view = [fresh](std::string_view body) -> std::optional<SignedIn> {
-    const auto customer = protocol::decode_logged_in(body);
-    if (!customer) return std::nullopt;
-    return SignedIn{*customer, Token{*customer, fresh.secret}.text()};
+  const auto view = [secret = fresh.secret](const std::string& customer) {
+    return SignedIn{customer, Token{customer, secret}.text()};
   };
-  ask(who, RequestKind::log_in, encoded(request), view, std::move(done));
+  ask(who, RequestKind::log_in, encoded(request), decoded(protocol::decode_logged_in, view),
+      std::move(done));
 }
 
 void Operations::log_out(const Requester& who, Done<Nothing> done) {
@@ -278,15 +290,9 @@ void Operations::delete_card(const Requester& who, Done<Nothing> done) {
   ask(who, RequestKind::delete_card, encoded(who.caller), nothing, std::move(done));
 }
 
-std::optional<CartView> Operations::read_cart(std::string_view body) const {
-  const auto cart = protocol::decode_cart(body);
-  if (!cart) return std::nullopt;
-  return view_of(*cart, *catalogue_.get());
-}
-
 void Operations::get_cart(const Requester& who, Done<CartView> done) {
-  const auto view = [this](std::string_view body) { return read_cart(body); };
-  ask(who, RequestKind::get_cart, encoded(who.caller), view, std::move(done));
+  ask(who, RequestKind::get_cart, encoded(who.caller), decoded(protocol::decode_cart, named()),
+      std::move(done));
 }
 
 void Operations::change_cart(const Requester& who, RequestKind kind, std::string offer,
@@ -303,8 +309,7 @@ void Operations::change_cart(const Requester& who, RequestKind kind, std::string
                                     std::move(offer), quantity};
   std::string body;
   remove ? encode_remove(change, body) : encode_change(change, body);
-  const auto view = [this](std::string_view reply) { return read_cart(reply); };
-  ask(who, kind, std::move(body), view, std::move(done));
+  ask(who, kind, std::move(body), decoded(protocol::decode_cart, named()), std::move(done));
 }
 
 void Operations::place_order(const Requester& who, std::optional<std::string_view> key,
@@ -333,29 +338,22 @@ void Operations::place_order(const Requester& who, std::optional<std::string_vie
 
 void Operations::list_orders(const Requester& who, int limit, std::optional<std::int64_t> before,
                              Done<OrderList> done) {
-  const auto view = [this](std::string_view body) -> std::optional<OrderList> {
-    const auto page = protocol::decode_order_page(body);
-    if (!page) return std::nullopt;
+  const auto view = [named = named()](const protocol::OrderPage& page) {
     OrderList list;
-    const auto catalogue = catalogue_.get();
-    for (const auto& order : page->orders) list.orders.push_back(view_of(order, *catalogue));
-    if (page->next) list.next_cursor = std::to_string(*page->next);
+    for (const auto& order : page.orders) list.orders.push_back(named(order));
+    if (page.next) list.next_cursor = std::to_string(*page.next);
     return list;
   };
   const protocol::ListOrders request{who.caller, limit, before};
-  ask(who, RequestKind::list_orders, encoded(request), view, std::move(done));
+  ask(who, RequestKind::list_orders, encoded(request), decoded(protocol::decode_order_page, view),
+      std::move(done));
 }
 
 void Operations::on_order(const Requester& who, RequestKind kind, std::string id,
                           Done<OrderView> done) {
   if (!is_id(id)) return refuse(who, {Problem::not_found, "There is no such order."}, done);
-  const auto view = [this](std::string_view body) -> std::optional<OrderView> {
-    const auto order = protocol::decode_order_view(body);
-    if (!order) return std::nullopt;
-    return view_of(*order, *catalogue_.get());
-  };
   const protocol::OrderRequest request{who.caller, std::move(id)};
-  ask(who, kind, encoded(request), view, std::move(done));
+  ask(who, kind, encoded(request), decoded(protocol::decode_order_view, named()), std::move(done));
 }
 
 void Operations::get_cycle(const Requester& who, Done<protocol::Cycle> done) {

@@ -90,7 +90,7 @@ class Operations {
   template <typename T>
   void refuse(const Requester&, Failure failure, Done<T> done);
   Failure failure_of(const Outcome& outcome) const;
-  std::optional<CartView> read_cart(std::string_view body) const;
+  auto named() const;
 };
 
 }  // namespace depot::customer_gateway

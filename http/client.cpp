@@ -3,9 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/connect.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
@@ -16,14 +14,15 @@
 #include <cstring>
 #include <optional>
 
+#include "http/listener.hpp"
+
 namespace depot::http {
 namespace {
 
 namespace net = boost::asio;
 namespace beast = boost::beast;
 using boost::system::error_code;
-using Socket =
-    net::basic_stream_socket<net::generic::stream_protocol, net::io_context::executor_type>;
+using Endpoint = net::generic::stream_protocol::endpoint;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kReadSize = 16 * 1024;
@@ -69,20 +68,14 @@ class ResponseParser final : public beast::http::basic_parser<false> {
   void on_finish_impl(error_code&) override {}
 };
 
-std::vector<net::generic::stream_protocol::endpoint> resolve(net::io_context& io,
-                                                             const std::string& where,
-                                                             error_code& error) {
+std::vector<Endpoint> resolve(net::io_context& io, const std::string& where, error_code& error) {
   if (where.starts_with("unix:")) return {net::local::stream_protocol::endpoint(where.substr(5))};
-  const std::size_t colon = where.rfind(':');
-  if (colon == std::string::npos) {
-    error = net::error::invalid_argument;
-    return {};
-  }
-  std::string host = where.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  const auto [host, port] = split_address(where);
+  if (port.empty()) error = net::error::invalid_argument;
+  if (error) return {};
   net::ip::tcp::resolver resolver(io);
-  std::vector<net::generic::stream_protocol::endpoint> found;
-  for (const auto& entry : resolver.resolve(host, where.substr(colon + 1), error)) {
+  std::vector<Endpoint> found;
+  for (const auto& entry : resolver.resolve(host, port, error)) {
     found.emplace_back(entry.endpoint());
   }
   return found;
@@ -105,11 +98,11 @@ struct Connection::Impl : std::enable_shared_from_this<Connection::Impl> {
   std::string where;
   std::string host;
   std::chrono::milliseconds timeout;
-  Socket socket;
-  net::basic_waitable_timer<Clock, net::wait_traits<Clock>, net::io_context::executor_type> timer;
+  StreamSocket socket;
+  net::steady_timer timer;
   bool timer_runs = false;
   Clock::time_point deadline;  // Of the request under way; last use of the socket otherwise.
-  std::vector<net::generic::stream_protocol::endpoint> endpoints;
+  std::vector<Endpoint> endpoints;
 
   Done done;
   bool head_request = false;

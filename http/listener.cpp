@@ -34,15 +34,11 @@ Endpoint unix_endpoint(net::io_context& io, const std::string& path) {
 }
 
 Endpoint tcp_endpoint(const std::string& listen) {
-  const std::size_t colon = listen.rfind(':');
-  std::string host = listen.substr(0, colon);
-  if (host == "localhost") host = "127.0.0.1";
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  const std::string digits = colon == listen.npos ? "" : listen.substr(colon + 1);
+  const auto [host, digits] = split_address(listen);
   std::uint16_t port = 0;
   const auto [end, bad] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
   error_code error;
-  const auto address = net::ip::make_address(host, error);
+  const auto address = net::ip::make_address(host == "localhost" ? "127.0.0.1" : host, error);
   if (error || bad != std::errc{} || end != digits.data() + digits.size()) {
     throw StartupError(listen + ": expected ADDRESS:PORT, [IPV6]:PORT or unix:/PATH");
   }
@@ -64,6 +60,13 @@ void reuse_port(Acceptor& acceptor) {
 }
 
 }  // namespace
+
+std::pair<std::string, std::string> split_address(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  std::string host = address.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return {host, colon == address.npos ? "" : address.substr(colon + 1)};
+}
 
 Acceptor open_listener(net::io_context& io, const std::string& listen, PortUse use) {
   const bool is_unix = listen.starts_with("unix:");

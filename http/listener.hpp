@@ -24,6 +24,9 @@ using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::generic::stream
 // a process left behind is removed, one that somebody listens on is not.
 Acceptor open_listener(boost::asio::io_context& io, const std::string& listen, PortUse use);
 
+// "[::1]:80" is "::1" and "80"; without a colon there is no port.
+std::pair<std::string, std::string> split_address(const std::string& address);
+
 struct Peer {
   std::string address;  // "unix" for a unix socket
   bool loopback = false;
