@@ -20,14 +20,14 @@ struct UpView {
     SupervisedProcess process;
     int pid = 0;
   };
-  std::vector<Row> rows;
+  std::vector<Row> rows = {};
   bool settled = false;
-  Config config;           // in force
-  std::string redis_down;  // why there is no Redis; "" when there is
+  Config config = {};           // in force
+  std::string redis_down = {};  // why there is no Redis; "" when there is
   int redis_restarts = 0;
-  std::string config_error;               // of the file on disk; "": it is good
-  std::vector<std::string> restart_keys;  // changed on disk, not yet in force
-  std::string not_ready() const;          // the first reason; "" when all is ready
+  std::string config_error = {};               // of the file on disk; "": it is good
+  std::vector<std::string> restart_keys = {};  // changed on disk, not yet in force
+  std::string not_ready() const;               // the first reason; "" when all is ready
 };
 
 boost::json::object status_document(const UpView& view);

@@ -1,13 +1,11 @@
 #include "control/programs.hpp"
 
 #include <fmt/format.h>
-#include <netdb.h>
-#include <poll.h>
-#include <unistd.h>
 
-#include <cstring>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <fstream>
-#include <memory>
+#include <thread>
 
 #include "base/fatal.hpp"
 #include "base/process.hpp"
@@ -16,7 +14,11 @@
 namespace depot::control {
 namespace {
 
+namespace net = boost::asio;
+using net::ip::tcp;
+
 constexpr auto kOrphansMax = std::chrono::seconds(2);
+constexpr auto kOrphansEvery = std::chrono::milliseconds(50);
 
 // The order of stopping: who brings work first, who keeps it last.
 enum class Rank { gateway, manufacturer, hub, worker, balancer };
@@ -28,50 +30,47 @@ std::pair<std::string, int> split_address(const std::string& listen) {
   return {host, std::stoi(listen.substr(colon + 1))};
 }
 
-// 0, or why nobody can listen there.
-int try_to_bind(const addrinfo& address) {
-  const int fd = socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const int on = 1;
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  const int reason = bind(fd, address.ai_addr, address.ai_addrlen) == 0 ? 0 : errno;
-  close(fd);
-  return reason;
+// Why nobody can listen there.
+boost::system::error_code try_to_listen(const std::string& host, int port) {
+  boost::system::error_code error;
+  net::io_context io;
+  const auto found = tcp::resolver(io).resolve(host, std::to_string(port), error);
+  if (error) return error;
+  tcp::acceptor acceptor(io);
+  acceptor.open(found.begin()->endpoint().protocol(), error);
+  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor.bind(found.begin()->endpoint(), error);
+  return error;
 }
 
 void expect_free(const std::string& key, const std::string& listen) {
   const auto [host, port] = split_address(listen);
-  addrinfo hints{};
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* list = nullptr;
-  const int error = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
-  if (error != 0) throw StartupError(fmt::format("{}: {}: {}", key, listen, gai_strerror(error)));
-  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(list, freeaddrinfo);
   // The gateways of an `up` that was killed may still be finishing their requests.
   const TimePoint deadline = steady_now() + kOrphansMax;
-  int reason = try_to_bind(*list);
-  while (reason == EADDRINUSE && steady_now() < deadline) {
-    poll(nullptr, 0, 50);
-    reason = try_to_bind(*list);
+  auto error = try_to_listen(host, port);
+  while (error == net::error::address_in_use && steady_now() < deadline) {
+    std::this_thread::sleep_for(kOrphansEvery);
+    error = try_to_listen(host, port);
   }
-  if (reason == 0) return;
+  if (!error) return;
   throw StartupError(
-      fmt::format("{}: cannot listen on {}: {}; {}", key, listen, std::strerror(reason),
-                  reason == EADDRINUSE ? "stop what listens there, or choose another port: "
-                                         "./run --port N, or that key in config.yml"
-                                       : "correct that key in config.yml"),
-      kExitUnavailable);
+      fmt::format("{}: cannot listen on {}: {}; {}", key, listen, error.message(),
+                  error == net::error::address_in_use
+                      ? "stop what listens there, or choose another port: ./run --port N, or that "
+                        "key in config.yml"
+                      : "correct that key in config.yml"),
+      error.category() == net::error::get_netdb_category() ? kExitConfig : kExitUnavailable);
 }
 
 }  // namespace
 
 std::vector<std::string> gateway_addresses(const Config& config) {
   std::vector<std::string> addresses;
-  addresses.reserve(static_cast<std::size_t>(config.gateway.count));
   const auto [host, port] = split_address(config.gateway.listen);
   const std::string before = config.gateway.listen.substr(0, config.gateway.listen.rfind(':') + 1);
-  for (int i = 0; i < config.gateway.count; ++i)
+  for (int i = 0; i < config.gateway.count; ++i) {
     addresses.push_back(fmt::format("{}{}", before, port + i));
+  }
   return addresses;
 }
 

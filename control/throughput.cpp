@@ -7,7 +7,6 @@
 #include <fstream>
 #include <map>
 #include <random>
-#include <sstream>
 #include <thread>
 
 #include "base/crypto.hpp"
@@ -74,43 +73,36 @@ double cpu_seconds(pid_t pid) {
   return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
+constexpr const char* kGenerator = "(generator)";
+
 // CPU seconds by kind of process: workers together, gateways together; the generator is us.
 std::map<std::string, double> cpu_by_kind(const Config& config) {
-  std::map<std::string, double> out;
+  std::map<std::string, double> out{{kGenerator, cpu_seconds(getpid())}};
   for (const auto& [name, pid] : running_processes(config)) {
     const std::size_t dash = name.find_last_not_of("0123456789");
     const bool numbered = dash + 1 < name.size() && name[dash] == '-';
     out[numbered ? name.substr(0, dash) : name] += cpu_seconds(pid);
   }
-  out["(generator)"] = cpu_seconds(getpid());
   return out;
 }
 
-struct Cpu {
-  std::map<std::string, double> us_per_purchase;  // by kind
-  double server_total = 0;                        // without the generator
-};
-
-Cpu cpu_between(const std::map<std::string, double>& before,
-                const std::map<std::string, double>& after, std::uint64_t purchases) {
-  Cpu cpu;
+Extras cpu_spent(const std::map<std::string, double>& before,
+                 const std::map<std::string, double>& after, std::uint64_t purchases) {
+  double server = 0;
+  bench::Rows rows;
+  boost::json::object by_kind;
   for (const auto& [kind, seconds] : after) {
-    const auto was = before.find(kind);
-    const double us = (seconds - (was == before.end() ? 0 : was->second)) * 1e6 /
-                      static_cast<double>(std::max<std::uint64_t>(1, purchases));
+    const double was = before.contains(kind) ? before.at(kind) : 0;
+    const double us =
+        (seconds - was) * 1e6 / static_cast<double>(std::max<std::uint64_t>(1, purchases));
     if (us < 0.05) continue;  // Those who had no part in it.
-    cpu.us_per_purchase[kind] = us;
-    if (kind != "(generator)") cpu.server_total += us;
-  }
-  return cpu;
-}
-
-bench::Rows rows_of(const Cpu& cpu) {
-  bench::Rows rows = {{"server CPU", fmt::format("{:.1f} us per purchase", cpu.server_total)}};
-  for (const auto& [kind, us] : cpu.us_per_purchase) {
+    if (kind != kGenerator) server += us;
+    by_kind[kind] = us;
     rows.emplace_back("", fmt::format("{:<12} {:.1f}", kind, us));
   }
-  return rows;
+  rows.insert(rows.begin(), {"server CPU", fmt::format("{:.1f} us per purchase", server)});
+  return {.rows = rows,
+          .members = {{"server_cpu_us_per_purchase", server}, {"cpu_us_per_purchase", by_kind}}};
 }
 
 std::string machine() {
@@ -161,14 +153,8 @@ int run_bench(const Config& config, const BenchOptions& options) {
   RandomBuys source(load, options.products, std::chrono::seconds(options.seconds));
   const auto before = cpu_by_kind(config);
   const bench::Tally tally = load.buy(source, "purchases", 0);
-  const Cpu cpu = cpu_between(before, cpu_by_kind(config), tally.placed);
-
-  boost::json::object by_kind;
-  for (const auto& [kind, us] : cpu.us_per_purchase) by_kind[kind] = us;
-  const Closing closing = load.close(tally, options.json,
-                                     {.rows = rows_of(cpu),
-                                      .members = {{"server_cpu_us_per_purchase", cpu.server_total},
-                                                  {"cpu_us_per_purchase", std::move(by_kind)}}});
+  const Extras cpu = cpu_spent(before, cpu_by_kind(config), tally.placed);
+  const Closing closing = load.close(tally, options.json, cpu);
   if (!options.record.empty()) record(config, options, closing.text);
   return closing.good ? kExitOk : kExitFailed;
 }

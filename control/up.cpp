@@ -69,8 +69,8 @@ void write_copy(const Config& config) {
 
 }  // namespace
 
-Up::Up(Config config, const UpOptions& options, Log& log, StopSignal& stop, Metrics& metrics)
-    : config_(std::move(config)),
+Up::Up(const Config& config, const UpOptions& options, Log& log, StopSignal& stop, Metrics& metrics)
+    : state_{.config = config},
       options_(options),
       log_(log),
       stop_(stop),
@@ -81,8 +81,8 @@ Up::Up(Config config, const UpOptions& options, Log& log, StopSignal& stop, Metr
       config_seen_(config_text_) {
   fs::create_directories(config_.folder() + "/var/log");
   write_copy(config_);
-  view_.redis_down = "starting";
-  view_.config = config_;
+  state_.redis_down = "starting";
+  publish();
 }
 
 Up::~Up() {
@@ -131,8 +131,7 @@ void Up::start_redis() {
     if (!loaded) throw StartupError("redis: " + loaded.error().message, kExitUnavailable);
   }
   audit_books();
-  const std::lock_guard lock(mutex_);
-  view_.redis_down.clear();
+  state_.redis_down.clear();
 }
 
 // The append-only file has no checksums, so that it loads is no proof of what it holds.
@@ -174,16 +173,13 @@ void Up::keep_redis(TimePoint now) {
   redis_.reset();
   restarts_.add();
   redis_due_ = now + kRedisRetry;
-  std::string why;
+  ++state_.redis_restarts;
   try {
     start_redis();
   } catch (const StartupError& error) {
-    why = error.what();
-    log_.error("redis does not start", {{"why", why}});
+    state_.redis_down = error.what();
+    log_.error("redis does not start", {{"why", error.what()}});
   }
-  const std::lock_guard lock(mutex_);
-  ++view_.redis_restarts;
-  view_.redis_down = why;
 }
 
 void Up::perform(const Action& action, TimePoint now) {
@@ -276,20 +272,18 @@ void Up::follow_config(TimePoint now) {
   config_seen_ = std::move(text);
   if (!settled || config_seen_ == config_text_) return;
   config_text_ = config_seen_;
-  std::string why;
+  state_.config_error.clear();
   try {
     apply(load_config(config_.path), now);
   } catch (const StartupError& error) {
-    why = error.what();
-    log_.error("config refused, the old one stays in force", {{"why", why}});
+    state_.config_error = error.what();
+    log_.error("config refused, the old one stays in force", {{"why", error.what()}});
   }
-  const std::lock_guard lock(mutex_);
-  view_.config_error = why;
 }
 
 void Up::apply(const Config& fresh, TimePoint now) {
-  std::vector<std::string> later = keys_that_differ(config_, fresh);
-  std::erase_if(later, [](const std::string& key) {
+  state_.restart_keys = keys_that_differ(config_, fresh);
+  std::erase_if(state_.restart_keys, [](const std::string& key) {
     return std::ranges::find(kLiveKeys, key) != std::end(kLiveKeys);
   });
   config_.workers.count = fresh.workers.count;
@@ -298,38 +292,33 @@ void Up::apply(const Config& fresh, TimePoint now) {
   write_copy(config_);
   want(now);
   log_.info("config re-read", {{"workers", config_.workers.count}});
-  for (const std::string& key : later) {
+  for (const std::string& key : state_.restart_keys) {
     log_.warning("this key needs a restart of depot up to be in force", {{"key", key}});
   }
-  const std::lock_guard lock(mutex_);
-  view_.restart_keys = later;
-  view_.config = config_;
 }
 
 void Up::publish() {
-  std::vector<UpView::Row> rows;
-  std::int64_t ready = 0;
+  state_.rows.clear();
   std::string first;
   for (const SupervisedProcess& process : supervisor_.processes()) {
     const auto running = running_.find(process.spec.name);
-    rows.push_back({process, running == running_.end() ? 0 : running->second.pid()});
-    ready += process.not_ready.empty();
+    state_.rows.push_back({process, running == running_.end() ? 0 : running->second.pid()});
     if (first.empty() && process.wanted && !process.not_ready.empty()) {
       first = fmt::format("waiting for {}: {}", process.spec.name, process.not_ready);
     }
   }
-  ready_.set(ready);
-  const bool settled = supervisor_.settled();
+  ready_.set(std::ranges::count_if(supervisor_.processes(),
+                                   [](const auto& process) { return process.not_ready.empty(); }));
+  state_.settled = supervisor_.settled();
   if (!first.empty() && first != said_) log_.info(first);
   said_ = first;
-  if (settled && !announced_) {
+  if (state_.settled && !announced_) {
     announced_ = true;
     log_.info("ready", {{"gateway", "http://" + config_.gateway.listen},
                         {"admin", "http://" + config_.admin.listen}});
   }
   const std::lock_guard lock(mutex_);
-  view_.rows = std::move(rows);
-  view_.settled = settled;
+  published_ = state_;
 }
 
 void Up::wait() {
@@ -343,7 +332,7 @@ void Up::wait() {
 
 UpView Up::view() const {
   const std::lock_guard lock(mutex_);
-  return view_;
+  return published_;
 }
 
 std::string Up::status() const { return boost::json::serialize(status_document(view())); }

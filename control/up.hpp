@@ -35,7 +35,7 @@ struct UpOptions {
 
 class Up {
  public:
-  Up(Config config, const UpOptions& options, Log& log, StopSignal& stop, Metrics& metrics);
+  Up(const Config& config, const UpOptions& options, Log& log, StopSignal& stop, Metrics& metrics);
   ~Up();  // Ends at once whatever still runs.
   void run();
   std::string not_ready() const { return view().not_ready(); }
@@ -57,7 +57,8 @@ class Up {
   void publish();
   void wait();
 
-  Config config_;  // in force
+  UpView state_;                    // the loop's own
+  Config& config_ = state_.config;  // in force
   const UpOptions options_;
   Log& log_;
   StopSignal& stop_;
@@ -73,8 +74,8 @@ class Up {
   std::map<std::string, Process> running_;
   std::string said_;  // the last thing waited for, so that it is said once
   bool announced_ = false;
-  mutable std::mutex mutex_;  // guards view_, for as long as it is copied
-  UpView view_;
+  mutable std::mutex mutex_;  // guards published_, for as long as it is copied
+  UpView published_;          // state_ as of the last turn
 };
 
 // The command: returns its exit code.
