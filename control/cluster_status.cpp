@@ -89,16 +89,11 @@ void merge(const std::string& process, const std::string& text,
            std::map<std::string, Family>& families) {
   std::istringstream lines(text);
   Family* family = nullptr;
-  bool first = false;
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("# ")) {
       const std::size_t begin = line.find(' ', 2) + 1;
-      const std::string name = line.substr(begin, line.find(' ', begin) - begin);
-      if (line.starts_with("# HELP ") || !family || !families.contains(name)) {
-        first = !families.contains(name);
-        family = &families[name];
-      }
-      if (first) family->head += line + "\n";
+      family = &families[line.substr(begin, line.find(' ', begin) - begin)];
+      if (family->samples.empty()) family->head += line + "\n";  // The first process says it.
       continue;
     }
     const std::size_t end = line.find_first_of("{ ");

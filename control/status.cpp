@@ -37,20 +37,27 @@ std::string fetch_admin(const Config& config, const char* path) {
                      kExitUnavailable);
 }
 
-std::string text_at(const json::object& object, const char* key) {
-  const json::value* value = object.if_contains(key);
-  return value && value->is_string() ? std::string(value->as_string()) : "";
+// A member of an object; null where it is none or has none of that name.
+const json::value& at(const json::value& object, const char* key) {
+  static const json::value null;
+  const json::value* value = object.is_object() ? object.as_object().if_contains(key) : nullptr;
+  return value ? *value : null;
 }
 
-std::int64_t number_at(const json::object& object, const char* key) {
-  const json::value* value = object.if_contains(key);
-  return value && value->is_number() ? value->to_number<std::int64_t>() : 0;
+std::string text_at(const json::value& object, const char* key) {
+  const json::value& value = at(object, key);
+  return value.is_string() ? std::string(value.as_string()) : "";
 }
 
-const json::array& list_at(const json::object& object, const char* key) {
+std::int64_t number_at(const json::value& object, const char* key) {
+  const json::value& value = at(object, key);
+  return value.is_number() ? value.to_number<std::int64_t>() : 0;
+}
+
+const json::array& list_at(const json::value& object, const char* key) {
   static const json::array none;
-  const json::value* value = object.if_contains(key);
-  return value && value->is_array() ? value->as_array() : none;
+  const json::value& value = at(object, key);
+  return value.is_array() ? value.as_array() : none;
 }
 
 // Sum over the samples of one family in the merged metrics.
@@ -63,10 +70,9 @@ double sum_of(const std::string& metrics, const std::string& family) {
   return sum;
 }
 
-std::vector<std::string> problems_of(const json::object& status) {
+std::vector<std::string> problems_of(const json::value& status) {
   std::vector<std::string> problems;
-  const json::object& config = status.at("config").as_object();
-  const json::object& redis = status.at("redis").as_object();
+  const json::value &config = at(status, "config"), &redis = at(status, "redis");
   if (const auto error = text_at(config, "error"); !error.empty()) {
     problems.push_back("config.yml is refused, the old one is in force: " + error);
   }
@@ -80,58 +86,54 @@ std::vector<std::string> problems_of(const json::object& status) {
   const auto used = number_at(redis, "used_memory"), most = number_at(redis, "maxmemory");
   if (most > 0 && used > most / 100 * 85) {
     problems.push_back(
-        fmt::format("redis uses {} of {} MiB: new purchases stop; raise "
-                    "redis.maxmemory",
+        fmt::format("redis uses {} of {} MiB: new purchases stop; raise redis.maxmemory",
                     used >> 20, most >> 20));
   }
   for (const json::value& row : list_at(status, "processes")) {
-    const std::string name = text_at(row.as_object(), "name");
-    if (const auto reason = text_at(row.as_object(), "not_ready"); !reason.empty()) {
+    const std::string name = text_at(row, "name");
+    if (const auto reason = text_at(row, "not_ready"); !reason.empty()) {
       problems.push_back(fmt::format("{}: {}; see var/log/{}.log", name, reason, name));
     }
-    const json::value* own = row.as_object().if_contains("status");
-    if (!own || !own->is_object()) continue;
-    if (number_at(own->as_object(), "queued") * 2 > number_at(own->as_object(), "queued_max")) {
+    const json::value& own = at(row, "status");
+    if (number_at(own, "queued") * 2 > number_at(own, "queued_max")) {
       problems.push_back(fmt::format("{}: more than half of its queue is full; add workers", name));
     }
   }
-  if (number_at(status, "workers_wanted") == 0)
+  if (number_at(status, "workers_wanted") == 0) {
     problems.push_back("no workers: workers.count is 0");
+  }
   return problems;
 }
 
 // "outstanding 3, queued 0, ...": the plain numbers and words of a process' own status.
-std::string details_of(const json::object& row) {
+std::string details_of(const json::value& row) {
   std::string text;
-  const json::value* own = row.if_contains("status");
-  if (!own || !own->is_object()) return text_at(row, "not_ready");
-  for (const auto& [key, value] : own->as_object()) {
+  const json::value& own = at(row, "status");
+  if (!own.is_object()) return text_at(row, "not_ready");
+  for (const auto& [key, value] : own.as_object()) {
     const bool shown = value.is_number() || (value.is_string() && key != "name" && key != "id");
-    if (!shown || (value.is_string() && value.as_string().empty())) continue;
     const std::string word =
-        value.is_string() ? std::string(value.as_string()) : json::serialize(value);
+        value.is_string() ? text_at(own, std::string(key).c_str()) : json::serialize(value);
+    if (!shown || word.empty()) continue;
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", std::string_view(key), word);
   }
-  for (const json::value& worker : list_at(own->as_object(), "workers")) {
-    text += fmt::format(
-        "\n{:>44}{}: outstanding {}, credit {}", "", text_at(worker.as_object(), "name"),
-        number_at(worker.as_object(), "outstanding"), number_at(worker.as_object(), "credit"));
+  for (const json::value& worker : list_at(own, "workers")) {
+    text += fmt::format("\n{:>44}{}: outstanding {}, credit {}", "", text_at(worker, "name"),
+                        number_at(worker, "outstanding"), number_at(worker, "credit"));
   }
   return text;
 }
 
-void print_table(const json::object& status) {
+void print_table(const json::value& status) {
   std::string out = fmt::format("{:<18}{:<10}{:>8}{:>10}{:>9}  {}\n", "PROCESS", "STATE", "PID",
                                 "UP", "RESTARTS", "DETAILS");
-  for (const json::value& value : list_at(status, "processes")) {
-    const json::object& row = value.as_object();
+  for (const json::value& row : list_at(status, "processes")) {
     out +=
         fmt::format("{:<18}{:<10}{:>8}{:>9}s{:>9}  {}\n", text_at(row, "name"),
                     text_at(row, "state"), number_at(row, "pid"), number_at(row, "uptime_seconds"),
                     number_at(row, "restarts"), details_of(row));
   }
-  const json::object& redis = status.at("redis").as_object();
-  const json::object& rates = status.at("rates").as_object();
+  const json::value &redis = at(status, "redis"), &rates = at(status, "rates");
   out += fmt::format("\nredis     {:.1f} of {} MiB, {} keys, {} restarts\n",
                      static_cast<double>(number_at(redis, "used_memory")) / (1 << 20),
                      number_at(redis, "maxmemory") >> 20, number_at(redis, "keys"),
@@ -146,26 +148,31 @@ void print_table(const json::object& status) {
 
 // The status, and what happened in the second before it.
 json::object status_with_rates(const Config& config) {
-  const json::object before = fetch_status(config);
-  const std::string metrics_before = fetch_admin(config, "/metrics");
-  const TimePoint begin = steady_now();
-  pause(kRateOver);
-  json::object status = fetch_status(config);
-  const std::string metrics = fetch_admin(config, "/metrics");
-  const double seconds = std::chrono::duration<double>(steady_now() - begin).count();
-  const auto entries = [](const json::object& document) {
-    return static_cast<double>(number_at(document.at("redis").as_object(), "ledger_entries"));
+  struct Sample {
+    json::object status;
+    std::string metrics;
+    TimePoint taken;
   };
-  const auto per_second = [&](double earlier, double later) {
-    return static_cast<std::int64_t>(std::max(0.0, later - earlier) / seconds);
+  const auto sample = [&config] {
+    return Sample{fetch_status(config), fetch_admin(config, "/metrics"), steady_now()};
+  };
+  const Sample before = sample();
+  pause(kRateOver);
+  Sample now = sample();
+  const double seconds = std::chrono::duration<double>(now.taken - before.taken).count();
+  const auto rate = [&](const auto& total) {
+    return static_cast<std::int64_t>(std::max(0.0, total(now) - total(before)) / seconds);
   };
   const auto rate_of = [&](const char* family) {
-    return per_second(sum_of(metrics_before, family), sum_of(metrics, family));
+    return rate([&](const Sample& one) { return sum_of(one.metrics, family); });
   };
-  status["rates"] = {{"requests_per_second", rate_of("depot_http_requests_total")},
-                     {"orders_per_second", rate_of("depot_worker_orders_total")},
-                     {"ledger_entries_per_second", per_second(entries(before), entries(status))}};
-  return status;
+  const std::int64_t entries = rate([](const Sample& one) {
+    return static_cast<double>(number_at(one.status.at("redis"), "ledger_entries"));
+  });
+  now.status["rates"] = {{"requests_per_second", rate_of("depot_http_requests_total")},
+                         {"orders_per_second", rate_of("depot_worker_orders_total")},
+                         {"ledger_entries_per_second", entries}};
+  return std::move(now.status);
 }
 
 // Asks `what_is_missing` until it is "", saying each new answer; throws at the deadline.
@@ -201,7 +208,7 @@ int run_status(const Config& config, const StatusOptions& options) {
       if (ready->status == 200) return "";
       json::error_code error;
       const json::value problem = json::parse(ready->body, error);
-      return problem.is_object() ? text_at(problem.as_object(), "detail") : ready->body;
+      return problem.is_object() ? text_at(problem, "detail") : ready->body;
     });
     return kExitOk;
   }
@@ -237,16 +244,16 @@ int run_scale_workers(const Config& config, int count) {
   const auto deadline = std::chrono::ceil<std::chrono::seconds>(config.workers.drain_timeout) + 20s;
   wait_for(deadline, [&]() -> std::string {
     const json::object status = fetch_status(config);
-    const std::string error = text_at(status.at("config").as_object(), "error");
+    const std::string error = text_at(status.at("config"), "error");
     if (!error.empty()) return "a config.yml that is accepted: " + error;
     int ready = 0, here = 0;
     std::string reason;
     for (const json::value& row : list_at(status, "processes")) {
-      if (!text_at(row.as_object(), "name").starts_with("worker-")) continue;
+      const std::string name = text_at(row, "name"), not_ready = text_at(row, "not_ready");
+      if (!name.starts_with("worker-")) continue;
       ++here;
-      const std::string not_ready = text_at(row.as_object(), "not_ready");
       ready += not_ready.empty();
-      if (!not_ready.empty()) reason = text_at(row.as_object(), "name") + ": " + not_ready;
+      if (!not_ready.empty()) reason = name + ": " + not_ready;
     }
     if (ready == count && here == count) return "";
     return fmt::format("{} workers; {} are ready{}{}", count, ready, reason.empty() ? "" : ", ",

@@ -25,36 +25,29 @@ void Supervisor::stop() {
 
 std::vector<Action> Supervisor::decide(TimePoint now) {
   std::erase_if(processes_, [](const auto& p) { return !p.runs() && !p.wanted; });
-  std::vector<Action> actions;
   const int rank = rank_to_stop();
+  std::vector<Action> actions;
   for (SupervisedProcess& process : processes_) {
-    const std::string& name = process.spec.name;
-    if (process.runs() && process.state != State::stopping && !process.wanted) {
-      if (stopping_ && process.spec.rank != rank) continue;
+    const auto act = [&](Action::Kind kind, TimePoint next) {
+      actions.push_back({kind, process.spec.name});
+      process.due = next;
+    };
+    const bool unwanted = process.runs() && process.state != State::stopping && !process.wanted;
+    if (unwanted && (!stopping_ || process.spec.rank == rank)) {
       process.state = State::stopping;
       process.not_ready = "stopping";
-      process.due = now + process.spec.stop_within;
-      actions.push_back({Action::Kind::terminate, name});
+      act(Action::Kind::terminate, now + process.spec.stop_within);
+    } else if (unwanted || now < process.due) {
       continue;
-    }
-    if (now < process.due) continue;
-    switch (process.state) {
-      case State::waiting:
-        process.state = State::starting;
-        process.not_ready = "starting";
-        process.started = now;
-        process.due = now + kAskStarting;
-        actions.push_back({Action::Kind::start, name});
-        break;
-      case State::starting:
-      case State::ready:
-        process.due = now + (process.state == State::ready ? kAskReady : kAskStarting);
-        actions.push_back({Action::Kind::ask, name});
-        break;
-      case State::stopping:
-        process.due = TimePoint::max();
-        actions.push_back({Action::Kind::kill, name});
-        break;
+    } else if (process.state == State::waiting) {
+      process.state = State::starting;
+      process.not_ready = "starting";
+      process.started = now;
+      act(Action::Kind::start, now + kAskStarting);
+    } else if (process.state == State::stopping) {
+      act(Action::Kind::kill, TimePoint::max());
+    } else {
+      act(Action::Kind::ask, now + (process.state == State::ready ? kAskReady : kAskStarting));
     }
   }
   return actions;

@@ -1,4 +1,4 @@
-// Decides which processes to start, ask, end and start again; its loop (up_loop.hpp) does it.
+// Decides which processes to start, ask, end and start again; its loop (up.hpp) does it.
 //
 // A process that was ready and died is started at once. One that dies before it is ready is started
 // after 0.1 s, doubling to 5 s. What is no longer wanted is asked to end and, after `stop_within`,
