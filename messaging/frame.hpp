@@ -46,10 +46,14 @@ enum class Role : std::uint8_t { gateway = 1, worker = 2 };
 inline constexpr std::uint8_t kFlagBackendDown = 1;
 inline constexpr std::uint8_t kRecordAlone = 1;  // of a request record: a batch of its own
 
+// As on the wire, and so in its order.
 struct Header {
+  std::uint8_t magic = 0x5A;
+  std::uint8_t version = 1;
   FrameType type = FrameType::ping;
   std::uint8_t flags = 0;
   std::uint16_t count = 0;
+  std::uint16_t reserved = 0;
   std::uint32_t session = 0;
   std::uint32_t credit_limit = 0;
   std::uint64_t aux = 0;
@@ -58,21 +62,24 @@ void write_header(const Header& header, std::string& out);  // appends 24 bytes
 void patch_header(const Header& header, std::string& out);  // overwrites the first 24
 bool read_header(std::string_view frame, Header& header);   // magic, version, known type
 
-// A request record. The body is a view into the frame it was read from.
+// A record, as on the wire up to the body: a view into the frame that it was read from. Appending
+// sets the length. REQUIRES: head + body size <= kRecordBytesMax.
 struct RequestRecord {
+  std::uint32_t length = 0;
   std::uint32_t tag = 0;
   std::uint32_t budget_us = 0;
   std::uint32_t tenant = 0;
   std::uint8_t kind = 0;
   std::uint8_t attempt = 0;
   std::uint8_t flags = 0;
+  std::uint8_t reserved = 0;
   RequestId request_id{};
   std::string_view body{};
 };
-// REQUIRES: body size + kRequestRecordHead <= kRecordBytesMax.
 void append_request(const RequestRecord& record, std::string& out);
 
 struct ReplyRecord {
+  std::uint32_t length = 0;
   std::uint32_t tag = 0;
   std::uint16_t status = 0;
   std::uint16_t retry_after_ms = 0;

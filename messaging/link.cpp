@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "base/crypto.hpp"
-#include "messaging/link_state.hpp"
 
 namespace depot::messaging {
 namespace {
@@ -18,209 +17,178 @@ std::unique_ptr<Socket> open_socket(Context& context, const std::string& endpoin
 
 }  // namespace
 
-struct Link::Impl {
-  Impl(Context& context_of_socket, const LinkOptions& link_options, LinkEvents& link_events)
-      : context(context_of_socket),
-        options(link_options),
-        events(link_events),
-        state(options.ping_every, options.silence_max),
-        socket(open_socket(context, options.endpoint)),
-        now(steady_now()) {}
-
-  // Sends `frame`, whose first bytes are room for the header.
-  void send(FrameType type, std::uint16_t records_in, std::uint64_t aux, std::string& frame) {
-    patch_header({.type = type,
-                  .flags = backend_down ? kFlagBackendDown : std::uint8_t{0},
-                  .count = records_in,
-                  .session = state.session(),
-                  .credit_limit = limit,
-                  .aux = aux},
-                 frame);
-    state.said(type, socket->send(frame) == Sent::yes, now);
-    credit_said = true;  // Every frame of a session carries it.
-  }
-
-  void say(FrameType type, std::uint64_t aux = 0, std::string_view body = {}) {
-    flush_records();  // What was queued before goes before.
-    control.assign(kHeaderSize, '\0').append(body);
-    send(type, 0, aux, control);
-  }
-
-  void say_hello() {
-    std::string body(1, static_cast<char>(options.role));
-    say(FrameType::hello, instance, body.append(options.name));
-  }
-
-  // Makes room for a record of `size` bytes in the frame being filled.
-  void open_record(std::size_t size) {
-    if (count == kFrameRecordsMax || (count > 0 && records.size() + size > kFrameBytesMax)) {
-      flush_records();
-    }
-    if (count == 0) records.assign(kHeaderSize, '\0');
-    ++count;
-  }
-
-  void flush_records() {
-    if (count == 0) return;
-    send(options.role == Role::gateway ? FrameType::request : FrameType::reply,
-         std::exchange(count, std::uint16_t{0}), 0, records);
-  }
-
-  void forget_session() {
-    count = 0;
-    limit = 0;
-    credit_said = true;
-  }
-
-  void handle(std::string_view frame) {
-    Header header;
-    if (!read_header(frame, header)) {
-      ++malformed;
-      return;
-    }
-    switch (state.hear(header, now)) {
-      case LinkState::Heard::ignored:
-        break;
-      case LinkState::Heard::replaced:
-        forget_session();
-        events.on_lost();
-        [[fallthrough]];
-      case LinkState::Heard::welcomed:
-        credit_said = options.role == Role::gateway;  // A worker's first word is what it grants.
-        events.on_welcome();
-        break;
-      case LinkState::Heard::lost:
-        forget_session();
-        events.on_lost();
-        break;
-      case LinkState::Heard::drain:
-        events.on_drain();
-        if (options.role == Role::gateway) say(FrameType::drained, state.sent());
-        break;
-      case LinkState::Heard::drained:
-        events.on_drained(header.aux);
-        break;
-      case LinkState::Heard::records:
-        deliver(frame, header);
-        break;
-    }
-  }
-
-  void deliver(std::string_view frame, const Header& header) {
-    if ((header.type == FrameType::reply) != (options.role == Role::gateway)) {
-      ++malformed;
-    } else if (header.type == FrameType::reply) {
-      ReplyReader reader(frame, header);
-      for (ReplyRecord record; reader.next(record);) events.on_reply(record);
-      if (!reader.ok()) ++malformed;
-    } else {
-      RequestReader reader(frame, header);
-      for (RequestRecord record; reader.next(record);) events.on_request(record);
-      if (!reader.ok()) ++malformed;
-    }
-  }
-
-  Context& context;
-  LinkOptions options;
-  LinkEvents& events;
-  LinkState state;
-  std::unique_ptr<Socket> socket;
-  TimePoint now;
-  const std::uint64_t instance = random_u64();
-  Message incoming;
-  std::string records;  // the frame being filled
-  std::uint16_t count = 0;
-  std::string control;
-  std::uint32_t limit = 0;  // granted by us
-  bool backend_down = false;
-  bool credit_said = true;
-  std::uint32_t generation = 0;
-  std::uint64_t malformed = 0;
-};
-
 Link::Link(Context& context, const LinkOptions& options, LinkEvents& events)
-    : impl_(std::make_unique<Impl>(context, options, events)) {}
-Link::~Link() = default;
-
-bool Link::connected() const { return impl_->state.open() && !impl_->state.draining(); }
-std::uint32_t Link::credit() const { return impl_->state.credit(); }
-bool Link::backend_down() const { return impl_->state.backend_down(); }
-std::uint32_t Link::session() const { return impl_->state.session(); }
-std::uint64_t Link::received() const { return impl_->state.received(); }
-const Socket& Link::socket() const { return *impl_->socket; }
-std::uint32_t Link::generation() const { return impl_->generation; }
-std::uint64_t Link::malformed() const { return impl_->malformed + impl_->socket->malformed(); }
+    : context_(context),
+      options_(options),
+      events_(events),
+      state_(options.ping_every, options.silence_max),
+      socket_(open_socket(context, options.endpoint)),
+      now_(steady_now()),
+      instance_(random_u64()) {}
 
 bool Link::send_request(const RequestRecord& record) {
-  if (impl_->state.credit() == 0) return false;
-  impl_->open_record(kRequestRecordHead + record.body.size());
-  append_request(record, impl_->records);
-  impl_->state.count_sent();
+  if (state_.credit() == 0) return false;
+  open_record(kRequestRecordHead + record.body.size());
+  append_request(record, records_);
+  state_.count_sent();
   return true;
 }
 
 void Link::send_reply(const ReplyRecord& record) {
-  if (!impl_->state.open()) return;
-  impl_->open_record(kReplyRecordHead + record.body.size());
-  append_reply(record, impl_->records);
+  if (!state_.open()) return;
+  open_record(kReplyRecordHead + record.body.size());
+  append_reply(record, records_);
 }
 
 void Link::set_credit(std::uint32_t limit, bool backend_down) {
-  if (limit == impl_->limit && backend_down == impl_->backend_down) return;
-  impl_->limit = limit;
-  impl_->backend_down = backend_down;
-  impl_->credit_said = false;
+  if (limit == limit_ && backend_down == backend_down_) return;
+  limit_ = limit;
+  backend_down_ = backend_down;
+  credit_said_ = false;
 }
 
 void Link::drain() {
-  if (impl_->state.open()) {
-    impl_->state.leave();
-    impl_->say(FrameType::drain);
+  if (state_.open()) {
+    state_.leave();
+    say(FrameType::drain);
   } else {
-    impl_->state.close();
+    state_.close();
   }
 }
 
 void Link::bye() {
-  if (impl_->state.open()) impl_->say(FrameType::bye);
-  impl_->socket->linger(kByeLingerMs);
-  impl_->state.close();
+  if (state_.open()) say(FrameType::bye);
+  socket_->linger(kByeLingerMs);
+  state_.close();
 }
 
 bool Link::receive(TimePoint now, int frames_max) {
-  impl_->now = now;
+  now_ = now;
   for (int i = 0; i < frames_max; ++i) {
-    if (!impl_->socket->receive(impl_->incoming)) return false;
-    impl_->handle(impl_->incoming.bytes());
+    if (!socket_->receive(incoming_)) return false;
+    handle(incoming_.bytes());
   }
   return true;
 }
 
 void Link::tick(TimePoint now) {
-  impl_->now = now;
-  switch (impl_->state.due(now)) {
+  now_ = now;
+  switch (state_.due(now)) {
     case LinkState::Due::nothing:
       break;
     case LinkState::Due::hello:
-      impl_->say_hello();
+      say_hello();
       break;
     case LinkState::Due::ping:
-      impl_->say(FrameType::ping);
+      say(FrameType::ping);
       break;
     case LinkState::Due::reopen:
-      impl_->malformed += impl_->socket->malformed();
-      impl_->socket = open_socket(impl_->context, impl_->options.endpoint);
-      ++impl_->generation;
-      impl_->forget_session();
-      impl_->events.on_lost();
+      malformed_ += socket_->malformed();
+      socket_ = open_socket(context_, options_.endpoint);
+      ++generation_;
+      forget_session();
+      events_.on_lost();
       break;
   }
 }
 
 void Link::flush(TimePoint now) {
-  impl_->now = now;
-  impl_->flush_records();
-  if (!impl_->credit_said && impl_->state.open()) impl_->say(FrameType::credit);
+  now_ = now;
+  flush_records();
+  if (!credit_said_ && state_.open()) say(FrameType::credit);
+}
+
+// Sends `frame`, whose first bytes are room for the header.
+void Link::send(FrameType type, std::uint16_t records_in, std::uint64_t aux, std::string& frame) {
+  patch_header({.type = type,
+                .flags = backend_down_ ? kFlagBackendDown : std::uint8_t{0},
+                .count = records_in,
+                .session = state_.session(),
+                .credit_limit = limit_,
+                .aux = aux},
+               frame);
+  state_.said(type, socket_->send(frame) == Sent::yes, now_);
+  credit_said_ = true;  // Every frame of a session carries it.
+}
+
+void Link::say(FrameType type, std::uint64_t aux, std::string_view body) {
+  flush_records();  // What was queued before goes before.
+  control_.assign(kHeaderSize, '\0').append(body);
+  send(type, 0, aux, control_);
+}
+
+void Link::say_hello() {
+  std::string body(1, static_cast<char>(options_.role));
+  say(FrameType::hello, instance_, body.append(options_.name));
+}
+
+// Makes room for a record of `size` bytes in the frame being filled.
+void Link::open_record(std::size_t size) {
+  if (count_ == kFrameRecordsMax || (count_ > 0 && records_.size() + size > kFrameBytesMax)) {
+    flush_records();
+  }
+  if (count_ == 0) records_.assign(kHeaderSize, '\0');
+  ++count_;
+}
+
+void Link::flush_records() {
+  if (count_ == 0) return;
+  send(options_.role == Role::gateway ? FrameType::request : FrameType::reply,
+       std::exchange(count_, std::uint16_t{0}), 0, records_);
+}
+
+void Link::forget_session() {
+  count_ = 0;
+  limit_ = 0;
+  credit_said_ = true;
+}
+
+void Link::handle(std::string_view frame) {
+  Header header;
+  if (!read_header(frame, header)) {
+    ++malformed_;
+    return;
+  }
+  switch (state_.hear(header, now_)) {
+    case LinkState::Heard::ignored:
+      break;
+    case LinkState::Heard::replaced:
+      forget_session();
+      events_.on_lost();
+      [[fallthrough]];
+    case LinkState::Heard::welcomed:
+      credit_said_ = options_.role == Role::gateway;  // A worker's first word is what it grants.
+      events_.on_welcome();
+      break;
+    case LinkState::Heard::lost:
+      forget_session();
+      events_.on_lost();
+      break;
+    case LinkState::Heard::drain:
+      events_.on_drain();
+      if (options_.role == Role::gateway) say(FrameType::drained, state_.sent());
+      break;
+    case LinkState::Heard::drained:
+      events_.on_drained(header.aux);
+      break;
+    case LinkState::Heard::records:
+      deliver(frame, header);
+      break;
+  }
+}
+
+void Link::deliver(std::string_view frame, const Header& header) {
+  if ((header.type == FrameType::reply) != (options_.role == Role::gateway)) {
+    ++malformed_;
+  } else if (header.type == FrameType::reply) {
+    ReplyReader reader(frame, header);
+    for (ReplyRecord record; reader.next(record);) events_.on_reply(record);
+    if (!reader.ok()) ++malformed_;
+  } else {
+    RequestReader reader(frame, header);
+    for (RequestRecord record; reader.next(record);) events_.on_request(record);
+    if (!reader.ok()) ++malformed_;
+  }
 }
 
 }  // namespace depot::messaging

@@ -10,13 +10,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/clock.hpp"
 #include "messaging/frame.hpp"
+#include "messaging/link_state.hpp"
 #include "messaging/socket.hpp"
 
 namespace depot::messaging {
@@ -46,22 +46,23 @@ class LinkEvents {
 class Link {
  public:
   Link(Context& context, const LinkOptions& options, LinkEvents& events);
-  ~Link();
 
-  bool connected() const;  // welcomed, and not draining
+  // Welcomed, and not draining.
+  bool connected() const { return state_.open() && !state_.draining(); }
   // Gateway: how many more requests the balancer lets us send now.
-  std::uint32_t credit() const;
+  std::uint32_t credit() const { return state_.credit(); }
   // Gateway: the balancer has no worker that could do anything now; another may have.
-  bool backend_down() const;
+  bool backend_down() const { return state_.backend_down(); }
   // Queues a record for the next flush(). False without a session or credit (gateway).
   bool send_request(const RequestRecord& record);
   // Worker. Dropped silently when the session it came in is over.
   void send_reply(const ReplyRecord& record);
   // Worker: "you may have sent me this many in this session", and whether Redis is there.
   void set_credit(std::uint32_t limit, bool backend_down);
-  std::uint32_t session() const;
-  std::uint64_t received() const;  // worker: requests received in this session
-  void drain();                    // worker: no more work, please
+  std::uint32_t session() const { return state_.session(); }
+  // Worker: requests received in this session.
+  std::uint64_t received() const { return state_.received(); }
+  void drain();  // worker: no more work, please
   void bye();
 
   // Reads at most `frames_max` frames. True when there may be more: call again soon.
@@ -69,13 +70,36 @@ class Link {
   void tick(TimePoint now);   // hello, ping, silence; call at least every 50 ms
   void flush(TimePoint now);  // one frame for what was queued since the last
   // Of the current socket; changes when a dead link was reopened: see generation().
-  const Socket& socket() const;
-  std::uint32_t generation() const;
-  std::uint64_t malformed() const;
+  const Socket& socket() const { return *socket_; }
+  std::uint32_t generation() const { return generation_; }
+  std::uint64_t malformed() const { return malformed_ + socket_->malformed(); }
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  void send(FrameType type, std::uint16_t records_in, std::uint64_t aux, std::string& frame);
+  void say(FrameType type, std::uint64_t aux = 0, std::string_view body = {});
+  void say_hello();
+  void open_record(std::size_t size);
+  void flush_records();
+  void forget_session();
+  void handle(std::string_view frame);
+  void deliver(std::string_view frame, const Header& header);
+
+  Context& context_;
+  const LinkOptions options_;
+  LinkEvents& events_;
+  LinkState state_;
+  std::unique_ptr<Socket> socket_;
+  TimePoint now_;
+  const std::uint64_t instance_;
+  Message incoming_;
+  std::string records_;  // the frame being filled
+  std::uint16_t count_ = 0;
+  std::string control_;
+  std::uint32_t limit_ = 0;  // granted by us
+  bool backend_down_ = false;
+  bool credit_said_ = true;
+  std::uint32_t generation_ = 0;
+  std::uint64_t malformed_ = 0;
 };
 
 }  // namespace depot::messaging

@@ -1,46 +1,42 @@
 #include "messaging/sync_frame.hpp"
 
-#include "messaging/little_endian.hpp"
+#include <bit>
+#include <cstring>
 
 namespace depot::messaging {
 namespace {
 
-constexpr std::uint16_t kMagic = 0x5A53;
-constexpr std::uint8_t kVersion = 1;
 constexpr std::size_t kTopicBytesMax = 200;  // libzmq 4.3.4 mishandles topics of 246 to 255 bytes
+
+// As it lies in memory.
+struct Wire {
+  std::uint16_t magic = 0x5A53;
+  std::uint8_t version = 1;
+  SyncType type = SyncType::head;
+  std::uint32_t flags = 0;
+  std::uint64_t epoch = 0, from = 0, to = 0, time_us = 0;
+};
+static_assert(sizeof(Wire) == kSyncHeaderSize && std::endian::native == std::endian::little);
 
 }  // namespace
 
 void write_sync_header(const SyncHeader& header, std::string& out) {
-  char bytes[kSyncHeaderSize];
-  FieldWriter(bytes)
-      .put(kMagic)
-      .put(kVersion)
-      .put(static_cast<std::uint8_t>(header.type))
-      .put(header.flags)
-      .put(header.epoch)
-      .put(header.from)
-      .put(header.to)
-      .put(header.time_us);
-  out.append(bytes, sizeof bytes);
+  const Wire wire{.type = header.type,
+                  .flags = header.flags,
+                  .epoch = header.epoch,
+                  .from = header.from,
+                  .to = header.to,
+                  .time_us = header.time_us};
+  out.append(reinterpret_cast<const char*>(&wire), sizeof wire);
 }
 
 bool read_sync_header(std::string_view bytes, SyncHeader& header) {
-  if (bytes.size() < kSyncHeaderSize) return false;
-  FieldReader in(bytes.data());
-  if (in.get<std::uint16_t>() != kMagic || in.get<std::uint8_t>() != kVersion) return false;
-  const auto type = in.get<std::uint8_t>();
-  if (type < static_cast<std::uint8_t>(SyncType::record) ||
-      type > static_cast<std::uint8_t>(SyncType::error)) {
-    return false;
-  }
-  header.type = static_cast<SyncType>(type);
-  header.flags = in.get<std::uint32_t>();
-  header.epoch = in.get<std::uint64_t>();
-  header.from = in.get<std::uint64_t>();
-  header.to = in.get<std::uint64_t>();
-  header.time_us = in.get<std::uint64_t>();
-  return true;
+  Wire wire;
+  if (bytes.size() < sizeof wire) return false;
+  std::memcpy(&wire, bytes.data(), sizeof wire);
+  header = {wire.type, wire.flags, wire.epoch, wire.from, wire.to, wire.time_us};
+  return wire.magic == Wire().magic && wire.version == Wire().version &&
+         wire.type >= SyncType::record && wire.type <= SyncType::error;
 }
 
 bool split_topic(std::string_view topic, std::string_view& kind, std::string_view& id) {
@@ -48,8 +44,8 @@ bool split_topic(std::string_view topic, std::string_view& kind, std::string_vie
   topic.remove_suffix(1);
   const std::size_t slash = topic.find('/');
   kind = topic.substr(0, slash);
-  id = slash == std::string_view::npos ? std::string_view{} : topic.substr(slash + 1);
   const bool has_id = slash != std::string_view::npos;
+  id = has_id ? topic.substr(slash + 1) : std::string_view();
   return !kind.empty() && id.empty() != has_id && id.find('/') == std::string_view::npos;
 }
 
