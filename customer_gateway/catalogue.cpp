@@ -182,32 +182,25 @@ void Catalogue::for_each_match(const CatalogueQuery& query, F&& f) const {
 std::optional<CataloguePage> Catalogue::list(const CatalogueQuery& query) const {
   std::optional<Key> after;
   if (!query.cursor.empty() && !(after = position_of(query))) return std::nullopt;
-  // The smallest keys behind `after`, as a heap with the largest of them in front: no request
-  // sorts the whole catalogue, and the order by name stops at its page's end.
+  // The smallest keys behind `after`. The order by name stops at its page's end.
   const bool by_name = query.sort == Sort::name;
   const std::size_t wanted = query.limit + 1;
-  std::vector<Key> heap;
+  std::vector<Key> keys;
   for_each_match(query, [&](std::uint32_t index) {
     const std::int64_t available = values_[index].available.load(std::memory_order_relaxed);
     if (available < 0 || (available == 0 && !query.include_sold_out)) return true;
     const Key key{sort_value(query, index), index};
-    if ((after && key <= *after) || (heap.size() == wanted && key >= heap.front())) return true;
-    if (heap.size() == wanted) {
-      std::ranges::pop_heap(heap);
-      heap.pop_back();
-    }
-    heap.push_back(key);
-    std::ranges::push_heap(heap);
-    return !by_name || heap.size() < wanted;
+    if (!after || key > *after) keys.push_back(key);
+    return !by_name || keys.size() < wanted;
   });
-  std::ranges::sort_heap(heap);
+  const std::size_t shown = std::min(keys.size(), query.limit);
+  std::ranges::partial_sort(keys, keys.begin() + static_cast<std::ptrdiff_t>(shown));
   CataloguePage page;
-  const bool more = heap.size() == wanted;
-  if (more) heap.pop_back();
-  for (const Key& key : heap) page.items.push_back(view(key.second));
-  if (more) {
+  for (std::size_t i = 0; i < shown; ++i) page.items.push_back(view(keys[i].second));
+  if (keys.size() > shown) {
+    const Key& last = keys[shown - 1];
     page.next_cursor =
-        to_hex(std::to_string(heap.back().first) + " " + std::string(page.items.back().offer_id));
+        to_hex(std::to_string(last.first) + " " + std::string(page.items.back().offer_id));
   }
   return page;
 }

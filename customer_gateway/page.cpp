@@ -225,6 +225,21 @@ void set(Html& data, std::initializer_list<std::pair<const char*, Html>> values)
   for (const auto& [name, value] : values) data.set(name, value);
 }
 
+void set_list(Html& data, const std::string& name, HtmlList rows) {
+  data.set("has_" + name, !rows.empty());
+  data.set(name, std::move(rows));
+}
+
+void set_goods(Html& row, const Page& page, std::string_view offer, std::string_view name,
+               std::string_view manufacturer, std::int64_t unit_price, std::int64_t quantity) {
+  set(row, {{"offer_id", std::string(offer)},
+            {"name", std::string(name)},
+            {"manufacturer", std::string(manufacturer)},
+            {"price", page.money(unit_price)},
+            {"quantity", std::to_string(quantity)},
+            {"sum", page.money(quantity * unit_price)}});
+}
+
 void set_errors(Html& data, const Failure& failure) {
   set_problem(data, failure.problem);
   for (const FieldError& error : failure.errors) {
@@ -255,10 +270,9 @@ void set_faults(Html& data, const Page& page, std::span<const FaultView> faults,
   for (const FaultView& fault : faults) {
     HtmlList others;
     for (const Alternative& other : fault.alternatives) {
-      set(others.emplace_back(), {{"offer_id", other.offer_id},
-                                  {"manufacturer", other.manufacturer_name},
-                                  {"price", page.money(other.unit_price)},
-                                  {"available", std::to_string(other.available)}});
+      Html& row = others.emplace_back();
+      set_goods(row, page, other.offer_id, fault.name, other.manufacturer_name, other.unit_price);
+      row.set("available", std::to_string(other.available));
     }
     Html& row = rows.emplace_back();
     set(row, {{"name", fault.name},
@@ -266,12 +280,11 @@ void set_faults(Html& data, const Page& page, std::span<const FaultView> faults,
               {"requested", std::to_string(fault.verdict.requested)},
               {"available", std::to_string(fault.verdict.available)},
               {"seen_price", false},
-              {"removed", std::ranges::find(removed, fault.verdict.offer) != removed.end()},
-              {"has_alternatives", !others.empty()},
-              {"alternatives", others}});
+              {"removed", std::ranges::find(removed, fault.verdict.offer) != removed.end()}});
+    set_list(row, "alternatives", std::move(others));
     set_line_problem(row, fault.verdict.problem);
   }
-  set(data, {{"has_faults", !rows.empty()}, {"faults", rows}});
+  set_list(data, "faults", std::move(rows));
 }
 
 }  // namespace depot::customer_gateway

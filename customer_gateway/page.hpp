@@ -61,6 +61,12 @@ void page(const Visit& visit) {
   serve(visit, handler);
 }
 
+// `name` and has_<name>: mustache cannot ask whether a list has rows.
+void set_list(Html& data, const std::string& name, HtmlList rows);
+// What every row of goods shows: names, price, and the sum for `quantity`.
+void set_goods(Html& row, const Page& page, std::string_view offer, std::string_view name,
+               std::string_view manufacturer, std::int64_t unit_price, std::int64_t quantity = 1);
+
 // A path of ours to go to next, from what a form says; else `otherwise`.
 std::string local_path(std::string path, std::string_view otherwise);
 std::string with_query(std::string path, std::string_view name, std::string_view value);

@@ -37,16 +37,11 @@ void get_catalogue(const Page& page) {
     query.cursor.clear();
     listed = catalogue->list(query);
   }
-  const std::string back = address_of(page, query.cursor);
   HtmlList items;
   for (const ItemView& item : listed->items) {
-    set(items.emplace_back(), {{"offer_id", std::string(item.offer_id)},
-                               {"name", std::string(item.name)},
-                               {"manufacturer", std::string(item.manufacturer_name)},
-                               {"price", page.money(item.unit_price)},
-                               {"available", std::to_string(item.available)},
-                               {"sold_out", item.available <= 0},
-                               {"back", back}});
+    Html& row = items.emplace_back();
+    set_goods(row, page, item.offer_id, item.name, item.manufacturer_name, item.unit_price);
+    set(row, {{"available", std::to_string(item.available)}, {"sold_out", item.available <= 0}});
   }
   HtmlList manufacturers;
   for (const auto& [id, name] : catalogue->manufacturers()) {
@@ -58,8 +53,8 @@ void get_catalogue(const Page& page) {
              {"manufacturers", manufacturers},
              {"include_sold_out", query.include_sold_out},
              {"filtered", !query.text.empty() || !query.manufacturer.empty()},
-             {"has_items", !items.empty()},
-             {"items", items}});
+             {"back", address_of(page, query.cursor)}});
+  set_list(data, "items", std::move(items));
   data.set("sort_" + page.text("sort"), true);
   if (!listed->next_cursor.empty()) data.set("next", address_of(page, listed->next_cursor));
   page.show("catalogue", std::move(data));
@@ -91,19 +86,13 @@ void show_cart(const Page& page, const CartView& cart, const Failure* failure, b
   for (const auto& [line, name, manufacturer] : cart.lines) {
     has_problems = has_problems || line.problem != protocol::LineProblem::none;
     Html& row = lines.emplace_back();
-    set(row, {{"offer_id", line.offer},
-              {"name", name},
-              {"manufacturer", manufacturer},
-              {"price", page.money(line.unit_price)},
-              {"seen_price", page.money(line.seen_price)},
-              {"sum", page.money(line.quantity * line.unit_price)},
-              {"quantity", std::to_string(line.quantity)},
+    set_goods(row, page, line.offer, name, manufacturer, line.unit_price, line.quantity);
+    set(row, {{"seen_price", page.money(line.seen_price)},
               {"available", std::to_string(line.available)}});
     set_line_problem(row, line.problem);
   }
-  set(data, {{"has_lines", !lines.empty()},
-             {"lines", lines},
-             {"has_problems", has_problems},
+  set_list(data, "lines", std::move(lines));
+  set(data, {{"has_problems", has_problems},
              {"total", page.money(cart.total)},
              {"version", std::to_string(cart.version)},
              {"key", make_token_secret()}});  // Of the next purchase, however often it is sent.
@@ -199,19 +188,15 @@ void show_order(const Page& page, const OrderView& order, const Failure* failure
   for (const OrderLineView& line : order.lines) {
     all_paid = all_paid && line.status == protocol::PartStatus::paid;
     Html& row = lines.emplace_back();
-    set(row, {{"name", line.name},
-              {"manufacturer", line.manufacturer_name},
-              {"quantity", std::to_string(line.quantity)},
-              {"price", page.money(line.unit_price)},
-              {"sum", page.money(line.quantity * line.unit_price)}});
+    set_goods(row, page, line.offer_id, line.name, line.manufacturer_name, line.unit_price,
+              line.quantity);
     set_status(row, line.status);
   }
   Html data;
   set_order(page, data, order);
   set_faults(data, page, order.refused, {});
-  set(data, {{"lines", lines},
-             {"cancellable", all_paid && !failure},
-             {"not_cancellable", failure != nullptr}});
+  set_list(data, "lines", std::move(lines));
+  set(data, {{"cancellable", all_paid && !failure}, {"not_cancellable", failure != nullptr}});
   page.show("order", std::move(data), failure);
 }
 
@@ -228,7 +213,7 @@ void get_orders(const Page& page) {
       if (order.lines.size() > 1) row.set("more", std::to_string(order.lines.size() - 1));
     }
     Html data;
-    set(data, {{"has_orders", !orders.empty()}, {"orders", orders}});
+    set_list(data, "orders", std::move(orders));
     if (!answer->next_cursor.empty()) {
       data.set("next", with_query("/orders", "cursor", answer->next_cursor));
     }
