@@ -20,8 +20,8 @@ struct Program {
 // In the order of starting. `config_path`: the file that they are to read.
 std::vector<Program> programs_of(const Config& config, const std::string& config_path);
 
-// Fails with the key, the address and the fix where somebody listens there already: the gateways
-// share their port by SO_REUSEPORT, so the kernel would let two Depots answer on one.
+// Fails with the key, the address and the fix where somebody listens there already, before anything
+// is started.
 void expect_free_ports(const Config& config);
 
 // The addresses that this host's gateways listen on: gateway.listen and the ports behind it.
