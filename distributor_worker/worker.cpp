@@ -10,6 +10,7 @@ namespace depot::distributor_worker {
 
 using protocol::RequestKind;
 using protocol::Status;
+using std::to_string;
 
 namespace {
 
@@ -97,17 +98,7 @@ std::uint64_t WorkerCounts::batches_total() const {
 }
 
 Worker::Worker(const Config& config, WorkerActions& actions, Metrics& metrics)
-    : counts_(metrics),
-      config_(config),
-      actions_(actions),
-      feed_max_(std::to_string(config.limits.feed_entries_max)),
-      order_lines_max_(std::to_string(config.limits.order_lines_max)),
-      quantity_max_(std::to_string(config.limits.quantity_max)),
-      session_idle_(std::to_string(config.accounts.session_idle.count())),
-      session_max_(std::to_string(config.accounts.session_max.count())),
-      login_window_(std::to_string(config.accounts.login_window.count())),
-      account_logins_max_(std::to_string(config.accounts.failed_logins_per_account_max)),
-      address_logins_max_(std::to_string(config.accounts.failed_logins_per_address_max)) {}
+    : counts_(metrics), config_(config), actions_(actions) {}
 
 void Worker::on_request(Origin origin, const messaging::RequestRecord& record, TimePoint now) {
   now_ = now;
@@ -134,9 +125,12 @@ void Worker::on_request(Origin origin, const messaging::RequestRecord& record, T
     case Takes::body:
       return send(std::move(job), route->function, {record.body});
     case Takes::body_and_feed:
-      return send(std::move(job), route->function, {record.body, feed_max_});
+      return send(std::move(job), route->function,
+                  {record.body, to_string(config_.limits.feed_entries_max)});
     case Takes::body_and_line_limits:
-      return send(std::move(job), route->function, {record.body, order_lines_max_, quantity_max_});
+      return send(std::move(job), route->function,
+                  {record.body, to_string(config_.limits.order_lines_max),
+                   to_string(config_.limits.quantity_max)});
     case Takes::password:
       return begin_password(kind, record.body, std::move(job));
   }

@@ -132,8 +132,6 @@ class Worker {
   WorkerCounts counts_;
   const Config config_;
   WorkerActions& actions_;
-  const std::string feed_max_, order_lines_max_, quantity_max_, session_idle_, session_max_,
-      login_window_, account_logins_max_, address_logins_max_;
   std::deque<Job> orders_;
   messaging::Slots<Call> calls_;
   messaging::Slots<Job> hashing_;

@@ -11,6 +11,7 @@ using protocol::DeleteAccount;
 using protocol::LogIn;
 using protocol::RequestKind;
 using protocol::Status;
+using std::to_string;
 
 void Worker::begin_password(RequestKind kind, std::string_view body, Job job) {
   auto work = std::make_unique<PasswordWork>();
@@ -34,9 +35,11 @@ void Worker::begin_password(RequestKind kind, std::string_view body, Job job) {
   if (std::holds_alternative<CreateAccount>(request.request))
     return hash(std::move(job), false, "");
   if (const auto* log_in = std::get_if<LogIn>(&request.request)) {
-    return send(
-        std::move(job), "find_login_v1",
-        {log_in->email, log_in->address, account_logins_max_, address_logins_max_, login_window_});
+    const AccountsConfig& accounts = config_.accounts;
+    return send(std::move(job), "find_login_v1",
+                {log_in->email, log_in->address, to_string(accounts.failed_logins_per_account_max),
+                 to_string(accounts.failed_logins_per_address_max),
+                 to_string(accounts.login_window.count())});
   }
   const auto* change = std::get_if<ChangeAccount>(&request.request);
   if (change && !change->email && !change->password) return apply(std::move(job), {});
@@ -83,11 +86,14 @@ void Worker::apply(Job job, const HashResult& result) {
   PasswordWork& work = *job.password;
   work.looking = false;
   std::string body;
+  const AccountsConfig& accounts = config_.accounts;
   if (const auto* log_in = std::get_if<LogIn>(&work.request)) {
     // A wrong one is said too: the function counts it.
-    return send(std::move(job), "log_in_v1",
-                {log_in->session, work.customer, log_in->email, log_in->address,
-                 result.right ? "1" : "0", login_window_, session_idle_, session_max_});
+    return send(
+        std::move(job), "log_in_v1",
+        {log_in->session, work.customer, log_in->email, log_in->address, result.right ? "1" : "0",
+         to_string(accounts.login_window.count()), to_string(accounts.session_idle.count()),
+         to_string(accounts.session_max.count())});
   }
   if (!result.right) {
     return finish(job, Status::refused,
@@ -99,7 +105,9 @@ void Worker::apply(Job job, const HashResult& result) {
     if (result.hash.empty()) return finish(job, Status::overload);  // No memory for it now.
     create->password = result.hash;
     protocol::encode(*create, body);
-    return send(std::move(job), "create_account_v1", {body, session_idle_, session_max_});
+    return send(
+        std::move(job), "create_account_v1",
+        {body, to_string(accounts.session_idle.count()), to_string(accounts.session_max.count())});
   }
   if (const auto* leave = std::get_if<DeleteAccount>(&work.request)) {
     protocol::encode(leave->caller, body);

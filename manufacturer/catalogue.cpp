@@ -89,12 +89,9 @@ AgentFile read_agent_file(const std::string& path) {
   table.text("id", file.id, wrong_id);
   table.text("name", file.name, wrong_name);
   table.text("catalogue", file.catalogue);
-  table.text("journal", file.journal);
   for (const char* key : {"id", "name", "catalogue"}) table.required(key);
   read_yaml_file(path, table);
-  const std::filesystem::path folder = std::filesystem::absolute(path).parent_path();
-  file.catalogue = folder / file.catalogue;
-  if (!file.journal.empty()) file.journal = folder / file.journal;
+  file.catalogue = std::filesystem::absolute(path).parent_path() / file.catalogue;
   return file;
 }
 

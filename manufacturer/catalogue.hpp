@@ -16,8 +16,7 @@ namespace depot::manufacturer {
 
 struct AgentFile {
   std::string id, name;
-  std::string catalogue;  // paths, made relative to the YAML's folder
-  std::string journal;    // "": none
+  std::string catalogue;  // a path, made relative to the YAML's folder
 };
 AgentFile read_agent_file(const std::string& path);
 

@@ -71,21 +71,17 @@ class Import final : private AgentActions {
   Agent agent_;
 };
 
-// One line on stderr, over and over on a terminal.
-class Progress {
- public:
-  void show(const std::string& text, bool last = false) {
-    const bool terminal = isatty(STDERR_FILENO) != 0;
-    if (!terminal && !last) return;
-    std::fputs(fmt::format("{}{}{}", terminal ? "\r" : "", text, last ? "\n" : "").c_str(), stderr);
-  }
-};
+// One line on stderr, over and over on a terminal; elsewhere the last only.
+void show_progress(const std::string& text, bool last = false) {
+  const bool terminal = isatty(STDERR_FILENO) != 0;
+  if (terminal || last) fmt::print(stderr, "{}{}{}", terminal ? "\r" : "", text, last ? "\n" : "");
+}
 
 [[noreturn]] void give_up(const std::string& id, const std::string& why, int code) {
   throw StartupError(fmt::format("import of {} failed: {}", id, why), code);
 }
 
-void state_offers(const Config& config, const std::vector<Offers>& all, Progress& progress) {
+void state_offers(const Config& config, const std::vector<Offers>& all) {
   messaging::Context context;
   std::vector<std::pair<const Offers*, std::unique_ptr<Import>>> under_way;
   std::size_t begun = 0, done = 0;
@@ -113,7 +109,7 @@ void state_offers(const Config& config, const std::vector<Offers>& all, Progress
           kExitUnavailable);
     }
     done += std::erase_if(under_way, [](const auto& one) { return one.second->settled(); });
-    progress.show(fmt::format("import: {} of {} manufacturers acknowledged", done, all.size()));
+    show_progress(fmt::format("import: {} of {} manufacturers acknowledged", done, all.size()));
   }
 }
 
@@ -146,7 +142,7 @@ bool has_all(const std::string& gateway, const Offers& offers) {
   return missing.empty();
 }
 
-void await_gateways(const Config& config, const std::vector<Offers>& all, Progress& progress) {
+void await_gateways(const Config& config, const std::vector<Offers>& all) {
   const std::size_t colon = config.gateway.listen.rfind(':');
   const int port = std::stoi(config.gateway.listen.substr(colon + 1));
   for (int index = 0; index < config.gateway.count; ++index) {
@@ -157,7 +153,7 @@ void await_gateways(const Config& config, const std::vector<Offers>& all, Progre
       if (has_all(gateway, all[done])) {
         ++done;
         moved = steady_now();
-        progress.show(fmt::format("import: {} has {} of {} manufacturers' offers", gateway, done,
+        show_progress(fmt::format("import: {} has {} of {} manufacturers' offers", gateway, done,
                                   all.size()));
       } else if (steady_now() - moved > kProgressMax) {
         give_up(all[done].id, "the gateway at " + gateway + " does not get its offers",
@@ -174,13 +170,12 @@ void await_gateways(const Config& config, const std::vector<Offers>& all, Progre
 ImportSummary import_catalogue(const Config& config, const std::string& file) {
   const TimePoint start = steady_now();
   const std::vector<Offers> all = read_offers_of_many(file, config.currency);
-  Progress progress;
-  state_offers(config, all, progress);
-  await_gateways(config, all, progress);
+  state_offers(config, all);
+  await_gateways(config, all);
   ImportSummary summary{.manufacturers = all.size()};
   for (const Offers& offers : all) summary.offers += offers.rows.size();
   summary.seconds = std::chrono::duration<double>(steady_now() - start).count();
-  progress.show(fmt::format("import: {} offers of {} manufacturers in {:.1f} s", summary.offers,
+  show_progress(fmt::format("import: {} offers of {} manufacturers in {:.1f} s", summary.offers,
                             summary.manufacturers, summary.seconds),
                 true);
   return summary;

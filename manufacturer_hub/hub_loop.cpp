@@ -66,10 +66,32 @@ std::vector<FeedEntry> feed_entries(const Reply& entries) {
   return feed;
 }
 
-// Arrays have no letter in front; an error reply is an error all the same.
-Result<Reply> array_of(const Result<Reply>& reply) {
-  if (!reply || !reply->is_error()) return reply;
+std::vector<LedgerLine> ledger_lines(const Reply& entries) {
+  std::vector<LedgerLine> lines(entries.size());
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    std::tie(lines[i].epoch, lines[i].number) = stream_id(entries[i][0].text());
+    lines[i].entry = entries[i][1][1].text();
+  }
+  return lines;
+}
+
+// What `read` makes of a plain array; an error reply is an error.
+template <typename Read>
+auto read_array(const Result<Reply>& reply, Read read) -> Result<decltype(read(*reply))> {
+  if (!reply) return tl::unexpected(reply.error());
+  if (!reply->is_error()) return read(*reply);
   return fail(store::classify_error(reply->text()), std::string(reply->text()));
+}
+
+// What `read` makes of the values in a function's row; it fails where they are not as expected.
+template <typename Value, typename Read>
+Result<Value> read_row(const Result<std::string_view>& row, Read read) {
+  if (!row) return tl::unexpected(row.error());
+  protocol::Reader in(*row);
+  in.array();
+  Value value = read(in);
+  if (in.ok()) return value;
+  return fail(ErrorCode::unknown, "an answer that cannot be read");
 }
 
 }  // namespace
@@ -264,13 +286,11 @@ void HubLoop::apply(const std::string& manufacturer, std::uint64_t epoch, std::u
                     std::string_view record) {
   call({"FCALL", "offer_v1", "0", manufacturer, text(epoch), text(number), record, feed_max_},
        [this, manufacturer](const Result<std::string_view>& row) {
-         if (!row) return hub_.on_applied(manufacturer, tl::unexpected(row.error()), now_);
-         protocol::Reader in(*row);
-         in.array();
-         const auto verdict = static_cast<OfferVerdict>(in.integer(0, 4));
-         const OfferAnswer answer{verdict, in.unsigned_integer(), in.unsigned_integer()};
-         if (in.done()) return hub_.on_applied(manufacturer, answer, now_);
-         hub_.on_applied(manufacturer, fail(ErrorCode::unknown, "offer_v1: unreadable"), now_);
+         const auto read = [](protocol::Reader& in) {
+           const auto verdict = static_cast<OfferVerdict>(in.integer(0, 4));
+           return OfferAnswer{verdict, in.unsigned_integer(), in.unsigned_integer()};
+         };
+         hub_.on_applied(manufacturer, read_row<OfferAnswer>(row, read), now_);
        });
 }
 
@@ -284,41 +304,32 @@ void HubLoop::accept(const std::string& peer, const std::string& manufacturer, s
 
 void HubLoop::read_ledger(std::uint64_t ticket, const std::string& manufacturer,
                           std::uint64_t epoch, std::uint64_t from) {
-  const std::string key = "ledger:{s0}:" + manufacturer;
-  const std::string first = text(epoch) + "-" + text(from);
-  const std::string_view arguments[] = {"XRANGE", key, first, "+", "COUNT", kPageCount};
-  commands_.command(arguments, [this, ticket](const Result<Reply>& reply) {
-    const Result<Reply> entries = array_of(reply);
-    if (!entries) return hub_.on_ledger(ticket, tl::unexpected(entries.error()));
-    std::vector<LedgerLine> lines(entries->size());
-    for (std::size_t i = 0; i < lines.size(); ++i) {
-      std::tie(lines[i].epoch, lines[i].number) = stream_id((*entries)[i][0].text());
-      lines[i].entry = (*entries)[i][1][1].text();
-    }
-    hub_.on_ledger(ticket, std::move(lines));
+  read_range("ledger:{s0}:" + manufacturer, epoch, from, [this, ticket](const auto& reply) {
+    hub_.on_ledger(ticket, read_array(reply, ledger_lines));
   });
 }
 
 void HubLoop::read_feed(std::uint64_t ticket, std::uint64_t from) {
-  const std::string first = "1-" + text(from);
-  const std::string_view arguments[] = {"XRANGE", "feed:{s0}", first, "+", "COUNT", kPageCount};
-  commands_.command(arguments, [this, ticket](const Result<Reply>& reply) {
-    const Result<Reply> entries = array_of(reply);
-    if (!entries) return hub_.on_feed_page(ticket, tl::unexpected(entries.error()));
-    hub_.on_feed_page(ticket, feed_entries(*entries));
+  read_range("feed:{s0}", 1, from, [this, ticket](const auto& reply) {
+    hub_.on_feed_page(ticket, read_array(reply, feed_entries));
   });
+}
+
+void HubLoop::read_range(const std::string& stream, std::uint64_t epoch, std::uint64_t from,
+                         store::RedisClient::Done done) {
+  const std::string first = text(epoch) + "-" + text(from);
+  const std::string_view arguments[] = {"XRANGE", stream, first, "+", "COUNT", kPageCount};
+  commands_.command(arguments, std::move(done));
 }
 
 void HubLoop::read_catalogue(std::uint64_t ticket, const std::string& cursor) {
   call({"FCALL", "catalogue_v1", "0", cursor, kCataloguePageCount},
        [this, ticket](const Result<std::string_view>& row) {
-         if (!row) return hub_.on_catalogue(ticket, tl::unexpected(row.error()));
-         protocol::Reader in(*row);
-         in.array();
-         const std::string next(in.string());
-         const std::uint64_t number = in.unsigned_integer();
-         if (in.ok()) return hub_.on_catalogue(ticket, CataloguePage{next, number, in.rest()});
-         hub_.on_catalogue(ticket, fail(ErrorCode::unknown, "catalogue_v1: unreadable"));
+         hub_.on_catalogue(ticket, read_row<CataloguePage>(row, [](protocol::Reader& in) {
+                             const std::string next(in.string());
+                             const std::uint64_t number = in.unsigned_integer();
+                             return CataloguePage{next, number, in.rest()};
+                           }));
        });
 }
 

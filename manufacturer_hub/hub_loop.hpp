@@ -44,6 +44,8 @@ class HubLoop final : private HubActions {
   void read_catalogue(std::uint64_t ticket, const std::string& cursor) override;
 
   void call(std::initializer_list<std::string_view> arguments, Row row);
+  void read_range(const std::string& stream, std::uint64_t epoch, std::uint64_t from,
+                  store::RedisClient::Done done);
   void follow_store();
   void prepare();
   void read_more();

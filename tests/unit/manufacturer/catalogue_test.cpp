@@ -106,7 +106,6 @@ TEST_F(CatalogueTest, ReadsTheAgentsFile) {
   EXPECT_EQ(agent.id, "m1");
   EXPECT_EQ(agent.name, "First");
   EXPECT_EQ(agent.catalogue, folder_ + "/m.csv");
-  EXPECT_EQ(agent.journal, "");
   for (const char* bad : {"id: m 1\nname: F\ncatalogue: c\n", "id: m\ncatalogue: c\n",
                           "id: m\nname: F\n", "id: m\nname: F\ncatalogue: c\ncolour: red\n"}) {
     EXPECT_THROW(read_agent_file(file("m.yml", bad)), StartupError) << bad;
