@@ -108,6 +108,7 @@ void Audit::read_rows() {
           {cycle, std::string(offer.substr(0, colon)), std::string(offer.substr(colon + 1))});
     });
   }
+  books_.orders.reserve(orders.size());
   read_orders(orders, states);
   read_lists(sorted(std::move(customers)), nullptr);
 }
@@ -162,6 +163,7 @@ void Audit::count() {
 
 void Audit::judge_orders() {
   std::vector<Id> orders;
+  orders.reserve(books_.orders.size());
   for (const auto& [id, record] : books_.orders) orders.push_back(id);
   for (int round = 1; !orders.empty(); ++round) {
     const AuditResult before = result_;

@@ -27,17 +27,18 @@ struct Part {           // one manufacturer's part of an order: what its row or 
   Position at;          // the entry
   std::uint64_t digest = 0;  // of its lines
 };
+using Parts = boost::container::small_vector<Part, 1>;  // Nearly all orders have one.
 struct Placed {
   Id customer, fingerprint;
 };
 struct Record {  // all that is recorded of one order
   // By rows:
   std::optional<Placed> placed;
-  boost::container::small_vector<Part, 1> parts;
+  Parts parts;
   std::vector<std::int64_t> statuses;            // of parts; none where there is no state row
   boost::container::small_vector<Id, 1> listed;  // by the lists of these accounts
   // By ledgers:
-  boost::container::small_vector<Part, 1> sold;
+  Parts sold;
   std::vector<Part> cancelled;
 };
 

@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::int64_t kStatusCancelled = 4;
 
-std::vector<Part> of_maker(const auto& parts, std::uint32_t maker) {
-  std::vector<Part> out;
+Parts of_maker(const auto& parts, std::uint32_t maker) {
+  Parts out;
   std::ranges::copy_if(parts, std::back_inserter(out), [&](auto& p) { return p.maker == maker; });
   return out;
 }

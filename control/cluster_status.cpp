@@ -106,6 +106,18 @@ void merge(const std::string& process, const std::string& text,
 
 }  // namespace
 
+std::string ask_ready(const std::string& where, std::chrono::milliseconds limit,
+                      const std::string& silent) {
+  const auto answer = http::fetch(where, "GET", "/readyz", {}, "", limit);
+  if (!answer) return silent;
+  if (answer->status == 200) return "";
+  json::error_code error;
+  const json::value problem = json::parse(answer->body, error);
+  const json::value* detail =
+      problem.is_object() ? problem.as_object().if_contains("detail") : nullptr;
+  return detail && detail->is_string() ? std::string(detail->as_string()) : answer->body;
+}
+
 std::string_view name_of(SupervisedProcess::State state) {
   constexpr std::string_view kNames[] = {"waiting", "starting", "ready", "stopping"};
   return kNames[static_cast<std::size_t>(state)];

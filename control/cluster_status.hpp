@@ -6,6 +6,7 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,11 @@ boost::json::object status_document(const UpView& view);
 
 // Every family once, each sample with a label process="<name>"; `own` is the supervisor's text.
 std::string merged_metrics(const UpView& view, const std::string& own);
+
+// What the process at `where` ("host:port", "unix:/path") waits for by its /readyz; "" when it is
+// ready, `silent` when no answer comes.
+std::string ask_ready(const std::string& where, std::chrono::milliseconds limit,
+                      const std::string& silent);
 
 std::string_view name_of(SupervisedProcess::State state);
 

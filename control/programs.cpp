@@ -3,19 +3,17 @@
 #include <fmt/format.h>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <fstream>
 #include <thread>
 
 #include "base/fatal.hpp"
 #include "base/process.hpp"
+#include "http/listener.hpp"
+#include "http/server.hpp"
 #include "manufacturer/catalogue.hpp"
 
 namespace depot::control {
 namespace {
-
-namespace net = boost::asio;
-using net::ip::tcp;
 
 constexpr auto kOrphansMax = std::chrono::seconds(2);
 constexpr auto kOrphansEvery = std::chrono::milliseconds(50);
@@ -23,53 +21,34 @@ constexpr auto kOrphansEvery = std::chrono::milliseconds(50);
 // The order of stopping: who brings work first, who keeps it last.
 enum class Rank { gateway, manufacturer, hub, worker, balancer };
 
-std::pair<std::string, int> split_address(const std::string& listen) {
-  const std::size_t colon = listen.rfind(':');
-  std::string host = listen.substr(0, colon);
-  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-  return {host, std::stoi(listen.substr(colon + 1))};
-}
-
-// Why nobody can listen there.
-boost::system::error_code try_to_listen(const std::string& host, int port) {
-  boost::system::error_code error;
-  net::io_context io;
-  const auto found = tcp::resolver(io).resolve(host, std::to_string(port), error);
-  if (error) return error;
-  tcp::acceptor acceptor(io);
-  acceptor.open(found.begin()->endpoint().protocol(), error);
-  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error) acceptor.bind(found.begin()->endpoint(), error);
-  return error;
-}
-
 void expect_free(const std::string& key, const std::string& listen) {
-  const auto [host, port] = split_address(listen);
   // The gateways of an `up` that was killed may still be finishing their requests.
   const TimePoint deadline = steady_now() + kOrphansMax;
-  auto error = try_to_listen(host, port);
-  while (error == net::error::address_in_use && steady_now() < deadline) {
+  while (true) {
+    try {
+      boost::asio::io_context io;
+      http::open_listener(io, listen, http::PortUse::alone);
+      return;
+    } catch (const StartupError& error) {
+      if (steady_now() > deadline) {
+        throw StartupError(fmt::format("{}: {}; stop what listens there, or choose another port: "
+                                       "./run --port N, or that key in config.yml",
+                                       key, error.what()),
+                           error.exit_code());
+      }
+    }
     std::this_thread::sleep_for(kOrphansEvery);
-    error = try_to_listen(host, port);
   }
-  if (!error) return;
-  throw StartupError(
-      fmt::format("{}: cannot listen on {}: {}; {}", key, listen, error.message(),
-                  error == net::error::address_in_use
-                      ? "stop what listens there, or choose another port: ./run --port N, or that "
-                        "key in config.yml"
-                      : "correct that key in config.yml"),
-      error.category() == net::error::get_netdb_category() ? kExitConfig : kExitUnavailable);
 }
 
 }  // namespace
 
 std::vector<std::string> gateway_addresses(const Config& config) {
   std::vector<std::string> addresses;
-  const auto [host, port] = split_address(config.gateway.listen);
-  const std::string before = config.gateway.listen.substr(0, config.gateway.listen.rfind(':') + 1);
+  const std::string& listen = config.gateway.listen;
+  const std::size_t port = listen.rfind(':') + 1;
   for (int i = 0; i < config.gateway.count; ++i) {
-    addresses.push_back(fmt::format("{}{}", before, port + i));
+    addresses.push_back(fmt::format("{}{}", listen.substr(0, port), std::stoi(&listen[port]) + i));
   }
   return addresses;
 }

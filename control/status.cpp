@@ -10,6 +10,7 @@
 
 #include "base/clock.hpp"
 #include "base/fatal.hpp"
+#include "control/cluster_status.hpp"
 #include "control/up_lock.hpp"
 #include "http/client.hpp"
 
@@ -20,6 +21,7 @@ namespace json = boost::json;
 using namespace std::chrono_literals;
 constexpr auto kStep = 50ms;
 constexpr auto kRateOver = 1s;
+constexpr auto kAskReadyMax = 5s;
 
 void pause(std::chrono::milliseconds time) { poll(nullptr, 0, static_cast<int>(time.count())); }
 void say(const std::string& line) { std::fputs((line + "\n").c_str(), stderr); }
@@ -203,12 +205,7 @@ int run_status(const Config& config, const StatusOptions& options) {
   if (options.wait_seconds > 0) {
     wait_for(std::chrono::seconds(options.wait_seconds), [&]() -> std::string {
       if (UpLock::holder(config.runtime_dir) == 0) return "depot up";
-      const auto ready = http::fetch(config.admin.listen, "GET", "/readyz");
-      if (!ready) return "depot up: " + ready.error().message;
-      if (ready->status == 200) return "";
-      json::error_code error;
-      const json::value problem = json::parse(ready->body, error);
-      return problem.is_object() ? text_at(problem, "detail") : ready->body;
+      return ask_ready(config.admin.listen, kAskReadyMax, "depot up to answer");
     });
     return kExitOk;
   }

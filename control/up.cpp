@@ -4,7 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <boost/json.hpp>
+#include <boost/json/serialize.hpp>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -17,7 +17,6 @@
 #include "control/audit.hpp"
 #include "control/up_lock.hpp"
 #include "http/admin_server.hpp"
-#include "http/client.hpp"
 #include "store/blocking.hpp"
 #include "store/library.hpp"
 
@@ -188,7 +187,10 @@ void Up::perform(const Action& action, TimePoint now) {
     case Action::Kind::start:
       return start(action.name, now);
     case Action::Kind::ask:
-      return ask(action.name, now);
+      return supervisor_.on_answer(
+          action.name,
+          ask_ready("unix:" + config_.admin_socket(action.name), kAskMax, "does not answer yet"),
+          now);
     case Action::Kind::terminate:
       log_.info("draining", {{"process", action.name}});
       if (found != running_.end()) found->second.signal(SIGTERM);
@@ -215,21 +217,6 @@ void Up::start(const std::string& name, TimePoint now) {
     log_.error("cannot start", {{"process", name}, {"why", error.what()}});
     supervisor_.on_exit(name, now);
   }
-}
-
-void Up::ask(const std::string& name, TimePoint now) {
-  const auto answer =
-      http::fetch("unix:" + config_.admin_socket(name), "GET", "/readyz", {}, "", kAskMax);
-  std::string not_ready = "does not answer yet";
-  if (answer && answer->status == 200) {
-    not_ready.clear();
-  } else if (answer) {
-    boost::json::error_code error;
-    const auto problem = boost::json::parse(answer->body, error);
-    const auto* detail = problem.is_object() ? problem.as_object().if_contains("detail") : nullptr;
-    not_ready = detail && detail->is_string() ? std::string(detail->as_string()) : answer->body;
-  }
-  supervisor_.on_answer(name, not_ready, now);
 }
 
 void Up::reap(TimePoint now) {

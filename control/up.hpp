@@ -46,7 +46,6 @@ class Up {
   UpView view() const;
   void perform(const Action& action, TimePoint now);
   void start(const std::string& name, TimePoint now);
-  void ask(const std::string& name, TimePoint now);
   void reap(TimePoint now);
   void keep_redis(TimePoint now);
   void start_redis();
