@@ -100,7 +100,9 @@ void Gateway::IoThread::run(const std::string& listen, std::promise<std::uint16_
   Operations operations(backend, shared_.catalogue, shared_.config);
   http::ServerOptions options;
   options.listen = listen;
-  options.port_use = index_ != "0" ? http::PortUse::joined : http::PortUse::shared;
+  options.port_use = index_ != "0" ? http::PortUse::joined
+                     : threads > 1 ? http::PortUse::shared
+                                   : http::PortUse::alone;
   options.header_bytes_max = static_cast<std::size_t>(limits.header_bytes_max);
   options.body_bytes_max = static_cast<std::size_t>(limits.body_bytes_max);
   options.header_deadline = limits.header_deadline;

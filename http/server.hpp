@@ -39,7 +39,6 @@ struct Request {
   std::string_view query = {};  // behind '?'; "" without
   std::string_view body = {};
   std::string_view address = {};  // of the peer
-  bool loopback = false;
   struct Field {
     std::string_view name, value;
   };
@@ -71,7 +70,6 @@ class Responder {
   Responder& operator=(Responder&&) noexcept;
   ~Responder();
   void send(Response response);
-  explicit operator bool() const { return static_cast<bool>(slot_); }
 
   struct Slot;
   explicit Responder(std::shared_ptr<Slot> slot) : slot_(std::move(slot)) {}

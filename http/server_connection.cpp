@@ -101,7 +101,6 @@ bool ServerConnection::may_parse() const {
 void ServerConnection::hand_over() {
   Request request = reader_.request();
   request.address = peer_.address;
-  request.loopback = peer_.loopback;
   queue_.push_back(std::make_shared<Responder::Slot>(
       Responder::Slot{this, is_safe(request.method), request.method == Method::head,
                       reader_.keep_alive(), reader_.minor_version_0(), nullptr}));

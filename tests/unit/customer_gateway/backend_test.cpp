@@ -165,6 +165,18 @@ TEST_F(BackendTest, WithoutABalancerItIsRefusedAtOnce) {
   EXPECT_EQ(last_, Outcome::Kind::unavailable);
 }
 
+TEST_F(BackendTest, BeyondTheRequestsInFlightItIsRefusedAtOnce) {
+  config_.gateway.in_flight_max = 2;
+  start();
+  workers_.front()->answer.reset();
+  call();
+  call();
+  EXPECT_EQ(outcomes_, 0);
+  call();
+  EXPECT_EQ(outcomes_, 1);
+  EXPECT_EQ(last_, Outcome::Kind::unavailable);
+}
+
 TEST_F(BackendTest, RefusalOfOneBalancerIsTriedAtTheOther) {
   start(2);
   workers_.erase(workers_.begin());  // The first balancer has none any more.
