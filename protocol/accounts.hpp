@@ -43,7 +43,6 @@ std::optional<std::string> decode_logged_in(std::string_view body);
 
 // body of log_out, check_session, get_account, delete_card, get_cart: [session, customer]
 void encode(const Caller& caller, std::string& out);
-std::optional<Caller> decode_caller(std::string_view body);
 
 struct Card {
   std::string brand;  // "visa", "mastercard", "amex", ...

@@ -5,28 +5,20 @@
 namespace depot::protocol {
 
 void encode_change(const CartChange& change, std::string& out) {
-  Writer writer(out);
-  write_caller(change.caller, writer.array(5));
-  writer.string(change.request_id).string(change.offer).integer(change.quantity);
+  write_array(out, change.caller, change.request_id, change.offer, change.quantity);
 }
 
 void encode_remove(const CartChange& change, std::string& out) {
-  Writer writer(out);
-  write_caller(change.caller, writer.array(4));
-  writer.string(change.request_id).string(change.offer);
+  write_array(out, change.caller, change.request_id, change.offer);
 }
 
 std::optional<Cart> decode_cart(std::string_view body) {
   return decode_reply<Cart>('O', body, 2, [](Reader& reader, Cart& cart) {
-    cart.version = reader.integer();
-    for (std::size_t left = reader.rows(6); left > 0 && reader.ok(); --left) {
-      cart.lines.push_back({.offer = std::string(reader.string()),
-                            .quantity = reader.integer(),
-                            .seen_price = reader.integer(),
-                            .unit_price = reader.integer(),
-                            .available = reader.integer(),
-                            .problem = read_enum(reader, LineProblem::short_)});
-    }
+    read(reader, cart.version);
+    read_rows(reader, 6, cart.lines, [&](CartLine& line) {
+      read(reader, line.offer, line.quantity, line.seen_price, line.unit_price, line.available,
+           up_to(line.problem, LineProblem::short_));
+    });
   });
 }
 

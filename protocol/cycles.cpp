@@ -1,42 +1,31 @@
 #include "protocol/cycles.hpp"
 
-#include <array>
-
 #include "protocol/fields.hpp"
 
 namespace depot::protocol {
 namespace {
 
-constexpr std::array<std::string_view, 7> kStates = {"planned", "collecting", "open",   "closing",
-                                                     "closed",  "settling",   "settled"};
-constexpr std::size_t kFields = 4;
-
-void read_cycle(Reader& reader, Cycle& cycle) {
-  cycle.id = reader.string();
-  cycle.state = read_enum(reader, CycleState::settled);
-  cycle.opens_at_ms = reader.integer();
-  cycle.closes_at_ms = reader.integer();
-}
+constexpr std::string_view kStates[] = {"planned", "collecting", "open",   "closing",
+                                        "closed",  "settling",   "settled"};
 
 }  // namespace
 
 std::string_view name_of(CycleState state) {
   const auto index = static_cast<std::size_t>(state);
-  return index < kStates.size() ? kStates[index] : "";
+  return index < std::size(kStates) ? kStates[index] : "";
 }
 
 void encode(const Cycle& cycle, std::string& out) {
-  Writer writer(out);
-  writer.array(kFields).string(cycle.id).integer(static_cast<std::int64_t>(cycle.state));
-  writer.integer(cycle.opens_at_ms).integer(cycle.closes_at_ms);
+  write_array(out, cycle.id, static_cast<std::int64_t>(cycle.state), cycle.opens_at_ms,
+              cycle.closes_at_ms);
 }
 
 std::optional<Cycle> decode_cycle(std::string_view bytes) {
-  return decode_array<Cycle>(bytes, kFields, read_cycle);
+  return decode_array<Cycle>(bytes, kCycleFields, read_cycle);
 }
 
 std::optional<Cycle> decode_cycle_reply(std::string_view body) {
-  return decode_reply<Cycle>('O', body, kFields, read_cycle);
+  return decode_reply<Cycle>('O', body, kCycleFields, read_cycle);
 }
 
 }  // namespace depot::protocol

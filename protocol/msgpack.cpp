@@ -106,16 +106,6 @@ bool Reader::absent() {
   return nothing;
 }
 
-std::optional<std::int64_t> Reader::optional_integer() {
-  if (absent()) return std::nullopt;
-  return integer();
-}
-
-std::optional<std::string_view> Reader::optional_string() {
-  if (absent()) return std::nullopt;
-  return string();
-}
-
 void Reader::skip() { skip(kDepthMax); }
 
 void Reader::skip(int depth) {

@@ -10,7 +10,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -76,8 +75,6 @@ class Reader {
   bool is_string() const { return is(0xA0, 0xBF) || is(0xD9, 0xDB) || is(0xC4, 0xC6); }
   bool is_integer() const { return is(0x00, 0x7F) || is(0xE0, 0xFF) || is(0xCC, 0xD3); }
   bool is_boolean() const { return is(0xC2, 0xC3); }
-  std::optional<std::int64_t> optional_integer();     // nil, or false: nullopt
-  std::optional<std::string_view> optional_string();  // nil, or false: nullopt
   bool absent();  // nil, or false: moves behind it and says true
   void skip();    // any one value, nested at most 16 deep
 

@@ -49,7 +49,6 @@ struct PlaceOrder {
 // The first 16 bytes of SHA-256 over the mode and the lines (or the cart's version) as encoded.
 std::string fingerprint_of(const PlaceOrder& order);
 void encode(const PlaceOrder& order, std::string& out);
-std::optional<PlaceOrder> decode_place_order(std::string_view body);
 
 // Status of one manufacturer's part, and of the order (its least advanced part).
 enum class PartStatus : std::uint8_t {

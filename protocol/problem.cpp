@@ -48,8 +48,8 @@ constexpr bool is_ordered() {
 }
 static_assert(is_ordered());
 
-constexpr std::array<std::string_view, 6> kLineProblems = {"",      "withdrawn", "price_changed",
-                                                           "limit", "sold_out",  "short"};
+constexpr std::string_view kLineProblems[] = {"",      "withdrawn", "price_changed",
+                                              "limit", "sold_out",  "short"};
 
 }  // namespace
 
@@ -61,14 +61,9 @@ const ProblemRow& row_of(Problem problem) {
   return kProblems[index];
 }
 
-std::optional<Problem> problem_from_number(std::uint64_t number) {
-  if (number < 1 || number > kProblems.size()) return std::nullopt;
-  return static_cast<Problem>(number);
-}
-
 std::string_view name_of(LineProblem problem) {
   const auto index = static_cast<std::size_t>(problem);
-  return index < kLineProblems.size() ? kLineProblems[index] : "";
+  return index < std::size(kLineProblems) ? kLineProblems[index] : "";
 }
 
 }  // namespace depot::protocol

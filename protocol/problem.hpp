@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string_view>
 
@@ -48,7 +47,6 @@ struct ProblemRow {
 
 std::span<const ProblemRow> problem_table();
 const ProblemRow& row_of(Problem problem);
-std::optional<Problem> problem_from_number(std::uint64_t number);
 
 // What is wrong with one line of a cart or a refused order. The first that holds, in this order.
 enum class LineProblem : std::uint8_t {

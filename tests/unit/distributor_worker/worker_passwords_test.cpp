@@ -150,7 +150,9 @@ TEST_F(PasswordTest, TheRightCurrentPasswordDeletesTheAccount) {
   worker.on_hashed({.tag = take_task().tag, .right = true, .hash = ""});
   const auto command = recorder.take();
   EXPECT_EQ(command.function(), "delete_account_v1");
-  EXPECT_TRUE(protocol::decode_caller(command.arguments[3]));
+  std::string caller;
+  protocol::encode(protocol::Caller{kSession, kCustomer}, caller);
+  EXPECT_EQ(command.arguments[3], caller);
 }
 
 TEST_F(PasswordTest, AChangeOfNamesNeedsNoPassword) {

@@ -38,9 +38,6 @@ TEST(AccountsTest, RequestsReadBack) {
   expect_exact(encoded(log_in), decode_log_in);
   EXPECT_EQ(decode_log_in(encoded(log_in))->address, "10.0.0.1");
 
-  expect_exact(encoded(kCaller), decode_caller);
-  EXPECT_EQ(decode_caller(encoded(kCaller))->session, kCaller.session);
-
   const DeleteAccount remove{kCaller, "s3cret!!"};
   expect_exact(encoded(remove), decode_delete_account);
   EXPECT_EQ(decode_delete_account(encoded(remove))->password, "s3cret!!");
@@ -264,7 +261,6 @@ RC_GTEST_PROP(BodiesTest, AnyBytesAreReadOrRefused, ()) {
   decode_catalogue_record(bytes);
   decode_ledger_entry(bytes);
   decode_log_in(bytes);
-  decode_place_order(bytes);
   decode_order_row(bytes);
   decode_refusal(bytes);
   decode_problem("X" + bytes);

@@ -98,7 +98,7 @@ RC_GTEST_PROP(MsgpackTest, ReadsIntegersAndStringsAsWritten,
   RC_ASSERT(reader.string() == text);
   RC_ASSERT(reader.boolean() == flag);
   RC_ASSERT(reader.is_nil());
-  RC_ASSERT(!reader.optional_integer());
+  RC_ASSERT(reader.absent());
   RC_ASSERT(reader.done());
 
   Reader skipping(out);  // skip() takes exactly one value, and no less bytes are enough.
@@ -119,7 +119,7 @@ RC_GTEST_PROP(MsgpackTest, AnyBytesAreReadOrRefused, (const std::string& bytes))
       if (first == 1) reader.array();
       if (first == 2) reader.integer();
       if (first == 3) reader.string();
-      if (first == 4) reader.optional_string();
+      if (first == 4 && !reader.absent()) reader.string();
     }
   }
 }

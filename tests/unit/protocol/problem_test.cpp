@@ -44,13 +44,6 @@ TEST(ProblemTest, TableIsTheContractsClosedList) {
                                          "timeout 504"}));
 }
 
-TEST(ProblemTest, NumbersOutsideTheTableAreNone) {
-  EXPECT_EQ(problem_from_number(9), Problem::insufficient_stock);
-  EXPECT_FALSE(problem_from_number(0));
-  EXPECT_FALSE(problem_from_number(27));
-  EXPECT_FALSE(problem_from_number(UINT64_MAX));
-}
-
 TEST(ProblemTest, LineProblemsHaveTheContractsNames) {
   EXPECT_EQ(name_of(LineProblem::none), "");
   EXPECT_EQ(name_of(LineProblem::withdrawn), "withdrawn");
