@@ -24,7 +24,5 @@ inline WallTime wall_now() {
 
 // RFC 3339 in UTC with milliseconds: "2026-11-22T09:25:51.042Z".
 std::string to_rfc3339(WallTime time);
-// Accepts what to_rfc3339 writes, with or without the fraction, UTC ("Z") only.
-std::optional<WallTime> from_rfc3339(std::string_view text);
 
 }  // namespace depot

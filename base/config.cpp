@@ -300,13 +300,10 @@ void edit_config_number(const std::string& path, const std::string& key, std::in
     text.replace(place.offset, end == std::string::npos ? end : end - place.offset,
                  std::to_string(value));
   } else if (place.line > 0) {  // Right below the section's name.
+    if (text.back() != '\n') text += '\n';
     std::size_t at = 0;
-    for (std::size_t i = 0; i < place.line && at != std::string::npos; ++i) {
-      at = text.find('\n', at);
-      if (at != std::string::npos) ++at;
-    }
-    text.insert(at == std::string::npos ? text.size() : at,
-                at == std::string::npos ? "\n" + line : line);
+    for (std::size_t i = 0; i < place.line; ++i) at = text.find('\n', at) + 1;
+    text.insert(at, line);
   } else {
     if (!text.empty() && text.back() != '\n') text += '\n';
     text += name == key ? line : key.substr(0, key.find('.')) + ":\n" + line;

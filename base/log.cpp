@@ -30,27 +30,22 @@ void append_escaped(std::string_view text, std::string& out) {
   }
 }
 
-bool needs_quotes(std::string_view text) {
-  return text.empty() || text.find_first_of(" \"\\=\t\r\n") != std::string_view::npos;
+void append_quoted(std::string_view text, std::string& out) {
+  out.append(1, '"');
+  append_escaped(text, out);
+  out.append(1, '"');
 }
 
 void append_field_text(const Field& field, std::string& out) {
   out.append(1, ' ').append(field.key).append(1, '=');
-  const bool quoted = needs_quotes(field.value);
-  if (quoted) out.append(1, '"');
-  append_escaped(field.value, out);
-  if (quoted) out.append(1, '"');
+  const bool plain =
+      !field.value.empty() && field.value.find_first_of(" \"\\=\t\r\n") == std::string::npos;
+  plain ? append_escaped(field.value, out) : append_quoted(field.value, out);
 }
 
 void append_field_json(const Field& field, std::string& out) {
   out.append(",\"").append(field.key).append("\":");
-  if (field.number) {
-    out.append(field.value);
-    return;
-  }
-  out.append(1, '"');
-  append_escaped(field.value, out);
-  out.append(1, '"');
+  field.number ? void(out.append(field.value)) : append_quoted(field.value, out);
 }
 
 }  // namespace
@@ -91,11 +86,10 @@ void Log::write(LogLevel level, std::string_view message, Fields fields) {
   if (!sink_->logger.should_log(spdlog_level(level))) return;
   std::string line;
   if (sink_->json) {
-    line.append("\"process\":\"");
-    append_escaped(sink_->process, line);
-    line.append("\",\"message\":\"");
-    append_escaped(message, line);
-    line.append(1, '"');
+    line.append("\"process\":");
+    append_quoted(sink_->process, line);
+    line.append(",\"message\":");
+    append_quoted(message, line);
     for (const Field& field : fields) append_field_json(field, line);
   } else {
     line.append(sink_->process).append(1, ' ');

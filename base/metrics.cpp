@@ -25,10 +25,14 @@ MetricFamily& family_named(std::vector<MetricFamily>& families, const std::strin
   return families.emplace_back(MetricFamily{name, help, type, {}});
 }
 
-ClientMetric with_labels(const Labels& labels) {
-  ClientMetric metric;
-  for (const auto& [name, value] : labels) metric.label.push_back({name, value});
-  return metric;
+// The metric of every entry, `fill`ed with its values, below the family of its name.
+void collect(const auto& entries, MetricType type, std::vector<MetricFamily>& families, auto fill) {
+  for (const auto& entry : entries) {
+    ClientMetric& metric =
+        family_named(families, entry.name, entry.help, type).metric.emplace_back();
+    for (const auto& [name, value] : entry.labels) metric.label.push_back({name, value});
+    fill(entry.metric, metric);
+  }
 }
 
 double seconds_of(const timeval& time) {
@@ -100,31 +104,26 @@ LatencyMetric& Metrics::latency(std::string_view name, std::string_view help, La
 
 std::string Metrics::text() const {
   std::vector<MetricFamily> families;
-  for (const auto& entry : counters_) {
-    ClientMetric metric = with_labels(entry.labels);
-    metric.counter.value = to_double(entry.metric.value());
-    family_named(families, entry.name, entry.help, MetricType::Counter).metric.push_back(metric);
-  }
-  for (const auto& entry : gauges_) {
-    ClientMetric metric = with_labels(entry.labels);
-    metric.gauge.value = static_cast<double>(entry.metric.value());
-    family_named(families, entry.name, entry.help, MetricType::Gauge).metric.push_back(metric);
-  }
-  for (const auto& entry : latencies_) {
-    ClientMetric metric = with_labels(entry.labels);
-    std::uint64_t seen = 0;
-    const auto counts = entry.metric.counts();
-    for (std::size_t i = 0; i < counts.size(); ++i) {
-      seen += counts[i];
-      const double bound = i < LatencyMetric::kBoundsSeconds.size()
-                               ? LatencyMetric::kBoundsSeconds[i]
-                               : std::numeric_limits<double>::infinity();
-      metric.histogram.bucket.push_back({seen, bound});
-    }
-    metric.histogram.sample_count = seen;
-    metric.histogram.sample_sum = entry.metric.sum_seconds();
-    family_named(families, entry.name, entry.help, MetricType::Histogram).metric.push_back(metric);
-  }
+  collect(counters_, MetricType::Counter, families,
+          [](const Counter& counter, ClientMetric& metric) {
+            metric.counter.value = to_double(counter.value());
+          });
+  collect(gauges_, MetricType::Gauge, families, [](const Gauge& gauge, ClientMetric& metric) {
+    metric.gauge.value = static_cast<double>(gauge.value());
+  });
+  collect(latencies_, MetricType::Histogram, families,
+          [](const LatencyMetric& latency, ClientMetric& metric) {
+            std::uint64_t seen = 0;
+            auto bound = LatencyMetric::kBoundsSeconds.begin();
+            for (const std::uint64_t count : latency.counts()) {
+              const bool last = bound == LatencyMetric::kBoundsSeconds.end();
+              seen += count;
+              metric.histogram.bucket.push_back(
+                  {seen, last ? std::numeric_limits<double>::infinity() : *bound++});
+            }
+            metric.histogram.sample_count = seen;
+            metric.histogram.sample_sum = latency.sum_seconds();
+          });
   add_process_metrics(started_seconds_, families);
   return prometheus::TextSerializer().Serialize(families);
 }

@@ -3,25 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <charconv>
 
 namespace depot {
 namespace {
 
 // ISO 4217 codes whose minor unit is not a hundredth.
-constexpr std::array<std::string_view, 16> kNoDigits = {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY",
-                                                        "KMF", "KRW", "PYG", "RWF", "UGX", "UYI",
-                                                        "VND", "VUV", "XAF", "XOF"};
-constexpr std::array<std::string_view, 7> kThreeDigits = {"BHD", "IQD", "JOD", "KWD",
-                                                          "LYD", "OMR", "TND"};
+constexpr std::string_view kNoDigits[] = {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW",
+                                          "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF"};
+constexpr std::string_view kThreeDigits[] = {"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"};
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-Error bad_money(std::string_view text, const Currency& currency) {
-  return Error{ErrorCode::bad_input,
-               fmt::format("'{}' is not an amount of {}: digits, and behind a point at most {}",
-                           text.substr(0, 40), currency.code, currency.digits)};
-}
 
 }  // namespace
 
@@ -32,36 +24,28 @@ Result<Currency> currency_from_code(std::string_view code) {
                 fmt::format("'{}' is not an ISO 4217 code such as EUR", code.substr(0, 40)));
   }
   Currency currency{.code = std::string(code), .digits = 2};
-  if (std::ranges::find(kNoDigits, code) != kNoDigits.end()) currency.digits = 0;
-  if (std::ranges::find(kThreeDigits, code) != kThreeDigits.end()) currency.digits = 3;
+  if (std::ranges::find(kNoDigits, code) != std::end(kNoDigits)) currency.digits = 0;
+  if (std::ranges::find(kThreeDigits, code) != std::end(kThreeDigits)) currency.digits = 3;
   return currency;
 }
 
 Result<std::int64_t> parse_money(std::string_view text, const Currency& currency) {
-  const std::size_t point = text.find('.');
-  const std::string_view whole = text.substr(0, point);
-  const std::string_view fraction =
-      point == std::string_view::npos ? std::string_view() : text.substr(point + 1);
-  const bool has_fraction = point != std::string_view::npos;
-  if (whole.empty() || has_fraction == fraction.empty() ||
-      fraction.size() > static_cast<std::size_t>(currency.digits)) {
-    return tl::unexpected(bad_money(text, currency));
+  const auto places = static_cast<std::size_t>(currency.digits);
+  const std::size_t point = std::min(text.find('.'), text.size());
+  const std::string_view fraction = text.substr(std::min(point + 1, text.size()));
+  const bool point_fits = point == text.size() || !fraction.empty();
+  std::string digits(text.substr(0, point));
+  std::int64_t amount = -1;
+  if (!digits.empty() && point_fits && fraction.size() <= places) {
+    digits.append(fraction).append(places - fraction.size(), '0');
+    const char* end = digits.data() + digits.size();
+    const bool good = std::ranges::all_of(digits, is_digit);
+    if (!good || std::from_chars(digits.data(), end, amount).ec != std::errc()) amount = -1;
   }
-  std::int64_t amount = 0;
-  const auto append = [&](char c) {
-    if (!is_digit(c) || amount > kOrderTotalMax) return false;
-    amount = amount * 10 + (c - '0');
-    return true;
-  };
-  if (!std::ranges::all_of(whole, append) || !std::ranges::all_of(fraction, append) ||
-      amount > kOrderTotalMax) {
-    return tl::unexpected(bad_money(text, currency));
-  }
-  for (std::size_t i = fraction.size(); i < static_cast<std::size_t>(currency.digits); ++i) {
-    amount *= 10;
-  }
-  if (amount > kOrderTotalMax) return tl::unexpected(bad_money(text, currency));
-  return amount;
+  if (amount >= 0 && amount <= kOrderTotalMax) return amount;
+  return fail(ErrorCode::bad_input,
+              fmt::format("'{}' is not an amount of {}: digits, and behind a point at most {}",
+                          text.substr(0, 40), currency.code, currency.digits));
 }
 
 std::string format_money(std::int64_t amount_minor, const Currency& currency) {

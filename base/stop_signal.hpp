@@ -7,12 +7,13 @@
 
 #include <atomic>
 #include <initializer_list>
+#include <thread>
 
 namespace depot {
 
 class StopSignal {
  public:
-  StopSignal(std::initializer_list<int> signals);
+  StopSignal(std::initializer_list<int> signals);  // REQUIRES: at least one.
   ~StopSignal();
   StopSignal(const StopSignal&) = delete;
   StopSignal& operator=(const StopSignal&) = delete;
@@ -26,11 +27,11 @@ class StopSignal {
 
  private:
   int event_fd_ = -1;
-  int wake_fd_ = -1;
   std::atomic<bool> requested_{false};
   std::atomic<bool> urgent_{false};
-  struct Watcher;
-  Watcher* watcher_ = nullptr;
+  std::atomic<bool> ending_{false};
+  const int first_signal_;
+  std::thread watcher_;  // the one that takes the signals
 };
 
 }  // namespace depot

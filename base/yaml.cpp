@@ -62,17 +62,15 @@ std::size_t line_of(const YAML::Mark& mark) {
 }
 std::size_t line_of(const YAML::Node& node) { return line_of(node.Mark()); }
 
-// Reads one mapping into one table; lists of mappings come back here with tables of their own.
 class Walk {
  public:
-  Walk(const std::string& name, const YamlTable& table, std::string prefix = "")
-      : name_(name), table_(table), prefix_(std::move(prefix)) {}
+  Walk(const std::string& name, const YamlTable& table) : name_(name), table_(table) {}
 
   void run(const YAML::Node& root) {
     visit_section(root, "");
     for (const YamlTable::Binding& binding : table_.bindings()) {
       if (binding.required && !seen_.contains(binding.key)) {
-        fail_at(name_, line_of(root), prefix_ + binding.key, "is missing");
+        fail_at(name_, line_of(root), binding.key, "is missing");
       }
     }
   }
@@ -81,14 +79,14 @@ class Walk {
   void visit_section(const YAML::Node& node, const std::string& section) {
     if (node.IsNull()) return;  // All its keys are commented out.
     if (!node.IsMap()) {
-      fail_at(name_, line_of(node), prefix_ + section, "must be a mapping (key: value lines)");
+      fail_at(name_, line_of(node), section, "must be a mapping (key: value lines)");
     }
     for (const auto& entry : node) {
       if (!entry.first.IsScalar()) fail_at(name_, line_of(entry.first), section, "not a key");
       const std::string key =
           section.empty() ? entry.first.Scalar() : section + "." + entry.first.Scalar();
       if (!seen_.insert(key).second) {
-        fail_at(name_, line_of(entry.first), prefix_ + key, "is there twice");
+        fail_at(name_, line_of(entry.first), key, "is there twice");
       }
       visit_key(key, entry.first, entry.second, section.empty());
     }
@@ -101,7 +99,7 @@ class Walk {
     if (bound != bindings.end()) return apply(*bound, place, value);
     const auto below = [&](const auto& binding) { return binding.key.starts_with(key + "."); };
     if (may_be_section && std::ranges::any_of(bindings, below)) return visit_section(value, key);
-    fail_at(name_, line_of(place), prefix_ + key, "unknown key; " + known_beside(key));
+    fail_at(name_, line_of(place), key, "unknown key; " + known_beside(key));
   }
 
   std::string known_beside(const std::string& key) const {
@@ -117,7 +115,7 @@ class Walk {
   }
 
   void apply(const YamlTable::Binding& binding, const YAML::Node& place, const YAML::Node& value) {
-    const std::string key = prefix_ + binding.key;
+    const std::string& key = binding.key;
     if (!binding.clear) {
       if (!value.IsScalar()) {
         fail_at(name_, line_of(place), key, value.IsNull() ? "has no value" : "must be one value");
@@ -137,20 +135,14 @@ class Walk {
     binding.clear();
     std::size_t index = 0;
     for (const YAML::Node& item : value) {
-      const std::string item_key = fmt::format("{}[{}]", key, index++);
-      if (binding.add) {
-        const YamlTable table = binding.add();
-        Walk(name_, table, item_key + ".").run(item);
-      } else {
-        const std::string why = item.IsScalar() ? binding.set(item.Scalar()) : "must be one value";
-        if (!why.empty()) fail_at(name_, line_of(item), item_key, why);
-      }
+      const std::string why = item.IsScalar() ? binding.set(item.Scalar()) : "must be one value";
+      if (!why.empty()) fail_at(name_, line_of(item), fmt::format("{}[{}]", key, index), why);
+      ++index;
     }
   }
 
   const std::string& name_;
   const YamlTable& table_;
-  const std::string prefix_;
   std::set<std::string> seen_;
 };
 
@@ -229,7 +221,7 @@ void YamlTable::list(std::string key, std::vector<std::string>& member, std::siz
     return "[" + items + "]";
   };
   const auto clear = [&member] { member.clear(); };
-  bindings_.push_back({std::move(key), add, show, clear, {}, count_max});
+  bindings_.push_back({std::move(key), add, show, clear, count_max});
 }
 
 void YamlTable::bind_number(std::string key, Unit unit, std::int64_t min, std::int64_t max,
@@ -285,7 +277,7 @@ void read_environment(const YamlTable& table) {
     const std::string variable = variable_of(binding.key);
     known.insert(variable);
     const char* value = std::getenv(variable.c_str());
-    if (!value || binding.add) continue;
+    if (!value) continue;
     std::string why;
     if (binding.clear) {
       binding.clear();

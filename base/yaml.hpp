@@ -53,10 +53,6 @@ class YamlTable {
   void choice(std::string key, Enum& member, std::vector<std::pair<std::string, Enum>> options);
   // A list of scalars, replaced as a whole.
   void list(std::string key, std::vector<std::string>& member, std::size_t count_max);
-  // A list of mappings, each read by the table that `table_of` makes for it.
-  template <typename Item>
-  void items(std::string key, std::vector<Item>& member, std::size_t count_max,
-             std::function<YamlTable(Item&)> table_of);
   void required(std::string_view key);  // Its absence is an error. REQUIRES: bound.
 
   struct Binding {
@@ -64,7 +60,6 @@ class YamlTable {
     Check set = {};                          // a scalar, or one more of a list
     std::function<std::string()> show = {};  // as it would stand in the file
     std::function<void()> clear = {};        // lists only: empties the member
-    std::function<YamlTable()> add = {};     // lists of mappings only: one more item
     std::size_t count_max = 0;
     bool required = false;
   };
@@ -136,16 +131,6 @@ void YamlTable::choice(std::string key, Enum& member,
                              }
                              return std::string();
                            }});
-}
-
-template <typename Item>
-void YamlTable::items(std::string key, std::vector<Item>& member, std::size_t count_max,
-                      std::function<YamlTable(Item&)> table_of) {
-  bindings_.push_back({.key = std::move(key),
-                       .show = [&member] { return std::to_string(member.size()) + " items"; },
-                       .clear = [&member] { member.clear(); },
-                       .add = [&member, table_of] { return table_of(member.emplace_back()); },
-                       .count_max = count_max});
 }
 
 }  // namespace depot

@@ -20,21 +20,8 @@ constexpr int kMalformedPerCall = 256;
 
 zmq_msg_t* as_message(Message& message) { return static_cast<zmq_msg_t*>(message.handle()); }
 
-int type_of(SocketKind kind) {
-  switch (kind) {
-    case SocketKind::router:
-      return ZMQ_ROUTER;
-    case SocketKind::dealer:
-      return ZMQ_DEALER;
-    case SocketKind::pub:
-      return ZMQ_PUB;
-    case SocketKind::sub:
-      return ZMQ_SUB;
-    case SocketKind::xpub:
-      return ZMQ_XPUB;
-  }
-  assert_failed("a socket kind", __FILE__, __LINE__);
-}
+// In the order of SocketKind.
+constexpr int kTypes[] = {ZMQ_ROUTER, ZMQ_DEALER, ZMQ_PUB, ZMQ_SUB, ZMQ_XPUB};
 
 template <typename T>
 void set(void* socket, int option, T value) {
@@ -178,7 +165,7 @@ struct Socket::EndpointLock {
 };
 
 Socket::Socket(Context& context, SocketKind kind, const SocketOptions& options)
-    : handle_(zmq_socket(context.handle(), type_of(kind))) {
+    : handle_(zmq_socket(context.handle(), kTypes[static_cast<std::size_t>(kind)])) {
   if (!handle_) fail_endpoint("make", "a ZeroMQ socket", zmq_errno());
   set_options(handle_, kind, options);
 }

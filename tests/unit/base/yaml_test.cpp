@@ -12,11 +12,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct Line {
-  std::string sku;
-  int rate = 1;
-};
-
 struct Sample {
   std::string id;
   int count = 2;
@@ -24,7 +19,6 @@ struct Sample {
   std::chrono::milliseconds wait{250};
   bool open = false;
   std::vector<std::string> names;
-  std::vector<Line> lines;
 
   YamlTable table() {
     YamlTable t;
@@ -34,13 +28,6 @@ struct Sample {
     t.duration("part.wait", wait, 1ms, 24h);
     t.flag("part.open", open);
     t.list("names", names, 3);
-    t.items<Line>("lines", lines, 2, [](Line& line) {
-      YamlTable item;
-      item.text("sku", line.sku);
-      item.integer("rate", line.rate, 1, 10);
-      item.required("sku");
-      return item;
-    });
     t.required("id");
     return t;
   }
@@ -60,7 +47,7 @@ TEST(YamlTest, ReadsEveryType) {
   Sample sample;
   read_yaml(
       "# comment\nid: m1\npart:\n  count: 7\n  bytes: 8KiB\n  wait: 5m\n  open: true\n"
-      "names: [a, \"b c\"]\nlines:\n  - {sku: x, rate: 3}\n  - sku: y\n",
+      "names: [a, \"b c\"]\n",
       "f.yml", sample.table());
   EXPECT_EQ(sample.id, "m1");
   EXPECT_EQ(sample.count, 7);
@@ -68,10 +55,6 @@ TEST(YamlTest, ReadsEveryType) {
   EXPECT_EQ(sample.wait, 5min);
   EXPECT_TRUE(sample.open);
   EXPECT_EQ(sample.names, (std::vector<std::string>{"a", "b c"}));
-  ASSERT_EQ(sample.lines.size(), 2u);
-  EXPECT_EQ(sample.lines[0].rate, 3);
-  EXPECT_EQ(sample.lines[1].sku, "y");
-  EXPECT_EQ(sample.lines[1].rate, 1);
 }
 
 TEST(YamlTest, KeysLeftOutKeepTheirValue) {
@@ -86,7 +69,7 @@ TEST(YamlTest, ErrorsNameFileLineKeyAndWhatIsAllowed) {
   const std::string time = "must be a duration such as 250ms, 5s, 15m, 24h or 14d, from 1ms to 1d";
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"", "f.yml:1: id: is missing"},
-      {"id: x\nprat: 1\n", "f.yml:2: prat: unknown key; known here: id, lines, names, part"},
+      {"id: x\nprat: 1\n", "f.yml:2: prat: unknown key; known here: id, names, part"},
       {"id: x\npart:\n  conut: 1\n",
        "f.yml:3: part.conut: unknown key; known here: bytes, count, open, wait"},
       {"id: x\nid: y\n", "f.yml:2: id: is there twice"},
@@ -109,9 +92,6 @@ TEST(YamlTest, ErrorsNameFileLineKeyAndWhatIsAllowed) {
       {"id: x\nnames: a\n", "f.yml:2: names: must be a list"},
       {"id: x\nnames: [a, [b]]\n", "f.yml:2: names[1]: must be one value"},
       {"id: x\nnames: [a, b, c, d]\n", "f.yml:2: names: has 4 entries, at most 3 are allowed"},
-      {"id: x\nlines:\n  - sku: a\n  - rate: 2\n", "f.yml:4: lines[1].sku: is missing"},
-      {"id: x\nlines:\n  - {sku: a, rate: 11}\n",
-       "f.yml:3: lines[0].rate: must be a number from 1 to 10"},
       {"id: x\n---\nid: y\n", "f.yml: not one YAML document; look for a stray bracket or ---"},
       {"id: x\n]\n", "f.yml:2: not YAML: illegal flow end"},
       {std::string(kYamlBytesMax + 1, '#'), "f.yml: larger than 1 MiB"},
@@ -169,7 +149,7 @@ TEST(YamlTest, DescribesEveryKeyInForce) {
   sample.names = {"a", "b, \"c\""};
   EXPECT_EQ(describe(sample.table()),
             "id: \"\"\npart.count: 2\npart.bytes: 64KiB\npart.wait: 250ms\npart.open: false\n"
-            "names: [a, \"b, \\\"c\\\"\"]\nlines: 0 items\n");
+            "names: [a, \"b, \\\"c\\\"\"]\n");
 }
 
 TEST(YamlTest, FilesThatCannotBeReadAreNamed) {

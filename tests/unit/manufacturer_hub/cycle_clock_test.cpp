@@ -1,6 +1,9 @@
 #include "manufacturer_hub/cycle_clock.hpp"
 
+#include <date/date.h>
 #include <gtest/gtest.h>
+
+#include <sstream>
 
 #include "base/fatal.hpp"
 
@@ -14,7 +17,11 @@ CycleConfig calendar(const std::string& period, const std::string& zone) {
   return config;
 }
 
-WallTime at(const std::string& text) { return from_rfc3339(text).value(); }
+WallTime at(const std::string& text) {
+  WallTime time;
+  std::istringstream(text) >> date::parse("%FT%TZ", time);
+  return time;
+}
 
 TEST(CycleClockTest, KnowsTheBoundsOfMonthsAndWeeks) {
   const struct {
