@@ -52,7 +52,7 @@ std::string make_folder(std::string path) {
 
 std::vector<std::pair<std::string, pid_t>> running_processes(const Config& config) {
   std::vector<std::pair<std::string, pid_t>> out;
-  const boost::json::object status = fetch_status(config);
+  const boost::json::value status = fetch_status(config);
   const auto* redis = status.at("redis").as_object().if_contains("pid");
   if (redis != nullptr) out.emplace_back("redis", redis->to_number<pid_t>());
   for (const boost::json::value& process : status.at("processes").as_array()) {

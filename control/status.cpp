@@ -40,6 +40,7 @@ std::string fetch_admin(const Config& config, const char* path) {
 }
 
 // A member of an object; null where it is none or has none of that name.
+const json::value& at(const json::value&& object, const char* key) = delete;  // It would dangle.
 const json::value& at(const json::value& object, const char* key) {
   static const json::value null;
   const json::value* value = object.is_object() ? object.as_object().if_contains(key) : nullptr;
@@ -56,6 +57,7 @@ std::int64_t number_at(const json::value& object, const char* key) {
   return value.is_number() ? value.to_number<std::int64_t>() : 0;
 }
 
+const json::array& list_at(const json::value&& object, const char* key) = delete;
 const json::array& list_at(const json::value& object, const char* key) {
   static const json::array none;
   const json::value& value = at(object, key);
@@ -149,9 +151,9 @@ void print_table(const json::value& status) {
 }
 
 // The status, and what happened in the second before it.
-json::object status_with_rates(const Config& config) {
+json::value status_with_rates(const Config& config) {
   struct Sample {
-    json::object status;
+    json::value status;
     std::string metrics;
     TimePoint taken;
   };
@@ -171,9 +173,9 @@ json::object status_with_rates(const Config& config) {
   const std::int64_t entries = rate([](const Sample& one) {
     return static_cast<double>(number_at(one.status.at("redis"), "ledger_entries"));
   });
-  now.status["rates"] = {{"requests_per_second", rate_of("depot_http_requests_total")},
-                         {"orders_per_second", rate_of("depot_worker_orders_total")},
-                         {"ledger_entries_per_second", entries}};
+  now.status.as_object()["rates"] = {{"requests_per_second", rate_of("depot_http_requests_total")},
+                                     {"orders_per_second", rate_of("depot_worker_orders_total")},
+                                     {"ledger_entries_per_second", entries}};
   return std::move(now.status);
 }
 
@@ -197,8 +199,8 @@ void wait_for(std::chrono::seconds deadline, const F& what_is_missing) {
 
 }  // namespace
 
-json::object fetch_status(const Config& config) {
-  return json::parse(fetch_admin(config, "/status")).as_object();
+json::value fetch_status(const Config& config) {
+  return json::parse(fetch_admin(config, "/status"));
 }
 
 int run_status(const Config& config, const StatusOptions& options) {
@@ -215,7 +217,7 @@ int run_status(const Config& config, const StatusOptions& options) {
     if (problems.empty()) say("all is well");
     return problems.empty() ? kExitOk : kExitFailed;
   }
-  const json::object status = status_with_rates(config);
+  const json::value status = status_with_rates(config);
   if (!options.json) return print_table(status), kExitOk;
   std::fputs((json::serialize(status) + "\n").c_str(), stdout);
   return kExitOk;
@@ -240,7 +242,7 @@ int run_scale_workers(const Config& config, int count) {
   edit_config_number(config.path, "workers.count", count);
   const auto deadline = std::chrono::ceil<std::chrono::seconds>(config.workers.drain_timeout) + 20s;
   wait_for(deadline, [&]() -> std::string {
-    const json::object status = fetch_status(config);
+    const json::value status = fetch_status(config);
     const std::string error = text_at(status.at("config"), "error");
     if (!error.empty()) return "a config.yml that is accepted: " + error;
     int ready = 0, here = 0;

@@ -4,14 +4,14 @@
 // Errors:  StartupError (exit 69) where no `depot up` answers on admin.listen.
 #pragma once
 
-#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
 
 #include "base/config.hpp"
 
 namespace depot::control {
 
 // Its status document (cluster_status.hpp).
-boost::json::object fetch_status(const Config& config);
+boost::json::value fetch_status(const Config& config);
 
 struct StatusOptions {
   bool json = false;

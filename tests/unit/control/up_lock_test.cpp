@@ -1,3 +1,5 @@
+#include "control/up_lock.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -7,7 +9,6 @@
 #include <optional>
 
 #include "base/fatal.hpp"
-#include "control/up_lock.hpp"
 
 namespace depot::control {
 namespace {
