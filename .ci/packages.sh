@@ -37,8 +37,8 @@ install_packages() {
   for package in "$@"; do is_installed "$package" || missing+=("$package"); done
   [ ${#missing[@]} -eq 0 ] && return 0
   if ! command -v apt-get >/dev/null; then
-    echo "There is no apt-get to install these packages of $known: ${missing[*]}" >&2
-    echo "Elsewhere use the Dockerfile: docker build -t depot . && docker run --rm -p 8080:8080 depot" >&2
+    echo "There is no apt-get to install these packages of $known: ${missing[*]}
+Elsewhere use the Dockerfile: docker build -t depot . && docker run --rm -p 8080:8080 depot" >&2
     return 1
   fi
   local as_root=()
