@@ -250,14 +250,18 @@ def check_budget(_):
     """Prints how large the product is. The sizes are for the reader; this never fails."""
     def count(paths):
         return sum(len(lines_of(p)) for p in paths)
+
+    def count_code(paths):
+        return sum(not re.match(r"\s*(//|--|$)", line) for p in paths for line in lines_of(p))
     product = [p for p in tracked(".cpp", ".hpp") if not re.match("tests/|bench/peers/", p)]
     groups = {}
     for path in product:
         groups.setdefault(path.split("/")[0], []).append(path)
     for folder, paths in sorted(groups.items()):
-        print(f"  {folder:20} {count(paths):7,}")
-    print(f"product, C++           {count(product):7,} lines")
-    print(f"product, Lua           {count(tracked('.lua')):7,} lines")
+        print(f"  {folder:20} {count(paths):7,} lines {count_code(paths):7,} of code")
+    print(f"product, C++           {count(product):7,} lines {count_code(product):7,} of code")
+    lua = tracked(".lua")
+    print(f"product, Lua           {count(lua):7,} lines {count_code(lua):7,} of code")
     web = [p for p in tracked(".js", ".mjs", ".css") if not p.startswith("tests/")]
     print(f"product, JS and CSS    {count(web):7,} lines")
     tests = [p for p in tracked(".cpp", ".hpp", ".py", ".js", ".mjs") if p.startswith("tests/")]
