@@ -172,7 +172,9 @@ YamlTable table_of(Config& config) {
 
 // What one key alone cannot tell, and relative paths.
 void complete(Config& config, const std::string& name) {
-  const auto refuse = [&](const std::string& why) { throw StartupError(name + ": " + why); };
+  const auto refuse = [&](const std::string& why) {
+    throw StartupError(name + ": " + why, kExitConfig);
+  };
   config.currency = *currency_from_code(config.currency.code);
   if (config.redis.mode == RedisMode::external && config.redis.url.empty()) {
     refuse("redis.url: must be set where redis.mode is external");
@@ -226,7 +228,8 @@ void replace_file(const std::string& path, const std::string& text) {
   if (fd >= 0) close(fd);
   if (!written || rename(fresh.c_str(), file.c_str()) != 0) {
     unlink(fresh.c_str());
-    throw StartupError(fmt::format("{}: cannot be replaced: {}", path, std::strerror(error)));
+    throw StartupError(fmt::format("{}: cannot be replaced: {}", path, std::strerror(error)),
+                       kExitFailed);
   }
 }
 
@@ -277,15 +280,16 @@ void make_runtime_dir(const Config& config) {
   for (const std::string& folder : {config.runtime_dir, config.runtime_dir + "/admin"}) {
     struct stat there {};
     if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
-      throw StartupError(fmt::format("{}: cannot be made: {}", folder, std::strerror(errno)));
+      throw StartupError(fmt::format("{}: cannot be made: {}", folder, std::strerror(errno)),
+                         kExitConfig);
     }
     // lstat: in /tmp somebody else may have put a link there before us.
     if (lstat(folder.c_str(), &there) != 0 || !S_ISDIR(there.st_mode) ||
         there.st_uid != geteuid() || (there.st_mode & 077) != 0) {
-      throw StartupError(fmt::format(
-          "{}: must be a folder of ours that is closed to others (mode 0700); remove it, or name "
-          "another as runtime_dir",
-          folder));
+      throw StartupError(folder +
+                             ": must be a folder of ours that is closed to others (mode 0700); "
+                             "remove it, or name another as runtime_dir",
+                         kExitConfig);
     }
   }
 }
@@ -313,7 +317,8 @@ void edit_config_number(const std::string& path, const std::string& key, std::in
   read_yaml(text, path, table);
   if (("\n" + describe(table)).find(fmt::format("\n{}: {}\n", key, value)) == std::string::npos) {
     throw StartupError(fmt::format("{}:{}: {}: cannot be edited in place; write it as `{}: {}`",
-                                   path, place.line, key, name, value));
+                                   path, place.line, key, name, value),
+                       kExitConfig);
   }
   replace_file(path, text);
 }

@@ -16,7 +16,8 @@ const unsigned char* bytes_of(std::string_view text) {
 }  // namespace
 
 void crypto_start() {
-  if (sodium_init() < 0) throw StartupError("libsodium found no source of randomness");
+  if (sodium_init() >= 0) return;
+  throw StartupError("libsodium found no source of randomness", kExitUnavailable);
 }
 
 std::string sha256(std::string_view bytes) {

@@ -20,7 +20,7 @@ inline constexpr int kExitConfig = 78;
 // Cannot start: bad config, a port taken, a missing dependency. `main` prints it and exits.
 class StartupError : public std::runtime_error {
  public:
-  explicit StartupError(const std::string& message, int exit_code = kExitConfig)
+  StartupError(const std::string& message, int exit_code)
       : std::runtime_error(message), exit_code_(exit_code) {}
   int exit_code() const { return exit_code_; }
 

@@ -54,7 +54,8 @@ std::string format_number(std::int64_t value, UnitNames units) {
 
 [[noreturn]] void fail_at(const std::string& name, std::size_t line, const std::string& key,
                           const std::string& why) {
-  throw StartupError(fmt::format("{}:{}: {}{}{}", name, line, key, key.empty() ? "" : ": ", why));
+  throw StartupError(fmt::format("{}:{}: {}{}{}", name, line, key, key.empty() ? "" : ": ", why),
+                     kExitConfig);
 }
 
 std::size_t line_of(const YAML::Mark& mark) {
@@ -161,7 +162,7 @@ class IgnoreEvents : public YAML::EventHandler {
 };
 
 YAML::Node load_document(const std::string& text, const std::string& name) {
-  if (text.size() > kYamlBytesMax) throw StartupError(name + ": larger than 1 MiB");
+  if (text.size() > kYamlBytesMax) throw StartupError(name + ": larger than 1 MiB", kExitConfig);
   try {
     // Load() ignores what stands behind the first document, and LoadAll() never ends on a stray ']'
     // (yaml-cpp 0.7): so the documents are counted first, two at most.
@@ -169,7 +170,8 @@ YAML::Node load_document(const std::string& text, const std::string& name) {
     YAML::Parser parser(stream);
     IgnoreEvents events;
     if (parser.HandleNextDocument(events) && parser.HandleNextDocument(events)) {
-      throw StartupError(name + ": not one YAML document; look for a stray bracket or ---");
+      throw StartupError(name + ": not one YAML document; look for a stray bracket or ---",
+                         kExitConfig);
     }
     return YAML::Load(text);
   } catch (const YAML::Exception& error) {
@@ -286,13 +288,16 @@ void read_environment(const YamlTable& table) {
     } else {
       why = binding.set(value);
     }
-    if (!why.empty()) throw StartupError(fmt::format("environment: {}: {}", variable, why));
+    if (!why.empty()) {
+      throw StartupError(fmt::format("environment: {}: {}", variable, why), kExitConfig);
+    }
   }
   for (char** entry = environ; *entry; ++entry) {
     const std::string variable = std::string(*entry).substr(0, std::strcspn(*entry, "="));
     if (variable.starts_with("DEPOT_") && variable.find("__") != std::string::npos &&
         !known.contains(variable)) {
-      throw StartupError(fmt::format("environment: {}: names no key of config.yml", variable));
+      throw StartupError(fmt::format("environment: {}: names no key of config.yml", variable),
+                         kExitConfig);
     }
   }
 }

@@ -28,7 +28,7 @@ Examples:
   depot audit)";
 
 struct Words {  // what the command line says, bound by CLI11
-  std::string config, file;
+  std::string config, file, mode;
   bool json = false, check_config = false;
   int count = 0;
   control::UpOptions up;
@@ -62,10 +62,11 @@ void add_cluster_commands(CLI::App& app, Words& words) {
 
   CLI::App& status = add(app, words, "status", "what runs here, and how it is",
                          [&](auto& config) { return control::run_status(config, words.status); });
-  status.add_flag("--json", words.status.json, "one JSON document");
+  CLI::Option* json = status.add_flag("--json", words.status.json, "one JSON document");
   status.add_flag("--check", words.status.check, "say what is wrong; exit 1 when something is");
   status.add_option("--wait", words.status.wait_seconds, "wait so many seconds until all is ready")
-      ->check(CLI::Range(1, 86'400));
+      ->check(CLI::Range(1, 86'400))
+      ->excludes(json);
 
   CLI::App& config = *app.add_subcommand("config", "config.yml");
   config.require_subcommand(1);
@@ -97,19 +98,19 @@ void add_trade_commands(CLI::App& app, Words& words) {
 }
 
 void add_load_commands(CLI::App& app, Words& words) {
-  CLI::App& replay = add(app, words, "replay", "buy a trace of orders over HTTP, and audit it",
-                         [&](auto& c) { return control::run_replay(c, words.replay); });
+  CLI::App& replay =
+      add(app, words, "replay", "buy a trace of orders over HTTP, and audit it", [&](auto& c) {
+        if (words.mode == "available") words.replay.mode = protocol::OrderMode::available;
+        return control::run_replay(c, words.replay);
+      });
   replay.add_option("--catalogue", words.replay.catalogue, "CSV, as for import")->required();
   replay
       .add_option("--orders", words.replay.orders, "CSV: order_ref,customer_ref,offer_id,quantity")
       ->required();
   replay.add_option("--concurrency", words.replay.concurrency, "customers at once; 64")
       ->check(CLI::Range(1, 10'000));
-  const std::map<std::string, protocol::OrderMode> modes{
-      {"all_or_nothing", protocol::OrderMode::all_or_nothing},
-      {"available", protocol::OrderMode::available}};
-  replay.add_option("--mode", words.replay.mode, "all_or_nothing, or available: what there is")
-      ->transform(CLI::CheckedTransformer(modes));
+  replay.add_option("--mode", words.mode, "all_or_nothing, or available: what there is")
+      ->check(CLI::IsMember({"all_or_nothing", "available"}));
   replay.add_option("--repeat", words.replay.repeat, "send each order so often at once, one key")
       ->check(CLI::Range(1, 100));
   replay.add_option("--histories", words.replay.histories,

@@ -25,6 +25,9 @@ constexpr auto kAskReadyMax = 5s;
 
 void pause(std::chrono::milliseconds time) { poll(nullptr, 0, static_cast<int>(time.count())); }
 void say(const std::string& line) { std::fputs((line + "\n").c_str(), stderr); }
+void print_json(const json::value& document) {
+  std::fputs((json::serialize(document) + "\n").c_str(), stdout);
+}
 
 std::string fetch_admin(const Config& config, const char* path) {
   const int pid = UpLock::holder(config.runtime_dir);
@@ -86,6 +89,8 @@ std::vector<std::string> problems_of(const json::value& status) {
   }
   if (const auto down = text_at(redis, "not_ready"); !down.empty()) {
     problems.push_back("redis: " + down + "; see var/redis/redis.log");
+  } else if (const auto wrong = text_at(redis, "books_wrong"); !wrong.empty()) {
+    problems.push_back("the books are wrong: " + wrong + "; `depot audit` says more");
   }
   const auto used = number_at(redis, "used_memory"), most = number_at(redis, "maxmemory");
   if (most > 0 && used > most / 100 * 85) {
@@ -191,7 +196,8 @@ void wait_for(std::chrono::seconds deadline, const F& what_is_missing) {
     said = missing;
     if (steady_now() > end) {
       throw StartupError(fmt::format("not ready after {} s: {}; `depot status --check` says more",
-                                     deadline.count(), missing));
+                                     deadline.count(), missing),
+                         kExitUnavailable);
     }
     pause(kStep);
   }
@@ -213,13 +219,16 @@ int run_status(const Config& config, const StatusOptions& options) {
   }
   if (options.check) {
     const std::vector<std::string> problems = problems_of(fetch_status(config));
-    for (const std::string& problem : problems) say(problem);
-    if (problems.empty()) say("all is well");
+    if (options.json) {
+      print_json({{"items", json::value_from(problems)}});
+    } else {
+      for (const std::string& problem : problems) say(problem);
+      if (problems.empty()) say("all is well");
+    }
     return problems.empty() ? kExitOk : kExitFailed;
   }
   const json::value status = status_with_rates(config);
-  if (!options.json) return print_table(status), kExitOk;
-  std::fputs((json::serialize(status) + "\n").c_str(), stdout);
+  options.json ? print_json(status) : print_table(status);
   return kExitOk;
 }
 
@@ -238,7 +247,10 @@ int run_down(const Config& config) {
 }
 
 int run_scale_workers(const Config& config, int count) {
-  if (config.path.empty()) throw StartupError("there is no config.yml to edit; name one: --config");
+  if (config.path.empty()) {
+    throw StartupError("there is no config.yml to edit; name one: --config", kExitConfig);
+  }
+  fetch_status(config);  // Where nothing runs, nothing is edited.
   edit_config_number(config.path, "workers.count", count);
   const auto deadline = std::chrono::ceil<std::chrono::seconds>(config.workers.drain_timeout) + 20s;
   wait_for(deadline, [&]() -> std::string {

@@ -22,7 +22,7 @@ constexpr int kBacklog = 4'096;
 
 Endpoint unix_endpoint(net::io_context& io, const std::string& path) {
   if (path.empty() || path.size() >= sizeof(sockaddr_un::sun_path)) {
-    throw StartupError("unix:" + path + ": a socket's path has 1 to 107 bytes");
+    throw StartupError("unix:" + path + ": a socket's path has 1 to 107 bytes", kExitConfig);
   }
   const net::local::stream_protocol::endpoint endpoint(path);
   error_code error;
@@ -40,7 +40,7 @@ Endpoint tcp_endpoint(const std::string& listen) {
   error_code error;
   const auto address = net::ip::make_address(host == "localhost" ? "127.0.0.1" : host, error);
   if (error || bad != std::errc{} || end != digits.data() + digits.size()) {
-    throw StartupError(listen + ": expected ADDRESS:PORT, [IPV6]:PORT or unix:/PATH");
+    throw StartupError(listen + ": expected ADDRESS:PORT, [IPV6]:PORT or unix:/PATH", kExitConfig);
   }
   return net::ip::tcp::endpoint(address, port);
 }

@@ -15,7 +15,8 @@ const date::time_zone& find_zone(const std::string& name) try {
   return *date::locate_zone(name);
 } catch (const std::exception& error) {
   throw StartupError("cycle.zone: no zone '" + name + "' (" + error.what() +
-                     "); use an IANA name, and install tzdata");
+                         "); use an IANA name, and install tzdata",
+                     kExitConfig);
 }
 
 // Midnight of `day` in the zone. Where the clocks skip it the day begins with the skip, where it
@@ -31,7 +32,8 @@ CycleBounds cycle_bounds(const CycleConfig& config, WallTime now) {
   if (config.period != "monthly" && config.period != "weekly") {
     const std::optional<Millis> length = parse_duration(config.period);
     if (!length || length->count() <= 0) {
-      throw StartupError("cycle.period: must be monthly, weekly or a duration such as 90s");
+      throw StartupError("cycle.period: must be monthly, weekly or a duration such as 90s",
+                         kExitConfig);
     }
     std::string id = to_rfc3339(now);
     std::replace(id.begin(), id.end(), ':', '.');

@@ -33,8 +33,9 @@ inline RedisAddress parse_redis_url(const std::string& url) {
     if (error == std::errc{} && last == end && in_range) return address;
   }
   throw StartupError("redis.url '" + url +
-                     "': expected redis://host:port, or unix:///path with a " +
-                     "path of at most 107 bytes");
+                         "': expected redis://host:port, or unix:///path with a " +
+                         "path of at most 107 bytes",
+                     kExitConfig);
 }
 
 }  // namespace depot::store
