@@ -1,6 +1,10 @@
 #include "bench/trace.hpp"
 
+#include <fmt/format.h>
+
 #include <charconv>
+#include <chrono>
+#include <cstdio>
 #include <map>
 #include <unordered_map>
 
@@ -13,7 +17,7 @@ namespace depot::bench {
 namespace {
 
 // The columns, in the order asked for.
-constexpr std::size_t kOrder = 0, kCustomer = 1, kOffer = 2, kQuantity = 3;
+constexpr std::size_t kOrder = 0, kCustomer = 1, kOffer = 2, kQuantity = 3, kPlacedAt = 4;
 
 // -1 for anything that is not a whole number from 1 to `max`.
 std::int64_t parse_quantity(std::string_view text, std::int64_t max) {
@@ -21,6 +25,21 @@ std::int64_t parse_quantity(std::string_view text, std::int64_t max) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   const bool good = error == std::errc() && end == text.data() + text.size();
   return good && value >= 1 && value <= max ? value : -1;
+}
+
+// "2011-01-31T08:26:00Z", and a day that there was.
+bool is_time(const std::string& text) {
+  int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
+  if (std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2dZ", &year, &month, &day, &hour, &minute,
+                  &second) != 6) {
+    return false;
+  }
+  const std::chrono::year_month_day date(std::chrono::year(year),
+                                         std::chrono::month(static_cast<unsigned>(month)),
+                                         std::chrono::day(static_cast<unsigned>(day)));
+  return date.ok() && hour < 24 && minute < 60 && second < 60 &&
+         text == fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", year, month, day, hour, minute,
+                             second);
 }
 
 // One order as its rows come in.
@@ -45,6 +64,9 @@ Trace read_trace(const std::string& path, const LimitsConfig& limits) {
     if (!is_offer_id(csv[kOffer])) csv.error(kOffer, "not <manufacturer>:<sku>");
     if (quantity < 0) {
       csv.error(kQuantity, "not a number from 1 to " + std::to_string(limits.quantity_max));
+    }
+    if (!csv[kPlacedAt].empty() && !is_time(std::string(csv[kPlacedAt]))) {
+      csv.error(kPlacedAt, "not a time such as 2011-01-31T08:26:00Z");
     }
     if (!csv.ok()) continue;
 

@@ -20,8 +20,8 @@ struct Trace {
   std::vector<Order> orders;           // in the order of their first rows; keys are unset
 };
 
-// Columns order_ref, customer_ref, offer_id, quantity and perhaps placed_at. An order is all rows
-// with one (order_ref, customer_ref), adjacent or not; equal offers are summed.
+// Columns order_ref, customer_ref, offer_id, quantity and perhaps placed_at (UTC, or empty). An
+// order is all rows with one (order_ref, customer_ref), adjacent or not; equal offers are summed.
 Trace read_trace(const std::string& path, const LimitsConfig& limits);
 
 // Gives orders in the trace's order, but never two of one customer at once: what a customer has

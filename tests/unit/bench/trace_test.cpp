@@ -69,6 +69,15 @@ TEST_F(TraceTest, NamesEveryErrorWithItsPlace) {
   EXPECT_THAT(said, HasSubstr("nothing was bought"));
 }
 
+TEST_F(TraceTest, RefusesWhatIsNoTime) {
+  const std::string header = "order_ref,customer_ref,offer_id,quantity,placed_at\n1,ann,m:a,1,";
+  for (const char* good : {"", "2012-02-29T23:59:59Z"}) EXPECT_EQ(errors(header + good), "");
+  for (const char* bad : {"yesterday", "2011-02-29T00:00:00Z", "2011-01-01T24:00:00Z",
+                          "2011-1-1T00:00:00Z", "2011-01-01T00:00:00Zulu", "2011-01-01"}) {
+    EXPECT_THAT(errors(header + bad), HasSubstr(":2:13: placed_at: not a time")) << bad;
+  }
+}
+
 TEST_F(TraceTest, ReportsAnOrderBeyondTheLimitsInsteadOfDroppingIt) {
   limits_.order_lines_max = 2;
   EXPECT_THAT(errors("order_ref,customer_ref,offer_id,quantity\n"
