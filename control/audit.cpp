@@ -65,11 +65,18 @@ class Audit {
 
 void Audit::get(const std::string& prefix, std::span<const Id> ids,
                 const std::function<void(const Id&, std::string_view)>& row) {
-  for (std::size_t at = 0; at < ids.size(); at += kRowsPerCommand) {
-    const auto some = ids.subspan(at, std::min(kRowsPerCommand, ids.size() - at));
+  std::span<const Id> asked, some;
+  const auto ask = [&](std::size_t at) {
+    asked = ids.subspan(at, std::min(kRowsPerCommand, ids.size() - at));
     std::vector<std::string> command = {"MGET"};
-    for (const Id& id : some) command.push_back(prefix + std::string(view(id)));
-    const Reply values = redis_.command(command);
+    for (const Id& id : asked) command.push_back(prefix + std::string(view(id)));
+    if (!asked.empty()) redis_.send(command);
+  };
+  ask(0);
+  for (std::size_t at = 0; at < ids.size(); at += some.size()) {
+    some = asked;
+    const Reply values = redis_.receive();
+    ask(at + some.size());
     for (std::size_t i = 0; i < some.size(); ++i) {
       const redisReply* value = values->element[i];
       if (value->type == REDIS_REPLY_STRING) row(some[i], text_of(value));

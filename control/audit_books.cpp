@@ -70,37 +70,40 @@ std::string Ledger::Counters::text() const {
 }
 
 void Ledger::read_on(const std::string& until) {
+  const auto ask_behind = [&](std::string_view id) {
+    redis_.send({"XRANGE", "ledger:{s0}:" + maker_, fmt::format("({}", id), until, "COUNT", "500"});
+  };
+  ask_behind(last_.text());
   while (true) {
-    // Stream ids begin at 0-1, so 0-0 is before everything.
-    const std::string from = last_.epoch == 0 ? "0-0" : "(" + last_.text();
-    const Reply page =
-        redis_.command({"XRANGE", "ledger:{s0}:" + maker_, from, until, "COUNT", "500"});
+    const Reply page = redis_.receive();
     if (page->elements == 0) return;
-    for (std::size_t i = 0; i < page->elements; ++i) {
-      const redisReply* item = page->element[i];
-      const Position at = to_position(text_of(item->element[0])).value_or(Position{});
-      const redisReply* fields = item->element[1];
-      const auto entry = fields->elements == 2 && text_of(fields->element[0]) == "e"
-                             ? read_entry(text_of(fields->element[1]))
-                             : std::nullopt;
-      const bool next = at == Position{last_.epoch, last_.number + 1} && at.epoch > 0;
-      const bool opens = at.epoch == last_.epoch + 1 && at.number == 0;
-      if (!next && !opens) {
-        result_.add("L1", Harm::lost, "{}: a gap, the entry before it is {}", name(at),
-                    last_.text());
-      }
-      if (!entry) {
-        result_.add("L9", Harm::lost, "{}: malformed entry", name(at));
-      } else if ((at.number == 0) != (entry->kind == Kind::epoch) ||
-                 (at.number == 0 && at.epoch > 1 && entry->previous != last_)) {
-        result_.add("L1", Harm::lost, "{}: does not chain to {}", name(at), last_.text());
-      } else {
-        judge(at, *entry);
-      }
-      last_ = at;
-      ++result_.entries;
-    }
+    // Redis finds the next ones while these are judged.
+    ask_behind(text_of(page->element[page->elements - 1]->element[0]));
+    for (std::size_t i = 0; i < page->elements; ++i) read_item(page->element[i]);
   }
+}
+
+void Ledger::read_item(const redisReply* item) {
+  const Position at = to_position(text_of(item->element[0])).value_or(Position{});
+  const redisReply* fields = item->element[1];
+  const auto entry = fields->elements == 2 && text_of(fields->element[0]) == "e"
+                         ? read_entry(text_of(fields->element[1]))
+                         : std::nullopt;
+  // An epoch opens above whatever the manufacturer has of an older state of the data, the first
+  // one too, so at any higher number: the entry before it, which it names, proves it.
+  const bool opens = at.number == 0 && at.epoch > last_.epoch;
+  if (!opens && (at != Position{last_.epoch, last_.number + 1} || at.epoch == 0)) {
+    result_.add("L1", Harm::lost, "{}: a gap, the entry before it is {}", name(at), last_.text());
+  }
+  if (!entry) {
+    result_.add("L9", Harm::lost, "{}: malformed entry", name(at));
+  } else if (opens != (entry->kind == Kind::epoch) || (opens && entry->previous != last_)) {
+    result_.add("L1", Harm::lost, "{}: does not chain to {}", name(at), last_.text());
+  } else {
+    judge(at, *entry);
+  }
+  last_ = at;
+  ++result_.entries;
 }
 
 void Ledger::judge(Position at, const Entry& entry) {

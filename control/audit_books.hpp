@@ -6,11 +6,11 @@
 #pragma once
 
 #include <boost/container/small_vector.hpp>
+#include <boost/unordered_map.hpp>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "control/audit.hpp"
@@ -46,8 +46,8 @@ class Books {
  public:
   explicit Books(AuditResult& result) : result_(result) {}
   std::vector<std::string> makers;
-  std::unordered_map<Id, Record, IdHash> orders;
-  std::unordered_map<Id, Id, IdHash> refused;  // order -> fingerprint of what was asked for
+  boost::unordered_map<Id, Record, IdHash> orders;
+  boost::unordered_map<Id, Id, IdHash> refused;  // order -> fingerprint of what was asked for
 
   std::uint32_t maker(std::string_view name);  // its index; new ones are appended
   // Rows as they lie in Redis, which SCAN may return twice; malformed ones are violations.
@@ -83,6 +83,7 @@ class Ledger {
     std::string text() const;
   };
   void compare(const Reply& moment);
+  void read_item(const redisReply* item);
   void judge(Position at, const Entry& entry);
   void judge_row(const std::string& where, const Entry& entry, const EntryRow& row);
   std::string name(Position at) const { return maker_ + " " + at.text(); }
@@ -92,7 +93,7 @@ class Ledger {
   AuditResult& result_;
   std::uint32_t index_;
   std::string maker_;
-  Position last_{0, -1};
+  Position last_;                             // 0-0 before the first entry
   std::map<std::string, Counters> counters_;  // by cycle + '\0' + sku
 };
 

@@ -53,6 +53,9 @@ void Redis::send(const std::vector<std::string>& arguments) {
   }
   redisAppendCommandArgv(context_.get(), static_cast<int>(texts.size()), texts.data(),
                          sizes.data());
+  // A failure is redisGetReply's to say.
+  for (int done = 0; done == 0 && redisBufferWrite(context_.get(), &done) == REDIS_OK;) {
+  }
 }
 
 Reply Redis::command(const std::vector<std::string>& arguments) {
@@ -72,16 +75,21 @@ Reply Redis::together(const std::vector<std::vector<std::string>>& commands) {
 
 void Redis::scan(const std::string& hash,
                  const std::function<void(std::string_view, std::string_view)>& each) {
-  std::string cursor = "0";
-  do {
-    const Reply page = hash.empty() ? command({"SCAN", cursor, "COUNT", "1000"})
-                                    : command({"HSCAN", hash, cursor, "COUNT", "1000"});
-    cursor = text_of(page->element[0]);
+  const auto ask = [&](const std::string& cursor) {
+    hash.empty() ? send({"SCAN", cursor, "COUNT", "1000"})
+                 : send({"HSCAN", hash, cursor, "COUNT", "1000"});
+  };
+  ask("0");
+  for (bool more = true; more;) {
+    const Reply page = receive();
+    const std::string cursor(text_of(page->element[0]));
+    more = cursor != "0";
+    if (more) ask(cursor);
     const redisReply* items = page->element[1];
     for (std::size_t i = 0; i < items->elements; i += hash.empty() ? 1 : 2) {
       each(text_of(items->element[i]), hash.empty() ? "" : text_of(items->element[i + 1]));
     }
-  } while (cursor != "0");
+  }
 }
 
 std::uint64_t Walk::take(std::size_t bytes) {

@@ -28,6 +28,9 @@ class Redis {
  public:
   explicit Redis(const std::string& url);
   Reply command(const std::vector<std::string>& arguments);
+  // The same in two steps, so that Redis works meanwhile; answers come in the order sent.
+  void send(const std::vector<std::string>& arguments);
+  Reply receive();
   // EXEC's reply: an array with the commands' replies, of one moment.
   Reply together(const std::vector<std::vector<std::string>>& commands);
   // Calls `each` with field and value of a hash, or, for "", with every key and ""; some may come
@@ -37,8 +40,6 @@ class Redis {
 
  private:
   std::unique_ptr<redisContext, void (*)(redisContext*)> context_;
-  void send(const std::vector<std::string>& arguments);
-  Reply receive();
 };
 
 // Reads values one behind the other; after the first mismatch it is !ok() and returns zeros.

@@ -197,6 +197,23 @@ TEST_F(AuditTest, CatchesAnEpochThatDoesNotChain) {
   expect_caught("L1", "bolt 2-0: does not chain to 1-4");
 }
 
+// What a manufacturer has of an older state of the data is above our head, by any number.
+TEST_F(AuditTest, FindsAnEpochFarAboveTheOneBeforeItClean) {
+  const auto open = [this](const char* maker, std::int64_t epoch, std::int64_t last_epoch,
+                           std::int64_t last) {
+    const std::string opens =
+        pack_array({pack(0), pack(0), pack(kCycle), pack_array({pack(last_epoch), pack(last)})});
+    shop_.redis(
+        {"XADD", std::string("ledger:{s0}:") + maker, std::to_string(epoch) + "-0", "e", opens});
+    shop_.redis({"HSET", "heads:{s0}", maker, packed(epoch, std::int64_t{0})});
+  };
+  open("crux", 2, 0, 0);
+  open("bolt", 57, 1, 4);
+  EXPECT_THAT(rules(shop_.audit()), testing::IsEmpty());
+  open("dyne", 2, 1, 7);
+  expect_caught("L1", "dyne 2-0: does not chain to 0-0");
+}
+
 TEST_F(AuditTest, CatchesGarbageInAnOrderRow) {
   shop_.redis({"SETRANGE", "order:{s0}:" + id("two"), "1", "\xff\xff"});
   expect_caught("L5", "order " + id("two") + ": malformed row");
