@@ -95,7 +95,7 @@ void bind_servers(YamlTable& t, Config& c) {
   t.size("load_balancer.queued_bytes_max", c.load_balancer.queued_bytes_max, 1 << 20, 64LL << 30);
   t.duration("load_balancer.queue_wait_max", c.load_balancer.queue_wait_max, 10ms, 60s);
   t.integer("load_balancer.peers_max", c.load_balancer.peers_max, 1, 100'000);
-  t.duration("load_balancer.silence_max", c.load_balancer.silence_max, 200ms, 60s);
+  t.duration("load_balancer.silence_max", c.load_balancer.silence_max, 500ms, 60s);
   t.duration("load_balancer.ping_every", c.load_balancer.ping_every, 10ms, 10s);
   t.integer("workers.count", c.workers.count, 0, 64);
   t.integer("workers.batch_orders_max", c.workers.batch_orders_max, 1, 64);
@@ -179,8 +179,9 @@ void complete(Config& config, const std::string& name) {
   if (config.redis.mode == RedisMode::external && config.redis.url.empty()) {
     refuse("redis.url: must be set where redis.mode is external");
   }
-  if (config.load_balancer.ping_every * 2 > config.load_balancer.silence_max) {
-    refuse("load_balancer.silence_max: must be at least twice ping_every");
+  // A request is run only within half of silence_max behind a life sign: docs/PROTOCOL.md.
+  if (config.load_balancer.ping_every * 4 > config.load_balancer.silence_max) {
+    refuse("load_balancer.silence_max: must be at least four times ping_every");
   }
   if (config.accounts.session_idle > config.accounts.session_max) {
     refuse("accounts.session_idle: must not be above session_max");

@@ -157,17 +157,16 @@ void Worker::on_memory(std::string_view info) {
 void Worker::turn(TimePoint now) {
   now_ = now;
   const auto batches_max = static_cast<std::size_t>(config_.workers.batches_in_flight_max);
-  while (!orders_.empty() && batches_in_flight_ < batches_max) send_batch(now);
+  while (!orders_.empty() && batches_in_flight_ < batches_max) send_batch();
 }
 
-void Worker::send_batch(TimePoint now) {
+void Worker::send_batch() {
   Call call{.jobs = {}, .batch = true};
   std::size_t bytes = 0;
   const auto orders_max = static_cast<std::size_t>(config_.workers.batch_orders_max);
   while (!orders_.empty() && call.jobs.size() < orders_max) {
     Job& next = orders_.front();
-    if (now >= next.deadline) {
-      finish(next, Status::expired);
+    if (refused_as_late(next)) {
       orders_.pop_front();
       continue;
     }
@@ -196,7 +195,17 @@ void Worker::send_batch(TimePoint now) {
   actions_.call(tag, arguments_);
 }
 
+// What was given up without us must not happen any more: not after a stop of this process, nor of
+// the network, nor behind a long wait for its turn.
+bool Worker::refused_as_late(const Job& job) {
+  const bool timely = actions_.timely(job.origin);
+  if (timely && now_ < job.deadline) return false;
+  finish(job, timely ? Status::expired : Status::unknown);
+  return true;
+}
+
 void Worker::send(Job job, std::string_view function, Arguments arguments) {
+  if (refused_as_late(job)) return;
   Call call;
   call.jobs.push_back(std::move(job));
   arguments_.assign({"FCALL", function, "0"});

@@ -58,6 +58,8 @@ class WorkerActions {
   // One command; answer it by on_answers or on_failed. The views are good during the call only.
   virtual void call(std::uint32_t tag, std::span<const std::string_view> arguments) = 0;
   virtual void hash(HashTask task) = 0;  // answer it by on_hashed
+  // Whether the balancer still waits for this one, and will until it runs. Asked before each call.
+  virtual bool timely(const Origin& origin) = 0;
   virtual void answer(const Origin& origin, protocol::Status status, std::uint16_t retry_after_ms,
                       std::string_view body) = 0;
 };
@@ -119,7 +121,9 @@ class Worker {
   };
   using Arguments = std::initializer_list<std::string_view>;
 
-  void send_batch(TimePoint now);
+  bool refused_as_late(const Job& job);
+
+  void send_batch();
   void send(Job job, std::string_view function, Arguments arguments);
   void finish(const Job& job, protocol::Status status, std::string_view body = {});
   void deliver(const Job& job, std::string_view answer);

@@ -34,6 +34,7 @@ struct WorkerLoop::Line final : messaging::LinkEvents {
   std::uint32_t generation = 0;
   std::size_t place = 0;  // in the poller
   bool drained = true;
+  bool unwritten = false;  // Redis has not got all of its commands
 };
 
 WorkerLoop::WorkerLoop(messaging::Context& context, const Config& config, const std::string& name,
@@ -90,12 +91,17 @@ bool WorkerLoop::turn() {
   bool more = false;
   for (auto& line : lines_) more = line->link.receive(now_) || more;
   redis_.on_readable(now_);
+  drop_late_commands();
   if (poller_.ready(redis_place_)) redis_.on_writable(now_);
   redis_.tick(now_);
   watch_redis();
   for (const HashResult& result : hasher_.take()) worker_.on_hashed(result);
   worker_.turn(now_);
+  drop_late_commands();
   redis_.flush();
+  if (!redis_.wants_write()) {
+    for (auto& line : lines_) line->unwritten = false;
+  }
   for (auto& line : lines_) {
     messaging::Link& link = line->link;
     link.set_credit(worker_.credit(line->index, link.received()), worker_.backend_down());
@@ -104,6 +110,13 @@ bool WorkerLoop::turn() {
   }
   if (now_ >= report_due_) report();
   return more;
+}
+
+// This process may have been stopped anywhere since the commands were judged timely.
+void WorkerLoop::drop_late_commands() {
+  const TimePoint now = steady_now();
+  const auto late = [&](auto& line) { return line->unwritten && !line->link.timely(now); };
+  if (std::ranges::any_of(lines_, late)) redis_.disconnect("commands were late, and not written");
 }
 
 void WorkerLoop::wait() {
@@ -155,6 +168,13 @@ void WorkerLoop::call(std::uint32_t tag, std::span<const std::string_view> argum
 }
 
 void WorkerLoop::hash(HashTask task) { hasher_.submit(std::move(task)); }
+
+bool WorkerLoop::timely(const Origin& origin) {
+  Line& line = *lines_[origin.link];
+  const bool timely = line.link.session() == origin.session && line.link.timely(now_);
+  line.unwritten = line.unwritten || timely;
+  return timely;
+}
 
 void WorkerLoop::answer(const Origin& origin, protocol::Status status, std::uint16_t retry_after_ms,
                         std::string_view body) {

@@ -38,10 +38,12 @@ class WorkerLoop final : private WorkerActions {
 
   void call(std::uint32_t tag, std::span<const std::string_view> arguments) override;
   void hash(HashTask task) override;
+  bool timely(const Origin& origin) override;
   void answer(const Origin& origin, protocol::Status status, std::uint16_t retry_after_ms,
               std::string_view body) override;
 
   bool turn();
+  void drop_late_commands();
   void wait();
   void watch_redis();
   void report();

@@ -64,7 +64,7 @@ void Worker::on_found(Job job, std::string_view answer) {
 }
 
 void Worker::hash(Job job, bool verify, std::string_view against) {
-  if (now_ >= job.deadline) return finish(job, Status::expired);
+  if (refused_as_late(job)) return;
   HashTask task{.verify = verify, .against = std::string(against), .password = {}, .to_hash = {}};
   const auto& request = job.password->request;
   if (const auto* create = std::get_if<CreateAccount>(&request)) task.to_hash = create->password;

@@ -74,6 +74,7 @@ void Balancer::on_frame(Side side, std::string_view routing_id, std::string_view
   }
   const bool worker = side == Side::backend;
   peer->heard = now;
+  if (messaging::carries_stamp(header.type)) peer->stamp = header.aux;
   peer->limit = header.credit_limit;
   peer->backend_down = (header.flags & messaging::kFlagBackendDown) != 0;
   if (header.type == FrameType::request && !worker) return on_requests(*peer, frame, header);
@@ -81,7 +82,7 @@ void Balancer::on_frame(Side side, std::string_view routing_id, std::string_view
   if (header.type == FrameType::bye) return remove(*peer, "said goodbye", false);
   if (header.type == FrameType::drain && worker) {
     peer->draining = true;
-    say(*peer, FrameType::drained, peer->moved);
+    say(*peer, FrameType::drained);
   } else if (header.type == FrameType::drained && !worker) {
     peer->draining = true;
   } else if (header.type != FrameType::credit && header.type != FrameType::ping &&
@@ -95,13 +96,15 @@ void Balancer::on_requests(Peer& gateway, std::string_view frame, const Header& 
   Asker asker{gateway.place, 0};
   messaging::RequestReader reader(frame, header);
   counts_.requests.add(header.count);
+  const Duration waited = messaging::age_of(header.aux, now_);  // at most, and mostly on the way
   for (RequestRecord record; reader.next(record);) {
     ++gateway.outstanding;
     asker.tag = record.tag;
+    const Duration left = std::max(Duration{}, microseconds(record.budget_us) - waited);
     if (available != Status::ok) {
       refuse(asker, available);
     } else if (gateway.outstanding > queued_max_ || queue_.size() >= queued_now_max_ ||
-               !queue_.push(asker, now_ + microseconds(record.budget_us), record)) {
+               !queue_.push(asker, now_ + left, record)) {
       refuse(asker, Status::overload);
     }
   }
@@ -199,8 +202,11 @@ Peer* Balancer::pick(std::size_t& free_workers) {
 // Takes the next record off the queue. True when `worker` got it, false when it came too late.
 bool Balancer::hand_over(Peer& worker) {
   const Waiting& waiting = queue_.front();
-  if (now_ >= waiting.deadline || !peers_.find(waiting.asker.gateway)) {
-    refuse(waiting.asker, Status::expired);
+  const Peer* gateway = peers_.find(waiting.asker.gateway);
+  // After a stop of our own, or of the network, the gateway may have asked elsewhere long ago.
+  const bool late = gateway && messaging::age_of(gateway->stamp, now_) >= limits_.silence_max / 2;
+  if (late || now_ >= waiting.deadline || !gateway) {
+    refuse(waiting.asker, late ? Status::unknown : Status::expired);
     queue_.pop();
     return false;
   }

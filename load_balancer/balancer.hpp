@@ -47,6 +47,7 @@ struct Peer {  // a session with a gateway or worker
   std::string routing_id;
   std::string name;
   TimePoint heard{}, said{}, complained{};
+  std::uint64_t stamp = 0;    // worker: its newest; gateway: the newest of ours that it heard
   bool draining = false;      // worker: wants no more; gateway: will send no more
   bool backend_down = false;  // worker
   std::uint32_t outstanding = 0;
@@ -126,7 +127,7 @@ class Balancer {
   void answer(const Asker& asker, messaging::ReplyRecord reply);
   void open_record(Peer& peer, std::size_t size);
   void finish_frame(Peer& peer);
-  void say(Peer& peer, messaging::FrameType type, std::uint64_t aux = 0);
+  void say(Peer& peer, messaging::FrameType type);
   messaging::Header header_to(const Peer& peer, messaging::FrameType type);
   std::string& next_out(Side side, std::string_view routing_id);
 

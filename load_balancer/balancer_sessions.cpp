@@ -128,21 +128,24 @@ void Balancer::finish_frame(Peer& peer) {
   peer.said = now_;
 }
 
-void Balancer::say(Peer& peer, FrameType type, std::uint64_t aux) {
+void Balancer::say(Peer& peer, FrameType type) {
   finish_frame(peer);  // What was decided before goes before.
   Header header = header_to(peer, type);
-  header.aux = aux;
+  if (type == FrameType::drained) header.aux = peer.moved;
   messaging::write_header(header, next_out(peer.side, peer.routing_id));
   peer.said = now_;
 }
 
 Header Balancer::header_to(const Peer& peer, FrameType type) {
   // A gateway may have as much outstanding as the queue holds in all; a worker asks for nothing.
-  if (peer.side == Side::backend) return {.type = type, .session = peer.session};
+  if (peer.side == Side::backend) {
+    return {.type = type, .session = peer.session, .aux = peer.stamp};
+  }
   return {.type = type,
           .flags = has_worker() ? std::uint8_t{0} : messaging::kFlagBackendDown,
           .session = peer.session,
-          .credit_limit = peer.moved + static_cast<std::uint32_t>(queued_max_)};
+          .credit_limit = peer.moved + static_cast<std::uint32_t>(queued_max_),
+          .aux = messaging::stamp_of(now_)};
 }
 
 std::string& Balancer::next_out(Side side, std::string_view routing_id) {

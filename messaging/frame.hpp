@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.hpp"
 #include "base/ids.hpp"
 
 namespace depot::messaging {
@@ -41,6 +42,21 @@ enum class FrameType : std::uint8_t {
 };
 
 enum class Role : std::uint8_t { gateway = 1, worker = 2 };
+
+// The side that answers puts its clock into these frames as aux; the side that asks puts there the
+// newest that it heard. So a request shows how long ago, at most, its asker was still listening.
+constexpr bool carries_stamp(FrameType type) {
+  return type == FrameType::request || type == FrameType::reply || type == FrameType::credit ||
+         type == FrameType::ping;
+}
+constexpr std::uint64_t stamp_of(TimePoint now) {
+  return static_cast<std::uint64_t>(now.time_since_epoch().count());
+}
+// How old a stamp of ours is; Duration::max() for one that is from the future, so none of ours.
+constexpr Duration age_of(std::uint64_t stamp, TimePoint now) {
+  return stamp > stamp_of(now) ? Duration::max()
+                               : Duration(static_cast<std::int64_t>(stamp_of(now) - stamp));
+}
 
 // Of a worker's frames: no Redis. Of a balancer's to a gateway: no worker that has it.
 inline constexpr std::uint8_t kFlagBackendDown = 1;

@@ -1,5 +1,6 @@
 #include "messaging/link.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/crypto.hpp"
@@ -100,12 +101,13 @@ void Link::flush(TimePoint now) {
 
 // Sends `frame`, whose first bytes are room for the header.
 void Link::send(FrameType type, std::uint16_t records_in, std::uint64_t aux, std::string& frame) {
+  const auto stamp = options_.role == Role::gateway ? state_.stamp() : stamp_of(now_);
   patch_header({.type = type,
                 .flags = backend_down_ ? kFlagBackendDown : std::uint8_t{0},
                 .count = records_in,
                 .session = state_.session(),
                 .credit_limit = limit_,
-                .aux = aux},
+                .aux = carries_stamp(type) ? stamp : aux},
                frame);
   state_.said(type, socket_->send(frame) == Sent::yes, now_);
   credit_said_ = true;  // Every frame of a session carries it.
@@ -186,7 +188,12 @@ void Link::deliver(std::string_view frame, const Header& header) {
     if (!reader.ok()) ++malformed_;
   } else {
     RequestReader reader(frame, header);
-    for (RequestRecord record; reader.next(record);) events_.on_request(record);
+    const auto waited = age_of(header.aux, now_) / std::chrono::microseconds(1);
+    for (RequestRecord record; reader.next(record);) {
+      record.budget_us -=
+          static_cast<std::uint32_t>(std::min<std::int64_t>(record.budget_us, waited));
+      events_.on_request(record);
+    }
     if (!reader.ok()) ++malformed_;
   }
 }

@@ -60,6 +60,8 @@ class Link {
   // Worker: "you may have sent me this many in this session", and whether Redis is there.
   void set_credit(std::uint32_t limit, bool backend_down);
   std::uint32_t session() const { return state_.session(); }
+  // Worker: whether a request of this session may be run: nobody has been answered without us.
+  bool timely(TimePoint now) const { return state_.timely(now); }
   // Worker: requests received in this session.
   std::uint64_t received() const { return state_.received(); }
   void drain();  // worker: no more work, please

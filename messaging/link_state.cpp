@@ -34,6 +34,7 @@ LinkState::Heard LinkState::hear(const Header& header, TimePoint now) {
   // What belongs to an older session, or to none, means nothing any more.
   if (!open() || header.session != session_) return Heard::ignored;
   heard_ = now;
+  if (carries_stamp(header.type)) stamp_ = header.aux;
   if (header.type == FrameType::reset || header.type == FrameType::bye) {
     lose();
     return Heard::lost;
@@ -79,6 +80,7 @@ void LinkState::start(const Header& welcome, TimePoint now) {
   limit_ = welcome.credit_limit;
   backend_down_ = (welcome.flags & kFlagBackendDown) != 0;
   sent_ = received_ = 0;
+  stamp_ = welcome.aux;
   heard_ = said_ = now;
 }
 

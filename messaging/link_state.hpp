@@ -40,6 +40,10 @@ class LinkState {
   std::uint32_t session() const { return open() ? session_ : 0; }
   std::uint32_t credit() const;
   bool backend_down() const { return backend_down_; }  // as the balancer said last
+  std::uint64_t stamp() const { return stamp_; }  // the balancer's newest, or the newest it heard
+  // Worker: the balancer has not given up this session's requests, nor will it within another half
+  // of silence_max: it heard us that lately.
+  bool timely(TimePoint now) const { return open() && age_of(stamp_, now) < silence_max_ / 2; }
   void count_sent() { ++sent_; }
   std::uint64_t sent() const { return sent_; }
   std::uint64_t received() const { return received_; }
@@ -60,6 +64,7 @@ class LinkState {
   std::uint32_t limit_ = 0;
   std::uint64_t sent_ = 0;
   std::uint64_t received_ = 0;
+  std::uint64_t stamp_ = 0;
   TimePoint heard_{};
   TimePoint said_{};
   TimePoint hello_due_{};

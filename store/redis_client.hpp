@@ -60,8 +60,9 @@ class RedisClient {
   bool wants_write() const;
   void on_readable(TimePoint now);
   void on_writable(TimePoint now);
-  void flush();              // writes what is queued, as far as the socket takes it
-  void tick(TimePoint now);  // connects, reconnects; call at least every 50 ms
+  void flush();                             // writes what is queued, as far as the socket takes it
+  void disconnect(const std::string& why);  // what is not written never will be
+  void tick(TimePoint now);                 // connects, reconnects; call at least every 50 ms
   const std::string& last_error() const { return error_; }  // why it is not connected
 
  private:
@@ -77,7 +78,6 @@ class RedisClient {
   void append(std::span<const std::string_view> arguments, Done done);
   void write();
   void answer_all();
-  void disconnect(const std::string& why);
 
   const RedisAddress address_;
   std::unique_ptr<redisContext, FreeContext> context_;

@@ -40,6 +40,7 @@ class Recorder final : public WorkerActions {
     commands.push_back({tag, {arguments.begin(), arguments.end()}});
   }
   void hash(HashTask task) override { tasks.push_back(std::move(task)); }
+  bool timely(const Origin&) override { return is_timely; }
   void answer(const Origin& origin, Status status, std::uint16_t retry_after_ms,
               std::string_view body) override {
     answers.push_back({origin.tag, status, retry_after_ms, std::string(body)});
@@ -50,6 +51,7 @@ class Recorder final : public WorkerActions {
     return command;
   }
 
+  bool is_timely = true;
   std::vector<Command> commands;
   std::vector<HashTask> tasks;
   std::vector<Answer> answers;

@@ -212,6 +212,17 @@ TEST_F(PasswordTest, ALookUpThatFailedIsNeverUnknown) {
   EXPECT_EQ(recorder.answers.at(1).status, Status::unknown);
 }
 
+TEST_F(PasswordTest, AStopWhileHashingEndsItWithoutEffect) {
+  log_in();
+  respond(recorder.take().tag, {found("hash")});
+  const HashTask task = take_task();
+  recorder.is_timely = false;
+  worker.on_hashed({.tag = task.tag, .right = true, .hash = ""});
+  EXPECT_TRUE(recorder.commands.empty());
+  EXPECT_EQ(recorder.answers.at(0).status, Status::unknown);
+  EXPECT_TRUE(worker.idle());
+}
+
 TEST_F(PasswordTest, WithoutMemoryForAHashItIsOverload) {
   std::string body;
   protocol::encode(protocol::CreateAccount{{kSession, kCustomer}, "a@b.c", "secret", "A", "B"},

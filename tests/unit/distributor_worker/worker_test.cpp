@@ -100,6 +100,24 @@ TEST_F(WorkerTest, AnOrderWhoseTimeIsOverIsNotSent) {
   EXPECT_EQ(recorder.take().bodies(), std::vector<std::string>{"order 2"});
 }
 
+TEST_F(WorkerTest, NothingIsRunThatTheBalancerMayHaveGivenUp) {
+  orders(1, 2);
+  recorder.is_timely = false;
+  request(RequestKind::put_card, 3, "body");
+  worker.turn(now);
+  EXPECT_TRUE(recorder.commands.empty());
+  EXPECT_EQ(recorder.answers, (std::vector<Recorder::Answer>{{3, Status::unknown, 0, ""},
+                                                             {1, Status::unknown, 0, ""},
+                                                             {2, Status::unknown, 0, ""}}));
+  EXPECT_EQ(worker.credit(0, received), received + 128u);
+}
+
+TEST_F(WorkerTest, NoKindIsRunBehindItsDeadline) {
+  request(RequestKind::put_card, 1, "body", 0, 0s);
+  EXPECT_EQ(recorder.answers, (std::vector<Recorder::Answer>{{1, Status::expired, 0, ""}}));
+  EXPECT_TRUE(recorder.commands.empty());
+}
+
 TEST_F(WorkerTest, EveryOtherKindIsACallOfItsOwnSentAsItComes) {
   const struct {
     RequestKind kind;

@@ -88,6 +88,7 @@ class World {
     std::uint32_t session = 0;
     std::uint32_t sent = 0;
     std::uint32_t limit = 0;
+    std::uint64_t stamp = 0;
     std::set<std::uint32_t> open;  // tags not answered yet
   };
   struct Worker {
@@ -114,7 +115,9 @@ class World {
            const std::string& records = {}) {
     Header header{.type = type, .count = count};
     for (auto& [number, gateway] : gateways_) {
-      if (gateway.id == id) header.session = gateway.session;
+      if (gateway.id != id) continue;
+      header.session = gateway.session;
+      header.aux = gateway.stamp;
     }
     for (auto& [number, worker] : workers_) {
       if (worker.id != id) continue;
@@ -203,14 +206,15 @@ class World {
   }
   void take(Gateway& gateway, const Header& header, std::string_view frame) {
     if (header.type == FrameType::welcome && header.session != gateway.session) {
-      gateway = {gateway.id, header.session, 0, 0, {}};
+      gateway = {gateway.id, header.session, 0, 0, 0, {}};
     }
     if (header.session != gateway.session) return;
     if (header.type == FrameType::reset) {
-      gateway = {gateway.id, 0, 0, 0, {}};
+      gateway = {gateway.id, 0, 0, 0, 0, {}};
       return;
     }
     gateway.limit = header.credit_limit;
+    gateway.stamp = header.aux;
     if (header.type != FrameType::reply) return;
     messaging::ReplyReader reader(frame, header);
     for (messaging::ReplyRecord record; reader.next(record);) {

@@ -63,6 +63,35 @@ TEST_F(BalancerSessionsTest, AStopOfTheBalancerItselfKillsNobody) {
   EXPECT_EQ(h.replies("g").at(0).body, "done");
 }
 
+TEST_F(BalancerSessionsTest, AWorkerIsToldTheNewestOfItsStampsThatWereHeard) {
+  h.gateway("g");
+  h.worker("w", 10);
+  const std::uint64_t granted = messaging::stamp_of(h.now);
+  h.now += 90ms;
+  h.request("g", {record(7)});
+  h.turn();
+  EXPECT_EQ(h.take("w", FrameType::request).at(0).header.aux, granted);
+  h.pass(100ms, {"w"});
+  EXPECT_EQ(h.take("w", FrameType::ping).at(0).header.aux, messaging::stamp_of(h.now));
+}
+
+TEST_F(BalancerSessionsTest, WhatWaitedThroughAStopOfTheBalancerIsNotHandedOn) {
+  h.gateway("g");
+  h.worker("w", 0);
+  h.request("g", {record(1)});
+  h.turn();
+  h.now += 3s;  // SIGSTOP, SIGCONT: the gateway has asked another balancer long ago.
+  h.request("g", {record(2)});  // Unread since, and no younger than the stop.
+  h.grant("w", 10);
+  h.turn();
+  EXPECT_TRUE(h.requests("w").empty());
+  EXPECT_EQ(h.replies("g"),
+            (std::vector<SentReply>{{1, Status::unknown, 0, ""}, {2, Status::unknown, 0, ""}}));
+  h.request("g", {record(3)});
+  h.turn();
+  EXPECT_EQ(h.requests("w").size(), 1u);
+}
+
 TEST_F(BalancerSessionsTest, ALateReplyOfADeadSessionIsAnsweredByResetAndChangesNothing) {
   h.gateway("g");
   h.worker("w", 10);

@@ -323,6 +323,15 @@ TEST_F(BalancerTest, TheTimeSpentHereIsTakenOffTheBudget) {
   EXPECT_EQ(h.requests("w").at(0).budget_us, 1'500'000u);
 }
 
+TEST_F(BalancerTest, TheTimeOnTheWayIsTakenOffTheBudget) {
+  h.gateway("g");
+  h.worker("w", 1);
+  h.now += 200ms;  // The gateway has heard nothing since: the request may be as old as that.
+  h.request("g", {record(1, 1, 2s)});
+  h.turn();
+  EXPECT_EQ(h.requests("w").at(0).budget_us, 1'800'000u);
+}
+
 TEST_F(BalancerTest, ASpentBudgetIsAnsweredExpiredAndNeverDispatched) {
   h.gateway("g");
   h.worker("w", 0);

@@ -71,6 +71,9 @@ class Harness {
   void send(const std::string& peer, Header header, const std::string& records = {}) {
     if (header.session == 0) header.session = session(peer);
     header.credit_limit = limits_[peer];
+    if (messaging::carries_stamp(header.type)) {  // A gateway says what it heard.
+      header.aux = sides_[peer] == Side::backend ? messaging::stamp_of(now) : stamps_[peer];
+    }
     std::string frame;
     messaging::write_header(header, frame);
     balancer.on_frame(sides_[peer], peer, frame + records, now);
@@ -156,7 +159,10 @@ class Harness {
       if (!messaging::read_header(out.bytes, sent.header)) std::abort();
       sent.bytes = out.bytes.size();
       if (sent.header.type == FrameType::welcome) sessions_[out.routing_id] = sent.header.session;
-      if (out.side == Side::frontend) granted_[out.routing_id] = sent.header.credit_limit;
+      if (out.side == Side::frontend) {
+        granted_[out.routing_id] = sent.header.credit_limit;
+        stamps_[out.routing_id] = sent.header.aux;
+      }
       if (sent.header.type == FrameType::request) {
         messaging::RequestReader reader(out.bytes, sent.header);
         for (messaging::RequestRecord r; reader.next(r);) {
@@ -181,6 +187,7 @@ class Harness {
   std::map<std::string, std::uint32_t> sessions_;
   std::map<std::string, std::uint32_t> limits_;
   std::map<std::string, std::uint32_t> granted_;
+  std::map<std::string, std::uint64_t> stamps_;
   std::map<std::string, std::deque<SentFrame>> frames_;
 };
 

@@ -101,6 +101,22 @@ TEST(LinkStateTest, AStopOfOurOwnIsNotTheBalancersSilence) {
   EXPECT_EQ(state.due(kStart + 6s), Due::reopen);  // And still nothing: now it is.
 }
 
+TEST(LinkStateTest, RequestsAreTimelyForHalfTheSilenceBehindTheStampThatTheyCarry) {
+  LinkState state = welcomed();
+  EXPECT_FALSE(state.timely(kStart)) << "nothing was heard of us yet";
+  Header request = from_balancer(FrameType::request);
+  request.aux = stamp_of(kStart - 100ms);
+  state.hear(request, kStart);
+  EXPECT_TRUE(state.timely(kStart + 399ms));
+  EXPECT_FALSE(state.timely(kStart + 400ms));
+  request.aux = stamp_of(kStart + 300ms);
+  state.hear(request, kStart + 400ms);
+  EXPECT_TRUE(state.timely(kStart + 400ms));
+  EXPECT_FALSE(state.timely(kStart)) << "from the future: none of ours";
+  state.hear(from_balancer(FrameType::welcome, 8), kStart + 400ms);
+  EXPECT_FALSE(state.timely(kStart + 400ms)) << "another session";
+}
+
 TEST(LinkStateTest, AFailedSendEndsTheSession) {
   LinkState state = welcomed(10);
   state.said(FrameType::request, false, kStart);

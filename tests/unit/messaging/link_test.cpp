@@ -69,12 +69,14 @@ class Events : public LinkEvents {
   }
   void on_request(const RequestRecord& request) override {
     records.push_back({request.tag, std::string(request.body)});
+    budgets_us.push_back(request.budget_us);
   }
   void on_drain() override { log.push_back("drain"); }
   void on_drained(std::uint64_t last) override { log.push_back("drained " + std::to_string(last)); }
 
   std::vector<std::string> log;
   std::vector<Record> records;
+  std::vector<std::uint32_t> budgets_us;  // of requests
 };
 
 class LinkTest : public testing::Test {
@@ -203,6 +205,39 @@ TEST_F(LinkTest, AWorkerGrantsCreditAndSaysWhetherItsBackEndIsThere) {
   EXPECT_EQ(reply.header.credit_limit, 129u);
   EXPECT_EQ(reply.header.flags, kFlagBackendDown);
   EXPECT_TRUE(balancer->frames.empty());
+}
+
+TEST_F(LinkTest, AWorkerStampsWhatItSaysAndTakesTheAgeOfItsStampOffTheBudget) {
+  start(Role::worker);
+  link->set_credit(128, false);
+  welcome();
+  ASSERT_TRUE(until_frame(FrameType::credit));
+  const std::uint64_t stamp = take_frame().header.aux;
+  EXPECT_LT(age_of(stamp, steady_now()), 5s);
+  EXPECT_FALSE(link->timely(steady_now()));
+  const TimePoint asked = steady_now() - 2s;
+  balancer->send({.type = FrameType::request, .count = 2, .session = 7, .aux = stamp_of(asked)},
+                 [](std::string& frame) {
+                   append_request({.tag = 1, .budget_us = 60'000'000}, frame);
+                   append_request({.tag = 2, .budget_us = 1'000'000}, frame);
+                 });
+  ASSERT_TRUE(until([&] { return events.records.size() == 2; }));
+  EXPECT_LE(events.budgets_us[0], 58'000'000u);
+  EXPECT_GT(events.budgets_us[0], 50'000'000u);
+  EXPECT_EQ(events.budgets_us[1], 0u);
+  EXPECT_FALSE(link->timely(steady_now()));
+}
+
+TEST_F(LinkTest, AGatewaySaysWhatItHeardLast) {
+  start(Role::gateway);
+  welcome();
+  balancer->send({.type = FrameType::credit, .session = 7, .credit_limit = 100, .aux = 4711});
+  ASSERT_TRUE(until([&] {
+    link->send_request({.tag = 1});
+    link->flush(steady_now());
+    balancer->read();
+    return !balancer->frames.empty() && balancer->frames.back().header.aux == 4711;
+  }));
 }
 
 TEST_F(LinkTest, AWorkersFirstWordAfterWelcomeIsItsCreditEvenWhenNone) {
