@@ -1,5 +1,6 @@
 // Tags for what is in flight: slot (20 bits) and generation (12 bits), constant-time lookup; a late
-// duplicate of an old tag is recognised and finds nothing.
+// duplicate of an old tag is recognised and finds nothing. Slots are used in turn, so a tag comes
+// again only after a million others: a reply that late would meet a stranger's request.
 //
 // Threads: one owner.
 // Source:  docs/PROTOCOL.md, "tag".
@@ -7,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -20,16 +22,18 @@ class Slots {
  public:
   static constexpr std::size_t kMax = std::size_t{1} << 20;
 
-  // REQUIRES: size() < kMax.
+  static constexpr std::size_t kFreeMin = 256;  // 256 slots of 4,096 generations each.
+
+  // REQUIRES: size() + kFreeMin < kMax.
   std::uint32_t insert(T value) {
     std::uint32_t slot;
-    if (free_.empty()) {
+    if (free_.size() < kFreeMin) {
       DEPOT_ASSERT(entries_.size() < kMax);
       slot = static_cast<std::uint32_t>(entries_.size());
       entries_.emplace_back();
     } else {
-      slot = free_.back();
-      free_.pop_back();
+      slot = free_.front();
+      free_.pop_front();
     }
     Entry& entry = entries_[slot];
     entry.value.emplace(std::move(value));
@@ -85,7 +89,7 @@ class Slots {
     std::uint32_t generation = 0;
   };
   std::vector<Entry> entries_;
-  std::vector<std::uint32_t> free_;
+  std::deque<std::uint32_t> free_;  // The longest free first.
   std::size_t size_ = 0;
 };
 

@@ -22,11 +22,25 @@ TEST(SlotsTest, ALateDuplicateOfAReusedSlotFindsNothing) {
   Slots<int> slots;
   const auto first = slots.insert(1);
   slots.take(first);
-  const auto second = slots.insert(2);
-  EXPECT_EQ(first & 0xFFFFF, second & 0xFFFFF);  // The slot is used again,
-  EXPECT_NE(first, second);                      // under another tag.
+  auto second = slots.insert(2);
+  while ((first & 0xFFFFF) != (second & 0xFFFFF)) {
+    slots.take(second);
+    second = slots.insert(2);
+  }
+  EXPECT_NE(first, second);  // The slot is used again, under another tag.
   EXPECT_EQ(slots.find(first), nullptr);
   EXPECT_EQ(*slots.find(second), 2);
+}
+
+TEST(SlotsTest, OneAtATimeStillTakesAMillionTurnsToTheSameTag) {
+  Slots<int> slots;
+  const auto first = slots.insert(0);
+  slots.take(first);
+  for (int turn = 1; turn < 1'000'000; ++turn) {
+    const auto tag = slots.insert(turn);
+    ASSERT_NE(tag, first) << "after " << turn << " turns";
+    slots.take(tag);
+  }
 }
 
 TEST(SlotsTest, TagsThatNeverWereFindNothing) {
