@@ -146,7 +146,9 @@ void Backend::on_status(std::uint32_t tag, Status status, std::string_view body)
   }
   Line* line = std::exchange(found->line, nullptr);
   --line->outstanding;
-  switch (next_step(found->attempts, status, pick(line) != nullptr, attempts_max_)) {
+  const bool definite =
+      status == Status::refused && found->attempts.unknown && is_definite(found->call.kind, body);
+  switch (next_step(found->attempts, status, definite, pick(line) != nullptr, attempts_max_)) {
     case Next::deliver:
       return finish(tag, Outcome::Kind::answered, body);
     case Next::unavailable:

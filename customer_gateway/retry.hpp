@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "base/clock.hpp"
 #include "protocol/kinds.hpp"
@@ -28,14 +29,21 @@ enum class Next {
   deliver,      // the body is the answer
   resend,       // at once, on any balancer
   elsewhere,    // at once, on another balancer
-  wait,         // after back_off(), while there is time
+  wait,         // after back_off(), while there is time (then 504)
   unavailable,  // 503: nothing happened
   timeout,      // 504: not known
   internal,     // 500: it killed workers, or broke the protocol
 };
 
 // REQUIRES: `attempts` counts the attempt that `status` answers.
-Next next_step(Attempts& attempts, protocol::Status status, bool other_balancer, int attempts_max);
+// `definite`: see is_definite(); it says nothing where `status` is not `refused`.
+Next next_step(Attempts& attempts, protocol::Status status, bool definite, bool other_balancer,
+               int attempts_max);
+
+// Whether a refusal holds for every attempt. One that was not recorded says only what became of its
+// own: "unavailable" does not deny what an earlier attempt did, and "no card" not the order that an
+// earlier attempt may have placed or may still place.
+bool is_definite(protocol::RequestKind kind, std::string_view refusal);
 
 // 20 ms doubling to 320 ms, each taken at 50 to 100 per cent.
 Duration back_off(int waits, std::uint64_t random);

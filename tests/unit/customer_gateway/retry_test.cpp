@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "protocol/orders.hpp"
+
 namespace depot::customer_gateway {
 namespace {
 
@@ -15,6 +17,7 @@ struct Row {
   Status status;
   bool other_balancer;
   Next next;
+  bool definite = true;
 };
 
 TEST(RetryTest, EachAnswerHasItsConsequence) {
@@ -26,6 +29,9 @@ TEST(RetryTest, EachAnswerHasItsConsequence) {
       {"done", first, Status::ok, true, Next::deliver},
       {"a verdict", first, Status::refused, true, Next::deliver},
       {"done at last", maybe, Status::ok, false, Next::deliver},
+      {"a verdict that is not recorded", first, Status::refused, true, Next::deliver, false},
+      {"a verdict, but it may have happened", maybe, Status::refused, false, Next::wait, false},
+      {"a recorded verdict at last", maybe, Status::refused, false, Next::deliver},
       {"a bug of ours", first, Status::bad_request, true, Next::internal},
       {"poison", maybe, Status::poison, true, Next::internal},
       {"overload", first, Status::overload, true, Next::unavailable},
@@ -49,29 +55,60 @@ TEST(RetryTest, EachAnswerHasItsConsequence) {
   };
   for (const Row& row : rows) {
     Attempts attempts = row.before;
-    EXPECT_EQ(next_step(attempts, row.status, row.other_balancer, 3), row.next) << row.name;
+    EXPECT_EQ(next_step(attempts, row.status, row.definite, row.other_balancer, 3), row.next)
+        << row.name;
   }
 }
 
 TEST(RetryTest, RecordLostTwiceGoesAloneAndThenFails) {
   Attempts attempts{.sent = 1};
-  EXPECT_EQ(next_step(attempts, Status::worker_lost, false, 3), Next::resend);
+  EXPECT_EQ(next_step(attempts, Status::worker_lost, true, false, 3), Next::resend);
   EXPECT_FALSE(attempts.alone) << "a neighbour in the batch may have been the cause";
   ++attempts.sent;
-  EXPECT_EQ(next_step(attempts, Status::worker_lost, false, 3), Next::resend);
+  EXPECT_EQ(next_step(attempts, Status::worker_lost, true, false, 3), Next::resend);
   EXPECT_TRUE(attempts.alone);
   ++attempts.sent;
-  EXPECT_EQ(next_step(attempts, Status::worker_lost, false, 3), Next::internal);
+  EXPECT_EQ(next_step(attempts, Status::worker_lost, true, false, 3), Next::internal);
+}
+
+TEST(RetryTest, LastAttemptGoesAloneAlsoWhenNoWorkerDied) {
+  Attempts attempts{.sent = 1};
+  EXPECT_EQ(next_step(attempts, Status::unknown, true, false, 3), Next::resend);
+  EXPECT_FALSE(attempts.alone);
+  ++attempts.sent;
+  EXPECT_EQ(next_step(attempts, Status::unknown, true, false, 3), Next::resend);
+  EXPECT_TRUE(attempts.alone) << "a neighbour in the batch may be what Redis fails over";
+  ++attempts.sent;
+  EXPECT_EQ(next_step(attempts, Status::worker_lost, true, false, 3), Next::timeout)
+      << "the first worker that it lost";
+}
+
+TEST(RetryTest, OnlyWhatHoldsForEveryAttemptIsDefinite) {
+  using enum protocol::RequestKind;
+  const auto problem = [](protocol::Problem number) {
+    return protocol::encode_problem(
+        {.problem = number, .detail = {}, .offers = {}, .retry_after_ms = 0});
+  };
+  EXPECT_TRUE(is_definite(place_order, "N recorded"));
+  EXPECT_TRUE(is_definite(place_order, "n recorded"));
+  EXPECT_TRUE(is_definite(place_order, problem(protocol::Problem::unknown_offer)));
+  EXPECT_TRUE(is_definite(place_order, problem(protocol::Problem::idempotency_key_reused)));
+  EXPECT_FALSE(is_definite(place_order, problem(protocol::Problem::card_required)));
+  EXPECT_FALSE(is_definite(place_order, problem(protocol::Problem::unauthenticated)));
+  EXPECT_FALSE(is_definite(place_order, problem(protocol::Problem::rate_limited)));
+  EXPECT_FALSE(is_definite(place_order, problem(protocol::Problem::unavailable)));
+  EXPECT_FALSE(is_definite(get_cycle, problem(protocol::Problem::unavailable)));
+  EXPECT_TRUE(is_definite(log_in, problem(protocol::Problem::unauthenticated)));
 }
 
 TEST(RetryTest, WaitedOutRefusalsDoNotCount) {
   Attempts attempts{.sent = 2, .losses = 1, .unknown = true};
   for (int i = 0; i < 50; ++i) {
-    EXPECT_EQ(next_step(attempts, Status::no_worker, false, 3), Next::wait);
+    EXPECT_EQ(next_step(attempts, Status::no_worker, true, false, 3), Next::wait);
     ++attempts.sent;
   }
   EXPECT_EQ(attempts.sent, 2);
-  EXPECT_EQ(next_step(attempts, Status::ok, false, 3), Next::deliver);
+  EXPECT_EQ(next_step(attempts, Status::ok, true, false, 3), Next::deliver);
 }
 
 RC_GTEST_PROP(RetryTest, UnavailableIsNeverSaidOfWhatMayHaveHappened, ()) {
@@ -83,9 +120,11 @@ RC_GTEST_PROP(RetryTest, UnavailableIsNeverSaidOfWhatMayHaveHappened, ()) {
     const auto status = static_cast<Status>(number);
     ++attempts.sent;
     if (status == Status::worker_lost || status == Status::unknown) may_have_happened = true;
-    const Next next = next_step(attempts, status, *rc::gen::arbitrary<bool>(), 3);
+    const bool definite = *rc::gen::arbitrary<bool>();
+    const Next next = next_step(attempts, status, definite, *rc::gen::arbitrary<bool>(), 3);
     RC_ASSERT(!(may_have_happened && next == Next::unavailable));
     RC_ASSERT(!(may_have_happened && next == Next::elsewhere));
+    RC_ASSERT(!(may_have_happened && next == Next::deliver) || status == Status::ok || definite);
     if (next == Next::resend) RC_ASSERT(++counted < 3);
     if (next != Next::resend && next != Next::elsewhere && next != Next::wait) return;
   }
