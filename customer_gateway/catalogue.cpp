@@ -243,7 +243,6 @@ void CatalogueHolder::replace(std::shared_ptr<const Catalogue> catalogue) {
     const std::scoped_lock lock(mutex_);
     catalogue_.swap(catalogue);
   }
-  ready_.store(true, std::memory_order_release);
   changed();
 }
 

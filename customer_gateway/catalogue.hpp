@@ -101,6 +101,8 @@ class CatalogueHolder {
   bool ready() const { return ready_.load(std::memory_order_acquire); }
 
   void replace(std::shared_ptr<const Catalogue> catalogue);  // changed() included
+  // Whether it is kept up to date: not before the first, nor while a hub does not answer.
+  void set_ready(bool ready) { ready_.store(ready, std::memory_order_release); }
   void changed() { version_.fetch_add(1, std::memory_order_release); }
 
  private:

@@ -59,7 +59,7 @@ void CatalogueFeed::follow(int hub) {
       outbox.pop_front();
     }
     if (replica_.silent(now)) {
-      return log_.warning("the hub is silent: connecting again",
+      return log_.warning("the hub does not answer: connecting again",
                           {{"endpoint", config_.hub_out_endpoint(hub)}});
     }
   }

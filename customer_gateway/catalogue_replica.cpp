@@ -13,6 +13,7 @@ using messaging::SyncType;
 
 constexpr Duration kSilenceMax = 2s;
 constexpr Duration kAnswerMax = 2s;
+constexpr Duration kUnansweredMax = 2 * kAnswerMax;
 constexpr Duration kHelloEvery = 200ms;
 constexpr std::size_t kHeldMax = 10'000;  // Beyond it the rest is a gap, and fetched.
 
@@ -27,8 +28,14 @@ CatalogueReplica::CatalogueReplica(std::string name, CatalogueHolder& holder, Me
       products_(metrics.gauge("depot_catalogue_offers", "Offers in the catalogue")) {}
 
 void CatalogueReplica::connect(TimePoint now) {
+  heard_ = answered_ = now;
+  unanswered_ = false;
+  greet(now);
+}
+
+void CatalogueReplica::greet(TimePoint now) {
   phase_ = Phase::greeting;
-  heard_ = progress_ = now;
+  progress_ = now;
   outbox_.clear();
   protocol::SyncHello hello;
   hello.name = name_;
@@ -102,12 +109,12 @@ void CatalogueReplica::on_sync(std::string_view frame, TimePoint now) {
       return same ? fetch(now) : snapshot(now);
     }
     case SyncType::snapshot:
-      progress_ = now;
+      progress_ = answered_ = now;
       return on_part(header, body);
     case SyncType::record: {
       const bool known = header.flags >= 1 && header.flags <= followers_.size();
       if (phase_ != Phase::waiting || !known) return;
-      progress_ = now;
+      progress_ = answered_ = now;
       const auto kind = static_cast<PublicKind>(header.flags);
       if (header.to <= follower(kind).last()) return;
       follower(kind).set(header.epoch, header.to);
@@ -117,7 +124,7 @@ void CatalogueReplica::on_sync(std::string_view frame, TimePoint now) {
     case SyncType::end:
       return on_end(header, now);
     case SyncType::error:
-      if (header.flags == static_cast<std::uint32_t>(messaging::SyncError::say_hello)) connect(now);
+      if (header.flags == static_cast<std::uint32_t>(messaging::SyncError::say_hello)) greet(now);
       return;
     default:
       return;
@@ -152,6 +159,7 @@ void CatalogueReplica::on_end(const SyncHeader& header, TimePoint now) {
     replace(std::exchange(parts_, {}), std::exchange(part_manufacturers_, {}));
   }
   phase_ = Phase::live;
+  holder_.set_ready(true);
   for (const Held& held : std::exchange(held_, {})) {
     if (phase_ != Phase::live) {
       held_.push_back(held);  // A gap among them: the rest waits once more.
@@ -234,14 +242,20 @@ void CatalogueReplica::tick(TimePoint now) {
   if (stale && phase_ == Phase::live && now >= rebuild_due_) rebuild(now);
   const Duration waited = now - progress_;
   if (phase_ == Phase::greeting && waited >= kHelloEvery && outbox_.empty()) {
-    const TimePoint heard = heard_;
-    connect(now);
-    heard_ = heard;
+    greet(now);
   } else if (phase_ == Phase::waiting && waited >= kAnswerMax) {
-    connect(now);
+    greet(now);
   }
+  if (phase_ == Phase::live) answered_ = now;
+  if (now - answered_ < kUnansweredMax) return;
+  unanswered_ = true;
+  holder_.set_ready(false);
+  // What was asked for may be what cannot come: next time it is everything anew.
+  for (auto& follower : followers_) follower.forget();
 }
 
-bool CatalogueReplica::silent(TimePoint now) const { return now - heard_ >= kSilenceMax; }
+bool CatalogueReplica::silent(TimePoint now) const {
+  return unanswered_ || now - heard_ >= kSilenceMax;
+}
 
 }  // namespace depot::customer_gateway

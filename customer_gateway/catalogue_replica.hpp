@@ -35,7 +35,9 @@ class CatalogueReplica {
   void on_sync(std::string_view frame, TimePoint now);
   void tick(TimePoint now);  // at least every 100 ms
 
-  // The hub has not been heard for 2 s: open new sockets, to another one where there is one.
+  // The hub has not been heard for 2 s, or says nothing to what it was asked for 4 s: open new
+  // sockets, to another one where there is one. libzmq gives a connection up for good when a
+  // message on it is too large.
   bool silent(TimePoint now) const;
   // Frames for the sync socket; the owner pops what it has sent.
   std::deque<std::string>& outbox() { return outbox_; }
@@ -54,7 +56,9 @@ class CatalogueReplica {
   Gauge& products_;
 
   Phase phase_ = Phase::greeting;
-  TimePoint heard_, progress_;                    // the hub; what we asked for
+  TimePoint heard_, progress_;  // the hub; what we asked for
+  TimePoint answered_;          // the last that came of it, or of being live
+  bool unanswered_ = false;
   std::array<messaging::Follower, 3> followers_;  // by PublicKind - 1
   std::deque<Held> held_;                         // came while waiting
   std::deque<std::string> outbox_;
@@ -75,6 +79,7 @@ class CatalogueReplica {
   }
   void say(messaging::SyncType type, std::uint64_t epoch, std::uint64_t from,
            std::string_view body = {});
+  void greet(TimePoint now);
   void fetch(TimePoint now);
   void snapshot(TimePoint now);
   void handle(messaging::PublicKind kind, const messaging::SyncHeader& header,

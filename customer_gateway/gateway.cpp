@@ -163,7 +163,7 @@ void Gateway::IoThread::beat(boost::asio::steady_timer& timer) {
       const bool answered = outcome.body.starts_with('O');
       shared_.board.set_not_ready(
           !answered                    ? "no balancer with a worker and a Redis behind it answers"
-          : !shared_.catalogue.ready() ? "no catalogue yet: no hub has sent one"
+          : !shared_.catalogue.ready() ? "no catalogue: no hub has sent one, or what changed"
                                        : "");
     });
     backend_->flush();

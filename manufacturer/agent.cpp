@@ -16,6 +16,7 @@ namespace {
 
 constexpr Duration kBusyWait = std::chrono::seconds(1);
 constexpr Duration kRefusedWait = std::chrono::seconds(5);
+constexpr int kSilencesMax = 3;  // Then the socket itself is in doubt.
 constexpr Duration kFetchAgain = std::chrono::milliseconds(100);
 
 bool same(const OfferRow& a, const OfferRow& b) {
@@ -107,6 +108,11 @@ void Agent::on_published(std::string_view topic, std::string_view header_bytes,
 void Agent::on_tick(TimePoint now) {
   for (std::size_t hub = 0; hub < sessions_.size(); ++hub) {
     Session& session = sessions_[hub];
+    if (session.heard == TimePoint{}) session.heard = now;
+    if (now - session.heard >= kSilencesMax * options_.silence_max) {
+      session = {.heard = now};
+      actions_.reopen(hub);
+    }
     if (session.welcomed && now - session.heard > options_.silence_max) session.welcomed = false;
     if ((!session.welcomed || session.doubted) && now >= session.hello_due) {
       session.hello_due = now + options_.hello_every;

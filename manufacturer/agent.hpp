@@ -50,6 +50,9 @@ class AgentActions {
   virtual ~AgentActions() = default;
   virtual void send(std::size_t hub, std::string_view frame) = 0;
   virtual void publish(std::string_view topic, std::string_view header, std::string_view body) = 0;
+  // Nothing was heard of that hub for long: its socket is to be a new one. libzmq gives a
+  // connection up for good when a message on it is too large.
+  virtual void reopen(std::size_t) {}
   virtual void on_new_ledger(const std::string& store_id) = 0;   // What was kept is of another.
   virtual void on_entry(const KeptEntry& entry, bool news) = 0;  // news: not from before we came
   virtual void on_cycle(const protocol::Cycle& cycle) = 0;

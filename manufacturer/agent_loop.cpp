@@ -29,7 +29,8 @@ constexpr int kMessagesPerTurn = 256;
 
 AgentLoop::AgentLoop(messaging::Context& context, const Config& config, AgentFile file,
                      std::string data, Log& log, Metrics& metrics)
-    : config_(config),
+    : context_(context),
+      config_(config),
       file_(std::move(file)),
       data_(std::filesystem::path(data) / file_.id),
       log_(log),
@@ -52,7 +53,7 @@ AgentLoop::AgentLoop(messaging::Context& context, const Config& config, AgentFil
     out_.connect(config.hub_in_endpoint(hub));
     in_.connect(config.hub_out_endpoint(hub));
     sync_.emplace_back(context, SocketKind::dealer);
-    sync_.back().connect(config.hub_sync_endpoint(hub));
+    reopen(static_cast<std::size_t>(hub));
   }
   // The folder, not the file: editors put a new file in its place.
   watch_fd_ = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
@@ -69,8 +70,10 @@ void AgentLoop::run(StopSignal& stop) {
   poller.add_fd(stop.fd());
   poller.add_fd(watch_fd_);
   poller.add(in_);
-  for (const messaging::Socket& sync : sync_) poller.add(sync);
+  std::vector<std::size_t> places;
+  for (const messaging::Socket& sync : sync_) places.push_back(poller.add(sync));
   while (!stop.requested()) {
+    for (std::size_t hub = 0; hub < sync_.size(); ++hub) poller.set_socket(places[hub], sync_[hub]);
     poller.wait(kTick);
     const TimePoint now = steady_now();
     drain_sockets(now);
@@ -118,6 +121,11 @@ void AgentLoop::watch_file(TimePoint now) {
 void AgentLoop::send(std::size_t hub, std::string_view frame) {
   // Nobody connected, or the pipe full: what matters is sent again.
   static_cast<void>(sync_[hub].send(frame));
+}
+
+void AgentLoop::reopen(std::size_t hub) {
+  sync_[hub] = messaging::Socket(context_, SocketKind::dealer);
+  sync_[hub].connect(config_.hub_sync_endpoint(static_cast<int>(hub)));
 }
 
 void AgentLoop::publish(std::string_view topic, std::string_view header, std::string_view body) {

@@ -34,6 +34,7 @@ class AgentLoop final : private AgentActions {
  private:
   void send(std::size_t hub, std::string_view frame) override;
   void publish(std::string_view topic, std::string_view header, std::string_view body) override;
+  void reopen(std::size_t hub) override;
   void on_new_ledger(const std::string& store_id) override;
   void on_entry(const KeptEntry& entry, bool news) override;
   void on_cycle(const protocol::Cycle& cycle) override;
@@ -43,6 +44,7 @@ class AgentLoop final : private AgentActions {
   void watch_file(TimePoint now);
   void report();
 
+  messaging::Context& context_;
   const Config& config_;
   AgentFile file_;
   std::string data_;

@@ -113,10 +113,10 @@ void state_offers(const Config& config, const std::vector<Offers>& all) {
   }
 }
 
-// True when the gateway has every offer of the manufacturer, at its price.
+// True when the gateway has every offer of the manufacturer, with its name and at its price.
 bool has_all(const std::string& gateway, const Offers& offers) {
-  std::unordered_map<std::string, std::int64_t> missing;
-  for (const protocol::OfferRow& row : offers.rows) missing[row.sku] = row.unit_price;
+  std::unordered_map<std::string, std::pair<std::string_view, std::int64_t>> missing;
+  for (const auto& row : offers.rows) missing[row.sku] = {row.name, row.unit_price};
   std::string cursor;
   while (!missing.empty()) {
     const std::string target =
@@ -132,8 +132,9 @@ bool has_all(const std::string& gateway, const Offers& offers) {
     const boost::json::value document = boost::json::parse(page->body);
     for (const boost::json::value& item : document.at("items").as_array()) {
       const auto found = missing.find(std::string(item.at("sku").as_string()));
-      const std::int64_t price = item.at("unit_price").at("amount_minor").as_int64();
-      if (found != missing.end() && found->second == price) missing.erase(found);
+      const std::pair<std::string_view, std::int64_t> shown{
+          item.at("name").as_string(), item.at("unit_price").at("amount_minor").as_int64()};
+      if (found != missing.end() && found->second == shown) missing.erase(found);
     }
     const boost::json::value& next = document.at("next_cursor");
     if (!next.is_string()) break;

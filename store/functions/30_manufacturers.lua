@@ -1,6 +1,7 @@
 -- Manufacturers: who they are, what they offer, how far their sales are accepted, the catalogue.
 
 local ROWS_MAX = 200 -- of one offer record
+local ENTRY_ROWS_MAX = 500 -- of a ledger or feed entry: 75 KB at most, and a message takes 1 MiB
 
 register('hello_v1', function(args)
   local id, name, open, feed_max = args[1], args[2], args[3], args[6]
@@ -48,46 +49,48 @@ local function read_offer_rows(manufacturer, flat)
   return rows, ids
 end
 
--- A new agent epoch begins with a snapshot: what it does not name is no longer offered. One of a
--- single record ends here; of a longer one the agent states as 0 what it no longer offers, since
--- its next records name what this one does not.
-local function withdraw_unnamed(manufacturer, cycle, rows, ids)
-  local prefix, left_out = manufacturer .. ':', {}
-  for _, id in ipairs(call('HKEYS', stock_key(cycle))) do
-    if id:sub(1, #prefix) == prefix and not rows[id] then push(left_out, id) end
-  end
-  for id, offer in pairs(read_offers(cycle, left_out)) do
-    rows[id] = {sku = id:sub(#prefix + 1), price = offer.price, wanted = 0}
-    push(ids, id)
-  end
-  table.sort(ids)
-end
-
+-- Takes over what `rows` says of `ids`, which are at most ENTRY_ROWS_MAX.
 local function apply_offers(manufacturer, cycle, rows, ids, now, feed_max)
   local offers, names = read_offers(cycle, ids), call_many('HMGET', 'names:{s0}', ids)
   local stock, feed, entry, named = {}, {}, {}, {}
   for i, id in ipairs(ids) do
     local row, offer = rows[id], offers[id]
-    if not offer or (row.name and row.name ~= names[i]) then
-      push(named, id, row.name or names[i] or row.sku)
-    end
+    local renamed = not offer or (row.name and row.name ~= names[i])
+    if renamed then push(named, id, row.name or names[i] or row.sku) end
     if not offer or offer.price ~= row.price or offer.wanted ~= row.wanted then
       offer = offer or {offered = 0, cut = 0, sold = 0, refused = 0}
       offer.price, offer.wanted = row.price, row.wanted
       level(offer)
       if offer.offered > INTEGER_MAX then return problem('invalid', 'too many units of ' .. id) end
       push(stock, id, to_row(offer))
-      push(feed, id, offer.left, offer.price)
       push(entry, row.sku, offer.wanted, offer.price, offer.offered, offer.cut, offer.left)
+      renamed = true
     end
+    if renamed then push(feed, id, offer.left, offer.price) end -- Who names states the stock too.
   end
+  if #feed == 0 then return end
   local head = read_heads({manufacturer})[manufacturer]
   if #entry > 0 then add_to_ledger(manufacturer, head, LEDGER_OFFER, now, cycle, entry) end
   call_many('HSET', stock_key(cycle), stock)
   call_many('HSET', 'names:{s0}', named)
-  if #entry + #named > 0 then
-    add_to_feed(feed_max, 's', encode(feed), 'm', encode({manufacturer, unpack(head)}),
-      unpack(#named > 0 and {'c', '1', 'n', encode(named)} or {}))
+  add_to_feed(feed_max, 's', encode(feed), 'm', encode({manufacturer, unpack(head)}),
+    unpack(#named > 0 and {'c', '1', 'n', encode(named)} or {}))
+end
+
+-- A new agent epoch begins with a snapshot: what it does not name is no longer offered. One of a
+-- single record ends here; of a longer one the agent states as 0 what it no longer offers, since
+-- its next records name what this one does not. No fault can come of it: nothing grows.
+local function withdraw_unnamed(manufacturer, cycle, named, now, feed_max)
+  local prefix, left_out = manufacturer .. ':', {}
+  for _, id in ipairs(call('HKEYS', stock_key(cycle))) do
+    if id:sub(1, #prefix) == prefix and not named[id] then push(left_out, id) end
+  end
+  table.sort(left_out)
+  for first = 1, #left_out, ENTRY_ROWS_MAX do
+    local ids = {unpack(left_out, first, min(first + ENTRY_ROWS_MAX - 1, #left_out))}
+    local rows = read_offers(cycle, ids)
+    for id, row in pairs(rows) do row.sku, row.wanted = id:sub(#prefix + 1), 0 end
+    apply_offers(manufacturer, cycle, rows, ids, now, feed_max)
   end
 end
 
@@ -109,11 +112,12 @@ register('offer_v1', function(args)
   if record[1] ~= cycle[1] then
     verdict = 3 -- Of a past cycle: the agent says its totals again for this one.
   else
-    if epoch > known_epoch and known_epoch > 0 and #ids < ROWS_MAX then
-      withdraw_unnamed(manufacturer, cycle[1], rows, ids)
-    end
-    local fault = apply_offers(manufacturer, cycle[1], rows, ids, now_ms(), feed_max)
+    local now = now_ms()
+    local fault = apply_offers(manufacturer, cycle[1], rows, ids, now, feed_max)
     if fault then return fault end
+    if epoch > known_epoch and known_epoch > 0 and #ids < ROWS_MAX then
+      withdraw_unnamed(manufacturer, cycle[1], rows, now, feed_max)
+    end
   end
   call('HSET', 'manufacturers:{s0}', manufacturer, encode(name, epoch, number))
   return 'O' .. array(verdict, epoch, number)
@@ -131,25 +135,27 @@ register('accept_v1', function(args)
   return DONE
 end)
 
+-- In pages: the manufacturers ("m<cursor>"), then the offers ("n<cursor>"). "0" begins and ends.
 register('catalogue_v1', function(args)
-  local count = to_integer(args[2])
-  if not to_integer(args[1]) or not count or count < 1 or count > ARGUMENTS_MAX then
+  local from, count = args[1] == '0' and 'm0' or args[1] or '', to_integer(args[2])
+  local kind, cursor = from:match('^([mn])(%d+)$')
+  if not cursor or not to_integer(cursor) or not count or count < 1 or count > ARGUMENTS_MAX then
     return problem('malformed', 'catalogue_v1 cursor count')
   end
   local cycle, cycle_row = current_cycle()
   if not cycle then return problem('unavailable', 'no cycle has been started') end
-  local scanned = call('HSCAN', 'names:{s0}', args[1], 'COUNT', args[2])
+  local key = kind == 'm' and 'manufacturers:{s0}' or 'names:{s0}'
+  local after, scanned = unpack(call('HSCAN', key, cursor, 'COUNT', args[2]))
   local ids, items, makers = {}, {}, {}
-  for i = 1, #scanned[2], 2 do push(ids, scanned[2][i]) end
+  for i = 1, #scanned, 2 do
+    if kind == 'm' then push(makers, scanned[i], (decode(scanned[i + 1]))) end
+    if kind == 'n' then push(ids, scanned[i]) end
+  end
   local offers = read_offers(cycle[1], ids)
   for i, id in ipairs(ids) do
     local offer = offers[id] or {price = 0, left = 0}
-    push(items, id, scanned[2][2 * i], offer.price, offer.left, not offers[id])
+    push(items, id, scanned[2 * i], offer.price, offer.left, not offers[id])
   end
-  if args[1] == '0' then
-    local all = call('HGETALL', 'manufacturers:{s0}')
-    for i = 1, #all, 2 do push(makers, all[i], (decode(all[i + 1]))) end
-  end
-  return 'O\147' .. encode(scanned[1], feed_number()) .. '\147' .. encode(items, makers)
-    .. cycle_row
+  if after ~= '0' then after = kind .. after elseif kind == 'm' then after = 'n0' end
+  return 'O\147' .. encode(after, feed_number()) .. '\147' .. encode(items, makers) .. cycle_row
 end, {'no-writes'})

@@ -72,6 +72,7 @@ class CatalogueReplicaTest : public testing::Test {
 };
 
 TEST_F(CatalogueReplicaTest, SnapshotThenRecordsInOrder) {
+  EXPECT_FALSE(holder_.ready());
   go_live(5);
   EXPECT_TRUE(holder_.ready());
   EXPECT_EQ(available("m:a"), 10);
@@ -166,6 +167,30 @@ TEST_F(CatalogueReplicaTest, SilenceAndMissingAnswersAreNoticed) {
   EXPECT_EQ(said().type, SyncType::error);
   replica_.tick(now_ + 2s);
   EXPECT_EQ(said().type, SyncType::hello) << "no answer for 2 s: ask again";
+}
+
+TEST_F(CatalogueReplicaTest, AHubThatIsHeardAndNeverAnswersIsLeftAndAskedForAllAnew) {
+  go_live(5);
+  const SyncHeader head{.type = SyncType::head, .epoch = kDataSet, .from = 9, .to = 9};
+  publish("stock/", head);  // 6 to 8 are a record that the connection does not survive.
+  EXPECT_EQ(said().type, SyncType::fetch);
+  for (const TimePoint end = now_ + 3900ms; now_ < end; now_ += 100ms) {
+    publish("stock/", head);
+    replica_.tick(now_);
+    if (!replica_.outbox().empty() && said().type == SyncType::hello) {
+      sync({.type = SyncType::welcome, .epoch = kDataSet, .to = 9});
+    }
+    EXPECT_FALSE(replica_.silent(now_));
+    EXPECT_TRUE(holder_.ready());
+  }
+  now_ += 100ms;
+  publish("stock/", head);
+  replica_.tick(now_);
+  EXPECT_TRUE(replica_.silent(now_));
+  EXPECT_FALSE(holder_.ready());
+  go_live(9);  // The owner's new sockets; a FETCH would ask for the same again.
+  EXPECT_FALSE(replica_.silent(now_));
+  EXPECT_TRUE(holder_.ready());
 }
 
 TEST_F(CatalogueReplicaTest, GarbageLeavesEverythingAsItWas) {

@@ -36,6 +36,7 @@ class AgentTest : public testing::Test, public AgentActions {
     published_.push_back({{}, std::string(body)});
     EXPECT_TRUE(read_sync_header(bytes, published_.back().header));
   }
+  void reopen(std::size_t hub) override { reopened_.push_back(hub); }
   void on_new_ledger(const std::string& store_id) override { ledgers_.push_back(store_id); }
   void on_entry(const KeptEntry& entry, bool news) override {
     entries_.push_back(entry.number);
@@ -118,6 +119,7 @@ class AgentTest : public testing::Test, public AgentActions {
   std::vector<Frame> sent_, published_;
   std::vector<std::string> ledgers_;
   std::vector<std::uint64_t> entries_;
+  std::vector<std::size_t> reopened_;
   std::vector<SyncError> troubles_;
   int news_ = 0;
   std::optional<Agent> agent_{std::in_place, AgentOptions{.id = "m1", .name = "First", .hubs = 2},

@@ -106,6 +106,23 @@ TEST_F(AgentTest, AsksAnewInANewSession) {
   EXPECT_EQ(sent(SyncType::fetch).size(), 1u);
 }
 
+TEST_F(AgentTest, WantsANewSocketToAHubOfWhichNothingIsHeardForLong) {
+  begin();
+  sent_.clear();
+  for (int i = 0; i < 59; ++i) {
+    tick(100ms);
+    hub_says({.type = SyncType::head, .epoch = 1}, "", 1);
+    EXPECT_TRUE(reopened_.empty());
+  }
+  tick(100ms);
+  EXPECT_EQ(reopened_, std::vector<std::size_t>{0});
+  const auto hellos = sent(SyncType::hello);
+  EXPECT_TRUE(std::ranges::any_of(hellos, [](const Frame& f) { return f.hub == 0; }));
+  EXPECT_FALSE(agent_->settled());
+  tick(5'800ms);
+  EXPECT_EQ(reopened_.size(), 1u);
+}
+
 TEST_F(AgentTest, SaysHelloAgainToASilentHub) {
   begin();
   tick(1s);

@@ -191,7 +191,7 @@ TEST_F(FunctionsTest, TheCatalogueIsReadInPagesWithWhatIsWithdrawn) {
     EXPECT_GE(reader.integer(), 0);
     const auto record = protocol::decode_catalogue_record(reader.rest());
     ASSERT_TRUE(record.has_value());
-    EXPECT_EQ(record->manufacturers.size(), pages == 0 ? 1u : 0u);
+    EXPECT_EQ(record->manufacturers.size(), pages == 0 ? 1u : 0u);  // They go first.
     for (const auto& item : record->items) items[item.offer] = item;
     ++pages;
   } while (cursor != "0");
@@ -201,6 +201,87 @@ TEST_F(FunctionsTest, TheCatalogueIsReadInPagesWithWhatIsWithdrawn) {
   EXPECT_EQ(items["m:7"].name, "Name of 7");
   EXPECT_FALSE(items["m:0"].withdrawn);
   EXPECT_TRUE(items["m:old"].withdrawn);
+}
+
+TEST_F(FunctionsTest, ThousandsOfManufacturersAreSeveralPagesOfTheCatalogue) {
+  constexpr int kMakers = 1'500;
+  for (int i = 0; i < kMakers; ++i) {
+    shop_.redis({"HSET", "manufacturers:{s0}", std::string(60, 'm') + std::to_string(1'000 + i),
+                 "\xd9\xc8" + std::string(200, 'n') + std::string("\0\0", 2)});
+  }
+  std::size_t makers = 0;
+  std::string cursor = "0";
+  do {
+    const std::string answer = shop_.call("catalogue_v1", {cursor, "400"});
+    EXPECT_LE(answer.size(), 256u * 1024);
+    protocol::Reader reader(std::string_view(answer).substr(1));
+    ASSERT_EQ(reader.array(), 3u);
+    cursor = reader.string();
+    reader.integer();
+    const auto record = protocol::decode_catalogue_record(reader.rest());
+    ASSERT_TRUE(record.has_value());
+    makers += record->manufacturers.size();
+  } while (cursor != "0");
+  EXPECT_EQ(makers, kMakers + 1u);
+}
+
+TEST_F(FunctionsTest, AnOfferOfAnotherNameIsInTheFeedWithItsStock) {
+  stock_up(7);
+  OfferRow renamed = row("x", 7);
+  renamed.name = "Another name";
+  ASSERT_EQ(integers(shop_.offer("m", 1, 2, {renamed, row("y", 7)}))[0], 0);
+  const Value newest = shop_.redis({"XREVRANGE", "feed:{s0}", "+", "-", "COUNT", "1"});
+  std::map<std::string, std::string> fields;
+  const auto& flat = newest.items[0].items[1].items;
+  for (std::size_t i = 0; i < flat.size(); i += 2) fields[flat[i].text] = flat[i + 1].text;
+  const auto stock = protocol::decode_stock_record(fields["s"]);
+  ASSERT_TRUE(stock.has_value());
+  ASSERT_EQ(stock->size(), 1u);
+  EXPECT_EQ(stock->at(0).offer, "m:x");
+  EXPECT_EQ(stock->at(0).available, 7);
+  std::string named;
+  protocol::Writer(named).array(2).string("m:x").string("Another name");
+  EXPECT_EQ(fields["n"], named);
+  EXPECT_EQ(shop_.ledger("m").size(), 2u);  // A name is no business of the books.
+}
+
+// One entry of all would be a message that no socket takes.
+TEST_F(FunctionsTest, WhatIsWithdrawnAtOnceIsWrittenInEntriesOfBoundedSize) {
+  constexpr std::int64_t kSkus = 2'600, kRows = 200;
+  const std::string prefix(55, 's');
+  for (std::int64_t first = 0; first < kSkus; first += kRows) {
+    std::vector<OfferRow> rows;
+    for (std::int64_t i = first; i < first + kRows; ++i) {
+      rows.push_back(row(prefix + std::to_string(10'000 + i), 5));
+    }
+    ASSERT_EQ(integers(shop_.offer("m", 1, first / kRows + 1, rows))[0], 0);
+  }
+  ASSERT_EQ(integers(shop_.offer("m", 2, 1, {row("x", 7)}))[0], 0);
+  std::map<std::string, protocol::LedgerRow> last;
+  for (const auto& entry : shop_.ledger("m")) {
+    EXPECT_LE(entry.rows.size(), 500u);
+    for (const auto& row : entry.rows) last[row.sku] = row;
+  }
+  ASSERT_EQ(last.size(), kSkus + 1u);
+  std::set<std::string> told;
+  for (const Value& item : shop_.redis({"XRANGE", "feed:{s0}", "-", "+"}).items) {
+    for (const Value& field : item.items[1].items) {
+      EXPECT_LT(field.text.size(), 128u * 1024);
+      const auto rows = protocol::decode_stock_record(field.text);
+      if (!rows) continue;
+      for (const auto& row : *rows) {
+        if (row.available == 0) told.insert(row.offer);
+      }
+    }
+  }
+  EXPECT_EQ(told.size(), std::size_t{kSkus});
+  last.erase("x");
+  for (const auto& [sku, row] : last) {
+    EXPECT_EQ(row.quantity, 0);
+    EXPECT_EQ(row.available_after, 0);
+    EXPECT_EQ(shop_.stock("m:" + sku), (std::vector<std::int64_t>{100, 0, 5, 5, 0, 0}));
+  }
+  EXPECT_EQ(place(order("anna", "k", {line("m:x", 1)}))[0], 'P');  // The head is right.
 }
 
 }  // namespace
