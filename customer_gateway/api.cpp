@@ -2,6 +2,7 @@
 #include <charconv>
 
 #include "base/crypto.hpp"
+#include "base/utf8.hpp"
 #include "customer_gateway/documents.hpp"
 #include "customer_gateway/routes.hpp"
 #include "customer_gateway/session.hpp"
@@ -68,8 +69,8 @@ bool read_number(std::string_view text, Number& number) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
-// The parameters of a list: limit (1..100), cursor, and `others` by name. nullopt where one is
-// unknown, twice or out of range: it has then answered 400.
+// The parameters of a list: limit (1..100), cursor ("": from the start), and `others` by name.
+// nullopt where one is unknown, twice or out of range: it has then answered 400.
 struct ListQuery {
   std::size_t limit = 50;
   std::string cursor;
@@ -84,18 +85,20 @@ std::optional<ListQuery> read_list_query(const Visit& visit,
   const auto fields = parse_form(visit.request.query);
   if (!fields) return wrong("(escapes)");
   ListQuery query;
+  auto& given = query.others;
   for (const auto& [name, value] : *fields) {
-    const bool printable = std::ranges::none_of(value, [](unsigned char c) { return c < 0x20; });
-    if (name == "limit") {
-      if (!read_number(value, query.limit) || query.limit < 1 || query.limit > 100) {
-        return wrong(name);
-      }
-    } else if (name == "cursor" && !value.empty()) {
-      query.cursor = value;
-    } else if (!printable || std::ranges::find(others, name) == others.end() ||
-               !query.others.emplace(name, value).second) {
+    const bool known =
+        name == "limit" || name == "cursor" || std::ranges::find(others, name) != others.end();
+    const bool plain = std::ranges::none_of(value, [](unsigned char c) { return c < 0x20; });
+    if (!known || !plain || !is_utf8(value) || !given.emplace(name, value).second) {
       return wrong(name.substr(0, 64));
     }
+  }
+  query.cursor = given["cursor"];
+  const bool limited = given.contains("limit");
+  if (limited &&
+      !(read_number(given["limit"], query.limit) && query.limit >= 1 && query.limit <= 100)) {
+    return wrong("limit");
   }
   return query;
 }
@@ -197,7 +200,9 @@ void read_lines(const boost::json::array& values, const Currency& currency,
   lines.reserve(values.size());
   for (const boost::json::value& value : values) {
     JsonFields fields(value, "/lines/" + std::to_string(lines.size()), errors);
+    const std::size_t place = lines.size();
     protocol::OrderLine& line = lines.emplace_back();
+    line.place = place;
     line.offer = fields.text("offer_id");
     line.quantity = fields.integer("quantity");
     line.seen_price = fields.optional_money("unit_price", currency);
@@ -223,8 +228,13 @@ void post_order(const Visit& visit) {
     if (answer->replayed) headers.emplace_back("Idempotency-Replayed", "true");
     exchange->send_json(201, *answer, std::move(headers));
   };
-  visit.operations.place_order(visit.who(), visit.request.optional_header("idempotency-key"),
-                               std::move(order), std::move(placed));
+  constexpr std::string_view kKey = "idempotency-key";
+  const auto is_key = [](const auto& field) { return http::equal_folded(field.name, kKey); };
+  if (std::ranges::count_if(visit.request.fields, is_key) > 1) {
+    return visit.fail(Problem::malformed, "Send one Idempotency-Key.");
+  }
+  visit.operations.place_order(visit.who(), visit.request.optional_header(kKey), std::move(order),
+                               std::move(placed));
 }
 
 void get_orders(const Visit& visit) {
@@ -248,14 +258,27 @@ void get_cycle(const Visit& visit) {
   visit.operations.get_cycle(visit.who(), json_reply<protocol::Cycle>(visit));
 }
 
+// Whether an If-None-Match names the tag, which has no comma in it.
+bool names_tag(std::string_view list, std::string_view etag) {
+  while (!list.empty()) {
+    const std::size_t end = std::min(list.find(','), list.size());
+    std::string_view tag = list.substr(0, end);
+    list.remove_prefix(std::min(end + 1, list.size()));
+    tag.remove_prefix(std::min(tag.find_first_not_of(" \t"), tag.size()));
+    tag = tag.substr(0, tag.find_last_not_of(" \t") + 1);
+    if (tag.starts_with("W/")) tag.remove_prefix(2);  // The comparison is the weak one.
+    if (tag == etag || tag == "*") return true;
+  }
+  return false;
+}
+
 // Answers what `write` writes, or 304 where the client has this version already. The etag was taken
 // before the values are read, so it can be older than they are, never newer.
 template <typename Write>
 void send_tagged(const Visit& visit, const std::string& etag, const Write& write) {
-  const std::string_view known = visit.request.header("if-none-match");
   http::Response response;
   response.headers = {{"ETag", etag}, {"Cache-Control", "no-cache"}};
-  if (known == "*" || known.find(etag) != std::string_view::npos) {
+  if (names_tag(visit.request.header("if-none-match"), etag)) {
     response.status = 304;
   } else {
     JsonWriter json(visit.exchange->currency());
@@ -322,19 +345,20 @@ void get_readyz(const Visit& visit) {
 }
 
 void get_openapi(const Visit& visit) {
-  http::Response response{.content_type = "application/yaml"};
+  http::Response response{.content_type = "application/yaml",
+                          .headers = {{"Cache-Control", "no-cache"}}};
   response.body = embedded::documents().front().bytes;
   visit.exchange->send(std::move(response));
 }
 
 constexpr Route kRoutes[] = {
     {Method::post, "/v1/orders", post_order},
-    {Method::get, "/v1/orders", get_orders},
+    {Method::get, "/v1/orders", get_orders, true},
     {Method::get, "/v1/orders/{order_id}", on_order<RequestKind::get_order>},
     {Method::post, "/v1/orders/{order_id}/cancel", on_order<RequestKind::cancel_order>},
-    {Method::get, "/v1/catalogue", get_catalogue},
+    {Method::get, "/v1/catalogue", get_catalogue, true},
     {Method::get, "/v1/catalogue/{offer_id}", get_catalogue_item},
-    {Method::get, "/v1/manufacturers", get_manufacturers},
+    {Method::get, "/v1/manufacturers", get_manufacturers, true},
     {Method::get, "/v1/cart", get_cart},
     {Method::post, "/v1/cart/lines", post_cart_line},
     {Method::put, "/v1/cart/lines/{offer_id}", put_cart_line},

@@ -56,7 +56,7 @@ http::Response response_of(const Failure& failure, std::string_view currency) {
     (((extra += ",\"") += name) += "\":") += json.take();
   };
   if (!failure.errors.empty()) add("errors", failure.errors);
-  if (!failure.items.empty()) add("items", failure.items);
+  if (failure.verdict) add("items", failure.items);
   if (failure.removed) add("removed", *failure.removed);
   const std::string_view detail =
       failure.detail.empty() ? row_of(failure.problem).title : std::string_view(failure.detail);

@@ -94,22 +94,22 @@ class Gateway::IoThread {
 
 void Gateway::IoThread::run(const std::string& listen, std::promise<std::uint16_t> ready) try {
   const GatewayConfig& limits = shared_.config.gateway;
-  const int threads = limits.io_threads;
   Backend backend(io_, context_, shared_.config, shared_.name + "/" + index_, metrics_,
                   shared_.log);
   Operations operations(backend, shared_.catalogue, shared_.config);
   http::ServerOptions options;
   options.listen = listen;
-  options.port_use = index_ != "0" ? http::PortUse::joined
-                     : threads > 1 ? http::PortUse::shared
-                                   : http::PortUse::alone;
+  options.port_use = index_ != "0"           ? http::PortUse::joined
+                     : limits.io_threads > 1 ? http::PortUse::shared
+                                             : http::PortUse::alone;
   options.header_bytes_max = static_cast<std::size_t>(limits.header_bytes_max);
   options.body_bytes_max = static_cast<std::size_t>(limits.body_bytes_max);
   options.header_deadline = limits.header_deadline;
   options.body_deadline = limits.body_deadline;
   options.write_deadline = limits.write_deadline;
   options.idle_timeout = limits.idle_timeout;
-  options.connections_max = (limits.connections_max + threads - 1) / threads;
+  options.connections_max = limits.connections_max;
+  options.counts = shared_.connections;
   options.connections_per_address_max = limits.connections_per_address_max;
   options.pipeline_max = limits.pipeline_max;
   http::Server server(io_, options, [this](const http::Request& request, http::Responder to) {
@@ -138,11 +138,15 @@ void Gateway::IoThread::handle(const http::Request& request, http::Responder res
   who.address = request.address;
   if (const auto token = token_of(request)) who.caller = {token->hash(), token->customer};
   const Visit visit{request, exchange, std::move(match.parameter), *operations_, shared_.board};
-  if (match.route && request_allowed(request)) return match.route->handler(visit);
+  const bool allowed = request_allowed(request);
+  const bool queried = match.route && !match.route->takes_query && !request.query.empty() &&
+                       request.path.starts_with("/v1/");
+  if (match.route && allowed && !queried) return match.route->handler(visit);
   if (match.route || match.allow.empty()) {
     const Failure failure =
-        match.route ? Failure{protocol::Problem::forbidden, "Another site may not ask for this."}
-                    : Failure{protocol::Problem::not_found, "There is nothing at this path."};
+        !match.route ? Failure{protocol::Problem::not_found, "There is nothing at this path."}
+        : !allowed   ? Failure{protocol::Problem::forbidden, "Another site may not ask for this."}
+                     : Failure{protocol::Problem::malformed, "This takes no query parameters."};
     if (!show_failure(visit, failure)) exchange->fail(failure);
     return;
   }

@@ -31,6 +31,8 @@ struct Shared {
   Log& log;
   CatalogueHolder catalogue;
   StatusBoard board;
+  const std::shared_ptr<http::ConnectionCounts> connections =
+      std::make_shared<http::ConnectionCounts>();
   std::deque<RouteMetrics> route_metrics;
 };
 

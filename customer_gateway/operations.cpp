@@ -13,6 +13,7 @@ namespace {
 using protocol::Problem;
 using protocol::RequestKind;
 
+constexpr std::size_t kErrorsMax = 20;
 constexpr std::size_t kIdempotencyKeyMax = 255;
 constexpr std::size_t kPasswordMax = 128;
 
@@ -83,9 +84,13 @@ std::vector<FieldError> errors_in(const std::optional<std::string>& first_name,
   return errors;
 }
 
-bool is_idempotency_key(std::string_view key) {
-  return key.size() <= kIdempotencyKeyMax &&
-         std::ranges::all_of(key, [](char c) { return c > 0x20 && c < 0x7F; });
+std::optional<Failure> failure_in_key(std::optional<std::string_view> key) {
+  if (!key || key->empty()) {
+    return Failure{Problem::idempotency_key_missing, "Send an Idempotency-Key."};
+  }
+  const bool visible = std::ranges::all_of(*key, [](char c) { return c > 0x20 && c < 0x7F; });
+  if (visible && key->size() <= kIdempotencyKeyMax) return std::nullopt;
+  return Failure{Problem::malformed, "Idempotency-Key: 1 to 255 visible ASCII characters."};
 }
 
 // Sums equal offers, sorts, and checks all that needs no stock. The failure, if any.
@@ -94,7 +99,7 @@ std::optional<Failure> settle_lines(std::vector<protocol::OrderLine>& lines,
   std::vector<FieldError> errors;
   std::vector<std::string> unknown;
   if (lines.empty()) errors.push_back({"/lines", "An order has at least one line."});
-  for (std::size_t i = 0; i < lines.size() && errors.size() < 20; ++i) {
+  for (std::size_t i = 0; i < lines.size() && errors.size() < kErrorsMax; ++i) {
     const std::string at = "/lines/" + std::to_string(i);
     const protocol::OrderLine& line = lines[i];
     if (!is_offer_id(line.offer)) unknown.push_back(at);
@@ -135,15 +140,18 @@ std::optional<Failure> settle_lines(std::vector<protocol::OrderLine>& lines,
   return std::nullopt;
 }
 
+// The store names the offers that do not exist; the client is shown where it named them.
+void point_at_unknown(const std::vector<protocol::OrderLine>& lines, Failure& failure) {
+  for (const protocol::OrderLine& line : lines) {
+    if (failure.errors.size() == kErrorsMax) return;
+    if (std::ranges::find(failure.unknown, line.offer) == failure.unknown.end()) continue;
+    failure.errors.push_back(
+        {"/lines/" + std::to_string(line.place) + "/offer_id", "Unknown offer: " + line.offer});
+  }
+}
+
 // What is wrong with a purchase before the stock is asked.
-std::optional<Failure> failure_in(std::optional<std::string_view> key, OrderEntry& entry,
-                                  const LimitsConfig& limits) {
-  if (!key || key->empty()) {
-    return Failure{Problem::idempotency_key_missing, "Send an Idempotency-Key."};
-  }
-  if (!is_idempotency_key(*key)) {
-    return Failure{Problem::malformed, "Idempotency-Key: 1 to 255 visible ASCII characters."};
-  }
+std::optional<Failure> failure_in(OrderEntry& entry, const LimitsConfig& limits) {
   if (entry.mode != "all_or_nothing" && entry.mode != "available") {
     return invalid({{"/mode", "all_or_nothing or available."}});
   }
@@ -196,15 +204,20 @@ Failure Operations::failure_of(const Outcome& outcome) const {
     Failure failure{.problem = problem->problem,
                     .detail = problem->detail,
                     .retry_after_ms = problem->retry_after_ms};
-    for (const std::string& offer : problem->offers) failure.detail += " " + offer;
+    if (problem->problem == Problem::unknown_offer) {
+      failure.detail = unknown_offer().detail;
+      failure.unknown = problem->offers;
+    }
     return failure;
   }
   const std::string_view letter = outcome.body.substr(0, 1);
   if (letter == "N" || letter == "n") {
     if (const auto refusal = protocol::decode_refusal(outcome.body.substr(1))) {
       const auto catalogue = catalogue_.get();
-      Failure failure{
-          .problem = refusal->problem, .removed = refusal->removed, .replayed = letter == "n"};
+      Failure failure{.problem = refusal->problem,
+                      .verdict = true,
+                      .removed = refusal->removed,
+                      .replayed = letter == "n"};
       for (const auto& item : refusal->items) failure.items.push_back(view_of(item, *catalogue));
       return failure;
     }
@@ -213,11 +226,14 @@ Failure Operations::failure_of(const Outcome& outcome) const {
 }
 
 template <typename T>
-void Operations::refuse(const Requester& who, Failure failure, Done<T> done) {
+void Operations::refuse(const Requester& who, Failure failure, Done<T> done, std::string order_id) {
   auto judged = [failure = std::move(failure), done](Answer<Nothing> session) {
     done(tl::unexpected(session ? failure : session.error()));
   };
-  ask<Nothing>(who, RequestKind::check_session, encoded(who.caller), nothing, std::move(judged));
+  std::string body = order_id.empty()
+                         ? encoded(who.caller)
+                         : encoded(protocol::OrderRequest{who.caller, std::move(order_id)});
+  ask<Nothing>(who, RequestKind::check_session, std::move(body), nothing, std::move(judged));
 }
 
 void Operations::sign_up(const Requester& who, protocol::CreateAccount account,
@@ -303,25 +319,35 @@ void Operations::change_cart(const Requester& who, RequestKind kind, std::string
     return refuse(who, invalid({{"/quantity", "1 to " + std::to_string(most) + "."}}),
                   std::move(done));
   }
-  if (!is_offer_id(offer)) return refuse(who, unknown_offer(), std::move(done));
+  auto pointed = [kind, done = std::move(done)](Answer<CartView> answer) {
+    const bool unknown = !answer && answer.error().problem == Problem::unknown_offer;
+    if (unknown && kind == RequestKind::add_cart_line) {
+      answer.error().errors = {{"/offer_id", "Unknown offer."}};
+    }
+    done(std::move(answer));
+  };
+  if (!is_offer_id(offer)) return refuse<CartView>(who, unknown_offer(), std::move(pointed));
   const protocol::CartChange change{who.caller,
                                     std::string(who.request_id.begin(), who.request_id.end()),
                                     std::move(offer), quantity};
   std::string body;
   remove ? encode_remove(change, body) : encode_change(change, body);
-  ask(who, kind, std::move(body), decoded(protocol::decode_cart, named()), std::move(done));
+  ask<CartView>(who, kind, std::move(body), decoded(protocol::decode_cart, named()),
+                std::move(pointed));
 }
 
 void Operations::place_order(const Requester& who, std::optional<std::string_view> key,
                              OrderEntry entry, Done<OrderView> done) {
-  auto failure = failure_in(key, entry, config_.limits);
-  if (failure) return refuse(who, std::move(*failure), std::move(done));
+  if (auto failure = failure_in_key(key)) return refuse(who, std::move(*failure), std::move(done));
   protocol::PlaceOrder order;
+  order.order_id = order_id_for(who.caller.customer, *key);
+  if (auto failure = failure_in(entry, config_.limits)) {
+    return refuse(who, std::move(*failure), std::move(done), std::move(order.order_id));
+  }
   if (entry.mode == "available") order.mode = protocol::OrderMode::available;
   order.cart_version = entry.cart_version;
   order.lines = std::move(entry.lines);
   order.caller = who.caller;
-  order.order_id = order_id_for(who.caller.customer, *key);
   order.fingerprint = fingerprint_of(order);
   auto view = [this, id = order.order_id](std::string_view body) -> std::optional<OrderView> {
     auto row = protocol::decode_order_row(body.substr(1));
@@ -333,7 +359,14 @@ void Operations::place_order(const Requester& who, std::optional<std::string_vie
     seen.replayed = body.front() == 'p';
     return seen;
   };
-  ask(who, RequestKind::place_order, encoded(order), std::move(view), std::move(done));
+  std::string body = encoded(order);
+  auto pointed = [done = std::move(done),
+                  lines = std::move(order.lines)](Answer<OrderView> answer) {
+    if (!answer) point_at_unknown(lines, answer.error());
+    done(std::move(answer));
+  };
+  ask<OrderView>(who, RequestKind::place_order, std::move(body), std::move(view),
+                 std::move(pointed));
 }
 
 void Operations::list_orders(const Requester& who, int limit, std::optional<std::int64_t> before,

@@ -86,9 +86,10 @@ class Operations {
   // is not of the form agreed. Without a session: 401 at once, save for the kinds that need none.
   template <typename T, typename View>
   void ask(const Requester&, protocol::RequestKind kind, std::string body, View view, Done<T> done);
-  // Says 401 or, where the session is good, `failure`.
+  // Says 401 or, where the session is good, `failure`; before it that the key of `order_id`, where
+  // one is given, was used: what is recorded under it was sound, so this is another request.
   template <typename T>
-  void refuse(const Requester&, Failure failure, Done<T> done);
+  void refuse(const Requester&, Failure failure, Done<T> done, std::string order_id = {});
   Failure failure_of(const Outcome& outcome) const;
   auto named() const;
 };

@@ -166,9 +166,9 @@ void Page::show(std::string_view name, Html data, const Failure* failure) const 
   if (failure) response = response_of(*failure, exchange_->currency());
   response.content_type = "text/html; charset=utf-8";
   response.body = template_of(std::string(name)).render(data);
+  if (!failure) response.headers.emplace_back("Cache-Control", "no-store");
   for (const auto& [header, value] :
-       {std::pair<std::string_view, std::string_view>{"Cache-Control", "no-store"},
-        {"Content-Security-Policy", kPolicy},
+       {std::pair<std::string_view, std::string_view>{"Content-Security-Policy", kPolicy},
         {"X-Content-Type-Options", "nosniff"},
         {"Referrer-Policy", "same-origin"},
         {"Cross-Origin-Opener-Policy", "same-origin"}}) {

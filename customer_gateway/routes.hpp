@@ -20,6 +20,7 @@ struct Route {
   http::Method method;
   std::string_view pattern;  // "/v1/orders/{order_id}/cancel": at most one {parameter}
   RouteHandler handler;
+  bool takes_query = false;  // Below /v1/ the others refuse one.
 };
 
 std::span<const Route> routes();  // In the order of looking: the API first.

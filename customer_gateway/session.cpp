@@ -35,7 +35,7 @@ std::string session_cookie(std::string_view token) {
 std::string ended_session_cookie() { return session_cookie("") + "; Max-Age=0"; }
 
 bool request_allowed(const http::Request& request) {
-  if (http::is_safe(request.method) || request.optional_header("authorization")) return true;
+  if (http::is_safe(request.method) || !request.header("authorization").empty()) return true;
   const std::string_view site = request.header("sec-fetch-site");
   if (!site.empty()) return site == "same-origin" || site == "none";
   const std::string_view origin = request.header("origin");

@@ -55,6 +55,8 @@ struct Failure {
   protocol::Problem problem = protocol::Problem::internal;
   std::string detail = {};  // a sentence for a person
   std::vector<FieldError> errors = {};
+  std::vector<std::string> unknown = {};  // offers that do not exist
+  bool verdict = false;                   // of the stock: with items, though there be none
   std::vector<FaultView> items = {};
   std::optional<std::vector<std::string>> removed = {};  // of a cart purchase: offers taken out
   bool replayed = false;

@@ -40,6 +40,7 @@ Response problem_response(protocol::Problem problem, std::string_view detail,
   Response response;
   response.status = row.http_status;
   response.content_type = "application/problem+json";
+  response.headers = {{"Cache-Control", "no-store"}};
   std::string& body = response.body;
   body.reserve(128 + detail.size() + extra.size());
   body.append(R"({"type":"/problems/)").append(row.name).append(R"(","title":)");

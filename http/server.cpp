@@ -14,6 +14,7 @@ namespace net = boost::asio;
 using boost::system::error_code;
 
 constexpr std::chrono::milliseconds kSweepEvery{250};
+constexpr int kTurnedAwayMax = 256;  // Beyond it a connection too many is closed without a word.
 
 std::string http_date() {
   const std::time_t now = std::time(nullptr);
@@ -37,7 +38,8 @@ Server::Impl::Impl(net::io_context& context, const ServerOptions& server_options
       handler(std::move(to)),
       acceptor(open_listener(context, options.listen, options.port_use)),
       port(port_of(acceptor)),
-      timer(context) {}
+      timer(context),
+      counts(options.counts ? options.counts : std::make_shared<ConnectionCounts>()) {}
 
 void Server::Impl::want_turn() {
   if (std::exchange(turn_posted, true)) return;
@@ -69,27 +71,25 @@ void Server::Impl::admit(StreamSocket socket) {
   Peer peer = peer_of(socket);
   error_code ignored;
   socket.non_blocking(true, ignored);
-  const bool full = open.size() >= static_cast<std::size_t>(options.connections_max);
-  if (full || (!peer.loopback && by_address[peer.address] >= options.connections_per_address_max)) {
-    constexpr std::string_view kBusy =
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 2\r\n"
-        "Connection: close\r\n\r\n";
-    socket.write_some(net::buffer(kBusy), ignored);
-    socket.shutdown(net::socket_base::shutdown_send, ignored);
-    return;
-  }
+  const int per_address_max =
+      peer.loopback ? options.connections_max : options.connections_per_address_max;
+  const bool admitted = counts->add(peer.address, options.connections_max, per_address_max);
+  if (!admitted && turned_away >= kTurnedAwayMax) return;
   if (peer.address != "unix") socket.set_option(net::ip::tcp::no_delay(true), ignored);
-  ++by_address[peer.address];
-  ++connections_total;
   auto connection = std::make_shared<ServerConnection>(*this, std::move(socket), std::move(peer));
   connection->index = open.size();
   open.push_back(connection);
+  if (admitted) {
+    ++connections_total;
+  } else {
+    ++turned_away;
+    connection->turn_away();
+  }
   connection->turn();
 }
 
 void Server::Impl::forget(ServerConnection& connection) {
-  const auto of_address = by_address.find(connection.peer().address);
-  if (--of_address->second == 0) by_address.erase(of_address);
+  connection.turned_away() ? void(--turned_away) : counts->remove(connection.peer().address);
   const std::size_t at = connection.index;
   std::swap(open[at], open.back());
   open[at]->index = at;

@@ -23,6 +23,8 @@
 #include <utility>
 #include <vector>
 
+#include "http/connection_counts.hpp"
+
 namespace depot::http {
 
 enum class Method : std::uint8_t { get, head, post, put, patch, delete_, options, other };
@@ -96,9 +98,10 @@ struct ServerOptions {
   std::chrono::milliseconds idle_timeout{60'000};
   std::chrono::milliseconds body_deadline{10'000};   // from the end of the head
   std::chrono::milliseconds write_deadline{10'000};  // for the peer to take a reply
-  int connections_max = 20'000;                      // of this Server; beyond it 503
-  int connections_per_address_max = 1'024;           // of this Server; loopback is exempt
+  int connections_max = 20'000;                      // beyond it 503
+  int connections_per_address_max = 1'024;           // likewise; loopback is exempt
   int pipeline_max = 64;                             // requests of one connection being answered
+  std::shared_ptr<ConnectionCounts> counts = {};     // of the Servers that share the limits
 };
 
 struct ServerStats {

@@ -79,7 +79,7 @@ void ServerConnection::parse() {
       break;
     }
     if (step != RequestReader::Step::request) {
-      refuse(step);
+      refuse(refusal_of(step));
       break;
     }
     if (!is_safe(reader_.request().method) && !queue_.empty()) break;
@@ -108,11 +108,19 @@ void ServerConnection::hand_over() {
   server_.handler(request, Responder(queue_.back()));
 }
 
-void ServerConnection::refuse(RequestReader::Step step) {
+void ServerConnection::turn_away() {
+  turned_away_ = true;
+  Response response =
+      problem_response(protocol::Problem::unavailable, "There are too many connections.");
+  add_retry_after(response);
+  refuse(std::move(response));
+}
+
+void ServerConnection::refuse(Response response) {
   refused_ = true;
   queue_.push_back(std::make_shared<Responder::Slot>(
       Responder::Slot{this, false, false, false, false, nullptr}));
-  answered(*queue_.back(), refusal_of(step));
+  answered(*queue_.back(), std::move(response));
 }
 
 void ServerConnection::answered(Responder::Slot& slot, Response response) {

@@ -15,7 +15,6 @@
 #include <deque>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "http/listener.hpp"
@@ -43,8 +42,9 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
   const std::uint16_t port;
   boost::asio::steady_timer timer;
   std::vector<std::shared_ptr<ServerConnection>> open;
-  std::unordered_map<std::string, int> by_address;
+  const std::shared_ptr<ConnectionCounts> counts;
   std::uint64_t connections_total = 0;
+  int turned_away = 0;  // of `open`: they only wait for their 503 to arrive
   std::function<void()> drained;
   bool turn_posted = false;
   bool accept_paused = false;  // Until the next sweep.
@@ -76,13 +76,15 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
  public:
   ServerConnection(Server::Impl& server, StreamSocket socket, Peer peer);
 
-  void turn();  // Handles what is read, writes what is ready, reads on.
+  void turn_away();  // Answers 503 to a connection beyond the limits; once, before turn().
+  void turn();       // Handles what is read, writes what is ready, reads on.
   void answered(Responder::Slot& slot, Response response);
   void sweep(TimePoint now);
   void close_if_idle();
   void close();
 
   const Peer& peer() const { return peer_; }
+  bool turned_away() const { return turned_away_; }
   std::size_t index = 0;  // In the server's list.
 
  private:
@@ -90,7 +92,7 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
 
   void parse();
   void hand_over();
-  void refuse(RequestReader::Step step);
+  void refuse(Response response);
   void append(const Responder::Slot& slot, const Response& response);
   void write();
   void on_written();
@@ -116,6 +118,7 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   bool writing_ = false;
   bool in_ready_ = false;
   bool continue_sent_ = false;
+  bool turned_away_ = false;
   bool refused_ = false;  // What follows in the input means nothing.
   bool last_ = false;     // The last answer is in out_; close behind it.
   bool ended_ = false;    // The peer sends no more.

@@ -41,7 +41,8 @@ void encode(const LogIn& request, std::string& out);
 std::optional<LogIn> decode_log_in(std::string_view body);
 std::optional<std::string> decode_logged_in(std::string_view body);
 
-// body of log_out, check_session, get_account, delete_card, get_cart: [session, customer]
+// body of log_out, check_session (or an OrderRequest, which may find its key reused), get_account,
+// delete_card, get_cart: [session, customer]
 void encode(const Caller& caller, std::string& out);
 
 struct Card {

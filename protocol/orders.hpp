@@ -31,6 +31,7 @@ struct OrderLine {
   std::string offer;
   std::int64_t quantity = 0;
   std::optional<std::int64_t> seen_price;  // The price the customer saw; a verdict when it moved.
+  std::size_t place = 0;  // Among the request's lines, for its error messages; it is not sent.
 };
 
 // body: [session, customer, order_id, fingerprint, mode, cart_version | nil,

@@ -11,7 +11,7 @@ namespace {
 constexpr std::array<ProblemRow, 26> kProblems = {{
     {Problem::malformed, "malformed", 400, "The request cannot be read"},
     {Problem::idempotency_key_missing, "idempotency_key_missing", 400,
-     "The header Idempotency-Key is missing or not of 1 to 255 visible characters"},
+     "The header Idempotency-Key is missing or empty"},
     {Problem::unauthenticated, "unauthenticated", 401, "You are not signed in"},
     {Problem::card_required, "card_required", 402, "A payment card is needed to buy"},
     {Problem::forbidden, "forbidden", 403, "This is not yours to do"},

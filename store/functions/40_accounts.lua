@@ -78,7 +78,14 @@ register_signed_in('log_out_v1', function(body)
   return DONE
 end, READS)
 
-register_signed_in('check_session_v1', function() return DONE end, READS)
+-- With the id of an order whose lines cannot be judged: is its key one that was used?
+register_signed_in('check_session_v1', function(body, _, now)
+  local id, today = body[3], floor(now / 86400000)
+  local used = id and (call('EXISTS', 'order:{s0}:' .. id) == 1
+    or call('HEXISTS', 'refused:{s0}:' .. text_of(today), id) == 1
+    or call('HEXISTS', 'refused:{s0}:' .. text_of(today - 1), id) == 1)
+  return used and problem('idempotency_key_reused') or DONE
+end, READS)
 
 register_signed_in('get_account_v1', function(body)
   return account_reply(read_account(body[2]))

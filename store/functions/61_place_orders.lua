@@ -156,11 +156,13 @@ local function decide(batch, order)
   if cart then order.lines, order.size = cart.lines, #cart.lines end
   local fault, worst, faults, saleable, any = judge(batch, order)
   if fault then return fault end
+  if cart and version == cart.version and order.size == 0 then
+    return problem('invalid', 'The cart is empty.')
+  end
   if batch.stop_new then return problem('unavailable', 'memory is nearly full') end
   if not order.has_card then return problem('card_required') end
   if batch.cycle[2] ~= OPEN then return refuse(batch, order, 'cycle_closed', NONE) end
   if cart and version ~= cart.version then return refuse(batch, order, 'cart_changed', NONE) end
-  if order.size == 0 then return problem('invalid', 'the cart is empty') end
   if worst and (order.mode == 0 or not any) then
     return refuse(batch, order, OF_LINE[worst], faults)
   end

@@ -140,6 +140,11 @@ std::vector<BadRequest> syntax_rows() {
       bad_list("limit 101", "/v1/orders?limit=101"),
       bad_list("bad cursor", "/v1/orders?cursor=%00%ff"),
       bad_list("unknown sort", "/v1/catalogue?sort=mood"),
+      bad_list("a parameter twice", "/v1/catalogue?limit=1&limit=1"),
+      bad_list("two cursors", "/v1/orders?cursor=&cursor="),
+      bad_list("a search that is not UTF-8", "/v1/catalogue?q=%ff"),
+      bad_list("a query of what takes none", "/v1/cart?zz=1"),
+      bad_list("a query of one offer", "/v1/catalogue/m1:a?zz=1"),
   };
 }
 
@@ -210,6 +215,7 @@ std::vector<BadRequest> door_rows() {
       keyed("no key", {}, "idempotency_key_missing"),
       keyed("empty key", {{"Idempotency-Key", ""}}, "idempotency_key_missing"),
       keyed("key of 256 characters", {{"Idempotency-Key", std::string(256, 'k')}}, "malformed"),
+      keyed("two keys", {{"Idempotency-Key", "a"}, {"Idempotency-Key", "b"}}, "malformed"),
       keyed("key with a space inside", {{"Idempotency-Key", "two words"}}, "malformed"),
       keyed("key outside ASCII", {{"Idempotency-Key", "kl\xc3\xbc"}}, "malformed"),
       {.name = "no card",
@@ -266,6 +272,14 @@ std::vector<BadRequest> door_rows() {
        .problem = "forbidden",
        .headers = {{"Cookie", "sid=" + known},
                    {"Sec-Fetch-Site", "cross-site"},
+                   {"Origin", "https://elsewhere.example"}}},
+      {.name = "cross-site with a cookie and an empty Authorization",
+       .who = Who::nobody,
+       .body = one,
+       .status = 403,
+       .problem = "forbidden",
+       .headers = {{"Cookie", "sid=" + known},
+                   {"Authorization", ""},
                    {"Origin", "https://elsewhere.example"}}},
   };
 }

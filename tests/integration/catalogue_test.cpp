@@ -76,6 +76,8 @@ TEST_F(CatalogueTest, UnchangedCatalogueIs304AndASaleChangesItsTag) {
   const std::string tag = first.header("etag");
   ASSERT_FALSE(tag.empty());
   EXPECT_EQ(get("/v1/catalogue", {{"If-None-Match", tag}}).status, 304);
+  EXPECT_EQ(get("/v1/catalogue", {{"If-None-Match", "\"old\", W/" + tag}}).status, 304);
+  EXPECT_EQ(get("/v1/catalogue", {{"If-None-Match", tag + "garbage"}}).status, 200);
   Customer customer(cluster_.port());
   ASSERT_EQ(customer.buy({{"odd:s101", 1}}, unique("key")).status, 201);
   EXPECT_TRUE(wait_until(

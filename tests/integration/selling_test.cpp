@@ -328,6 +328,14 @@ TEST(SellingTest, SameKeyThreeTimesAtOnceIsOneOrder) {
   const HttpReply reused = Customer(customer).buy({{"m1:a", 2}}, "one-key");
   ASSERT_EQ(reused.status, 201);
   EXPECT_EQ(Customer(customer).buy({{"m1:a", 3}}, "one-key").problem(), "idempotency_key_reused");
+  EXPECT_EQ(Customer(customer).buy({{"m1:a", 0}}, "one-key").problem(), "idempotency_key_reused")
+      << "the key is judged before the values";
+  EXPECT_EQ(Customer(customer).buy({{"m1:a", 0}}, "new-key").problem(), "invalid");
+  const HttpReply unknown =
+      Customer(customer).buy({{"m1:a", 1}, {"m9:x", 1}, {"m0:x", 1}}, "new-key");
+  EXPECT_EQ(unknown.problem(), "unknown_offer");
+  EXPECT_EQ(unknown.json().at("errors").at(0).at("pointer"), "/lines/2/offer_id") << unknown.body;
+  EXPECT_EQ(unknown.json().at("errors").at(1).at("pointer"), "/lines/1/offer_id") << unknown.body;
   cluster.expect_clean_audit();
 }
 

@@ -52,5 +52,14 @@ TEST(SessionTest, OnlyTheSameOriginMayChangeThings) {
   }
 }
 
+TEST(SessionTest, OnlyATokenInAuthorizationSpeaksForAnotherOrigin) {
+  for (const std::string_view value : {"", "Bearer x.y"}) {
+    const http::Request::Field fields[] = {
+        {"Authorization", value}, {"Origin", "http://evil"}, {"Host", "shop"}};
+    const http::Request post{.method = http::Method::post, .fields = fields};
+    EXPECT_EQ(request_allowed(post), !value.empty()) << "an empty one leaves the cookie to speak";
+  }
+}
+
 }  // namespace
 }  // namespace depot::customer_gateway

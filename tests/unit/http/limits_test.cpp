@@ -99,12 +99,50 @@ TEST(LimitsTest, ConnectionsBeyondTheLimitGet503) {
   EXPECT_EQ(second.answer().status, 200);
   {
     RawPeer third(server.port());
-    EXPECT_EQ(third.answer().status, 503);
+    third.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n");
+    const RawAnswer refused = third.answer();
+    EXPECT_EQ(refused.status, 503);
+    EXPECT_EQ(refused.header("Content-Type"), "application/problem+json");
+    EXPECT_NE(refused.body.find("/problems/unavailable"), std::string::npos) << refused.body;
+    EXPECT_FALSE(refused.header("Retry-After").empty());
+    third.send("hello");  // What still arrives does not take the answer away.
     EXPECT_TRUE(third.closed());
   }
   first.send(kGet);
   EXPECT_EQ(first.answer().status, 200);
   EXPECT_EQ(server.stats().connections_total, 2u);
+}
+
+TEST(LimitsTest, ServersThatShareTheirCountsShareTheLimit) {
+  const auto counts = std::make_shared<ConnectionCounts>();
+  RunningServer one({.connections_max = 1, .counts = counts});
+  RunningServer two({.connections_max = 1, .counts = counts});
+  {
+    RawPeer first(one.port());
+    first.send(kGet);
+    EXPECT_EQ(first.answer().status, 200);
+    EXPECT_EQ(RawPeer(two.port()).answer().status, 503);
+  }
+  // Once the first has gone there is room again.
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  int status = 503;
+  while (status == 503 && std::chrono::steady_clock::now() < end) {
+    RawPeer next(two.port());
+    next.send(kGet);
+    status = next.answer().status;
+  }
+  EXPECT_EQ(status, 200);
+}
+
+TEST(LimitsTest, ConnectionsAreCountedByAddress) {
+  ConnectionCounts counts;
+  EXPECT_TRUE(counts.add("a", 3, 2));
+  EXPECT_TRUE(counts.add("a", 3, 2));
+  EXPECT_FALSE(counts.add("a", 3, 2)) << "of this address";
+  EXPECT_TRUE(counts.add("b", 3, 2));
+  EXPECT_FALSE(counts.add("c", 3, 2)) << "in all";
+  counts.remove("a");
+  EXPECT_TRUE(counts.add("c", 3, 2));
 }
 
 TEST(LimitsTest, LoopbackIsExemptFromTheLimitPerAddress) {

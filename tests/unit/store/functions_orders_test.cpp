@@ -13,6 +13,33 @@ TEST_F(FunctionsTest, AClosedCycleRefusesAndTheRefusalIsRecorded) {
   EXPECT_EQ(place(order("anna", "k2", {line("m:x", 1)}))[0], 'P');
 }
 
+TEST_F(FunctionsTest, AnEmptyCartIsJudgedBeforeTheCardAndTheCycle) {
+  stock_up();
+  shop_.add_customer("bert", false);
+  protocol::PlaceOrder wish = order("bert", "k", {});
+  wish.cart_version = 0;
+  EXPECT_EQ(place(wish), "X invalid");
+  shop_.add_customer("bert", true);
+  set_cycle(kCycle, protocol::CycleState::closing);
+  EXPECT_EQ(place(wish), "X invalid");
+  wish.cart_version = 7;
+  EXPECT_EQ(place(wish)[0], 'N') << "not the cart that was seen: recorded";
+}
+
+TEST_F(FunctionsTest, ASessionCheckWithAnOrderIdFindsItsKeyReused) {
+  stock_up();
+  const auto placed = order("anna", "k", {line("m:x", 1)});
+  const auto refused = order("anna", "k2", {line("m:x", 1'000)});
+  ASSERT_EQ(place(placed)[0], 'P');
+  ASSERT_EQ(place(refused)[0], 'N');
+  const auto check = [&](const std::string& id) {
+    return text_of(shop_.with_id("check_session_v1", placed.caller, id));
+  };
+  EXPECT_EQ(check(placed.order_id), "X idempotency_key_reused");
+  EXPECT_EQ(check(refused.order_id), "X idempotency_key_reused");
+  EXPECT_NE(check(order("anna", "k3", {line("m:x", 1)}).order_id)[0], 'X');
+}
+
 TEST_F(FunctionsTest, AnOrderOfAPastCycleIsNotCancelled) {
   stock_up();
   const auto wish = order("anna", "k", {line("m:x", 1)});

@@ -109,11 +109,13 @@ std::string Model::place_one(const protocol::PlaceOrder& wish) {
   if (std::string said = replay(wish); !said.empty()) return said;
   const std::vector<OrderLine> lines = wish.cart_version ? carts_[customer].lines : wish.lines;
   if (const auto answer = rejected(lines)) return *answer;
+  if (lines.empty() && wish.cart_version == carts_[customer].version) {
+    return problem_text(Problem::invalid);
+  }
   if (!has_card_[customer]) return problem_text(Problem::card_required);
   if (wish.cart_version && *wish.cart_version != carts_[customer].version) {
     return refuse(wish, Problem::cart_changed, {});
   }
-  if (lines.empty()) return problem_text(Problem::invalid);
   const Verdict verdict = judge(customer, lines);
   const bool sells = verdict.faults.empty() || (wish.mode == OrderMode::available && verdict.any);
   if (sells) return sell(wish, lines, verdict);
