@@ -48,7 +48,9 @@ json::object redis_document(const UpView& view) {
   json::object out{{"mode", config.redis.mode == RedisMode::external ? "external" : "private"},
                    {"url", config.redis_url()},
                    {"restarts", view.redis_restarts},
-                   {"not_ready", view.redis_down}};
+                   {"not_ready", view.redis_down},
+                   {"books_wrong", view.books_wrong}};
+  if (!view.redis_down.empty()) return out;
   auto redis = store::BlockingRedis::connect(config.redis_url(), kAskMax);
   if (!redis) {
     out["not_ready"] = redis.error().message;

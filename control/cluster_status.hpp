@@ -26,7 +26,8 @@ struct UpView {
   Config config = {};           // in force
   std::string redis_down = {};  // why there is no Redis; "" when there is
   int redis_restarts = 0;
-  std::string config_error = {};               // of the file on disk; "": it is good
+  std::string books_wrong = {};   // what the audit found when Redis had loaded; "": all is well
+  std::string config_error = {};  // of the file on disk; "": it is good
   std::vector<std::string> restart_keys = {};  // changed on disk, not yet in force
   std::string not_ready() const;               // the first reason; "" when all is ready
 };

@@ -120,7 +120,7 @@ void Up::run() {
 void Up::start_redis() {
   if (config_.redis.mode == RedisMode::private_server) {
     log_.info("starting redis", {{"dir", config_.redis.dir}});
-    redis_.emplace(config_, log_, 120s, &stop_);
+    redis_.emplace(config_, log_, 120s, &stop_, [this](const auto& url) { audit_books(url); });
   } else {
     auto redis = store::BlockingRedis::connect(config_.redis_url());
     if (!redis) throw StartupError("redis: " + redis.error().message, kExitUnavailable);
@@ -128,17 +128,18 @@ void Up::start_redis() {
     if (!safe) throw StartupError("redis: " + safe.error().message, kExitUnavailable);
     const auto loaded = store::load_library(*redis);
     if (!loaded) throw StartupError("redis: " + loaded.error().message, kExitUnavailable);
+    audit_books(config_.redis_url());
   }
-  audit_books();
   state_.redis_down.clear();
 }
 
 // The append-only file has no checksums, so that it loads is no proof of what it holds.
-void Up::audit_books() {
+void Up::audit_books(const std::string& redis_url) {
   log_.info("auditing the books");
   const TimePoint begin = steady_now();
-  const audit::AuditResult books = audit::run(config_.redis_url());
+  const audit::AuditResult books = audit::run(redis_url);
   const std::chrono::duration<double> seconds = steady_now() - begin;
+  state_.books_wrong.clear();
   if (books.clean()) {
     return log_.info("audit clean", {{"orders", books.orders},
                                      {"entries", books.entries},
@@ -148,16 +149,16 @@ void Up::audit_books() {
   for (const audit::Violation& one : books.first) {
     log_.error("the books are wrong", {{"rule", one.rule}, {"what", one.text}});
   }
+  state_.books_wrong = fmt::format("{} violations, the first: {} {}", books.violations,
+                                   books.first.front().rule, books.first.front().text);
   if (options_.despite_audit) {
     return log_.warning("starting despite the audit", {{"violations", books.violations}});
   }
-  redis_.reset();
   redis_due_ = TimePoint::max();
   throw StartupError(
-      fmt::format("the books are wrong, no worker is let in: audit: {} violations, the first: {} "
-                  "{}; all are in the log. Restore {} from a backup, or go on with these books: "
-                  "depot up --despite-audit",
-                  books.violations, books.first.front().rule, books.first.front().text,
+      fmt::format("the books are wrong, no worker is let in: audit: {}; all are in the log. "
+                  "Restore {} from a backup, or go on with these books: depot up --despite-audit",
+                  state_.books_wrong,
                   config_.redis.mode == RedisMode::external ? "Redis" : config_.redis.dir),
       kExitFailed);
 }
@@ -173,6 +174,8 @@ void Up::keep_redis(TimePoint now) {
   restarts_.add();
   redis_due_ = now + kRedisRetry;
   ++state_.redis_restarts;
+  state_.redis_down = "starting again";
+  publish();
   try {
     start_redis();
   } catch (const StartupError& error) {

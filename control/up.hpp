@@ -3,7 +3,8 @@
 //
 // The processes read the configuration in force from a copy below var/, so that one that is started
 // again under a broken or half-applied config.yml does as the others do. Whenever Redis has loaded,
-// the books are audited: nobody sells on wrong ones, unless the operator says so.
+// the books are audited before anybody else is let in: nobody sells on wrong ones, unless the
+// operator says so.
 //
 // Threads: one, besides the admin listener's.
 // Errors:  StartupError: exit 69 for a port in use or no Redis, 1 when another one runs here or the
@@ -49,7 +50,7 @@ class Up {
   void reap(TimePoint now);
   void keep_redis(TimePoint now);
   void start_redis();
-  void audit_books();
+  void audit_books(const std::string& redis_url);
   void follow_config(TimePoint now);
   void apply(const Config& fresh, TimePoint now);
   void want(TimePoint now);

@@ -149,10 +149,11 @@ void mend_aof(const fs::path& dir, Log& log) {
               {{"file", file.string()}, {"bytes", report.bad}, {"kept", aside.string()}});
 }
 
-void write_settings(const Config& config, const fs::path& dir, const fs::path& path) {
+void write_settings(const Config& config, const fs::path& dir, const std::string& socket,
+                    const fs::path& path) {
   std::ofstream out(path);
   out << "# Written by Depot at each start; config.yml is the place for changes.\n"
-      << "port 0\nunixsocket \"" << config.redis_socket() << "\"\nunixsocketperm 700\n"
+      << "port 0\nunixsocket \"" << socket << "\"\nunixsocketperm 700\n"
       << "dir \"" << dir.string() << "\"\nlogfile \"" << (dir / "redis.log").string() << "\"\n"
       << "pidfile \"" << (dir / "redis.pid").string() << "\"\n"
       << "appendonly yes\nappendfsync " << config.redis.fsync << "\n"
@@ -187,7 +188,7 @@ Process RedisServer::start() {
   }
   mend_aof(dir, log_);
   const fs::path settings = dir / "redis.conf";
-  write_settings(config_, dir, settings);
+  write_settings(config_, dir, socket_, settings);
   // setpriv: the server ends, in order, when the thread that started it is gone. flock takes the
   // lock over; without a wait, since data that somebody else served meanwhile is not checked.
   lock.release();
@@ -202,7 +203,7 @@ void RedisServer::wait_until_loaded(std::chrono::seconds timeout, const StopSign
   const TimePoint deadline = steady_now() + timeout;
   TimePoint next_word = steady_now() + kProgressEvery;
   while (true) {
-    auto redis = BlockingRedis::connect(config_.redis_url(), 2s);
+    auto redis = BlockingRedis::connect(url_, 2s);
     if (redis && redis->command({"PING"})) return;
     if (!process_.running()) give_up("ended while starting" + log_tail(config_));
     if (stop && stop->requested()) give_up("stopped while it was loading its data");
@@ -224,7 +225,7 @@ void RedisServer::wait_until_loaded(std::chrono::seconds timeout, const StopSign
 }
 
 void RedisServer::make_ready() {
-  auto redis = BlockingRedis::connect(config_.redis_url());
+  auto redis = BlockingRedis::connect(url_);
   if (!redis) give_up(redis.error().message);
   if (const auto loaded = load_library(*redis); !loaded) {
     give_up("the function library does not load: " + loaded.error().message);
@@ -242,15 +243,25 @@ void RedisServer::make_ready() {
 }
 
 RedisServer::RedisServer(const Config& config, Log& log, std::chrono::seconds load_timeout,
-                         const StopSignal* stop)
-    : config_(config), log_(log), process_(start()) {
+                         const StopSignal* stop,
+                         const std::function<void(const std::string& url)>& judge)
+    : config_(config),
+      socket_(config.runtime_dir + "/redis.new"),
+      url_("unix://" + socket_),
+      log_(log),
+      process_(start()) {
   wait_until_loaded(load_timeout, stop);
   make_ready();
+  if (judge) judge(url_);
+  if (rename(socket_.c_str(), config.redis_socket().c_str()) != 0) {
+    give_up("cannot rename " + socket_ + ": " + std::strerror(errno));
+  }
 }
 
 RedisServer::~RedisServer() {
   process_.signal(SIGTERM);  // Redis' own SHUTDOWN: it syncs and leaves.
   process_.wait(std::chrono::duration_cast<std::chrono::milliseconds>(kShutdownWait));
+  unlink(config_.redis_socket().c_str());  // It would by itself, if it knew that name.
 }
 
 }  // namespace depot::store

@@ -78,8 +78,17 @@ TEST(CommandsTest, StatusShowsProcessesWorkersAndRedis) {
       HttpClient(cluster.port(PortBlock::kSize - 1)).request("GET", "/metrics");
   EXPECT_EQ(metrics.status, 200);
   EXPECT_THAT(metrics.body, HasSubstr("process=\"worker-1\""));
+  const CommandResult check = cluster.depot({"status", "--check", "--json"});
+  EXPECT_EQ(check.exit_code, 0);
+  EXPECT_EQ(json::parse(check.out), json::parse(R"({"items": []})")) << check.out;
+  EXPECT_EQ(cluster.depot({"status", "--wait", "1", "--json"}).exit_code, 2);
   cluster.stop();
-  EXPECT_EQ(cluster.depot({"status"}).exit_code, 69) << "nothing runs";
+  const std::string config = read_file(cluster.config_path());
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"status"}, {"status", "--wait", "1"}, {"scale", "workers", "7"}}) {
+    EXPECT_EQ(cluster.depot(words).exit_code, 69) << words.back() << ": nothing runs";
+  }
+  EXPECT_EQ(read_file(cluster.config_path()), config);
 }
 
 TEST(CommandsTest, UpNamesThePortThatIsTaken) {
@@ -116,6 +125,32 @@ TEST(CommandsTest, UpLetsNoWorkerIntoBooksThatAreWrongUnlessToldTo) {
   cluster.start({"--despite-audit"});
   EXPECT_EQ(Customer(cluster.port()).buy({{"m:a", 1}}, unique("key")).status, 201);
   EXPECT_EQ(cluster.depot({"audit"}).exit_code, 1) << "the fault is still there";
+  const CommandResult check = cluster.depot({"status", "--check"});
+  EXPECT_EQ(check.exit_code, 1);
+  EXPECT_THAT(check.err, HasSubstr("the books are wrong: "));
+}
+
+TEST(CommandsTest, RedisThatComesBackWithWrongBooksStaysClosedAndStatusSaysSo) {
+  Cluster cluster;
+  cluster.start();
+  cluster.import({{.manufacturer = "m", .sku = "a", .offered = 5}});
+  Customer customer(cluster.port());
+  const HttpReply bought = customer.buy({{"m:a", 2}}, unique("key"));
+  ASSERT_EQ(bought.status, 201) << bought.body;
+  const std::string order(json::parse(bought.body).at("order_id").as_string());
+  ASSERT_TRUE(cluster.redis().command({"DEL", "order:{s0}:" + order}));
+  cluster.kill("redis-server");
+  EXPECT_TRUE(wait_until(
+      20s,
+      [&] {
+        const CommandResult check = cluster.depot({"status", "--check"});
+        return check.exit_code == 1 && check.err.find("no worker is let in") != std::string::npos &&
+               check.err.find(order) != std::string::npos;
+      },
+      "status --check says what is wrong"));
+  EXPECT_EQ(customer.buy({{"m:a", 1}}, unique("key")).status, 503);
+  EXPECT_TRUE(cluster.running());
+  EXPECT_THAT(cluster.logs(), HasSubstr("the books are wrong"));
 }
 
 TEST(CommandsTest, BadConfigAndBadUsageHaveTheirExitCodes) {
@@ -134,6 +169,10 @@ TEST(CommandsTest, BadConfigAndBadUsageHaveTheirExitCodes) {
     EXPECT_THAT(run_command({program(name), "--version"}).out, HasSubstr(name));
   }
   EXPECT_EQ(run_command({program("depot"), "dance"}).exit_code, 2);
+  const CommandResult mode =
+      run_command({program("depot"), "replay", "--catalogue", "a", "--orders", "b", "--mode", "1"});
+  EXPECT_EQ(mode.exit_code, 2);
+  EXPECT_THAT(mode.err, HasSubstr("{all_or_nothing,available}"));
   EXPECT_EQ(run_command({program("depot"), "config", "check", "--config", path}).exit_code, 78);
 }
 

@@ -220,6 +220,29 @@ TEST_F(LaunchTest, AStrangersServerOnOurSocketIsRefused) {
   EXPECT_NE(why_not().find("somebody else's server"), std::string::npos);
 }
 
+TEST_F(LaunchTest, NobodyElseGetsInBeforeTheDataIsJudged) {
+  shop_.start_cycle();
+  kill(shop_.server_pid(), SIGKILL);  // As under workers that still run.
+  shop_.stop();
+  Log log({.level = LogLevel::error, .json = false}, "test");
+  const std::string open_url = shop_.config().redis_url();
+  const auto look = [&](const std::string& url) {
+    EXPECT_FALSE(BlockingRedis::connect(open_url)) << "not open yet";
+    auto redis = BlockingRedis::connect(url);
+    ASSERT_TRUE(redis);
+    EXPECT_EQ(redis->command({"FCALL", "get_cycle_v1", "0"})->text[0], 'O');
+  };
+  const auto refuse = [&](const std::string& url) {
+    look(url);
+    throw StartupError("wrong", kExitFailed);
+  };
+  EXPECT_THROW(RedisServer(shop_.config(), log, std::chrono::seconds(60), nullptr, refuse),
+               StartupError);
+  EXPECT_FALSE(BlockingRedis::connect(open_url));
+  const RedisServer server(shop_.config(), log, std::chrono::seconds(60), nullptr, look);
+  EXPECT_TRUE(BlockingRedis::connect(open_url));
+}
+
 TEST_F(LaunchTest, AServerThatCannotStartShowsItsLog) {
   shop_.stop();
   std::ofstream(shop_.folder() + "/appendonlydir/appendonly.aof.manifest")
