@@ -14,11 +14,14 @@ RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --home-dir /var/lib/depot --create-home depot
 COPY --from=build /src/build/release/bin/ /usr/local/bin/
-COPY --from=build /src/config.yml /etc/depot/config.yml
-COPY --from=build /src/demo/ /etc/depot/demo/
+COPY --from=build /src/config.yml /usr/share/depot/config.yml
+COPY --from=build /src/demo/ /usr/share/depot/demo/
 USER depot
-ENV DEPOT_GATEWAY__LISTEN=0.0.0.0:8080 DEPOT_REDIS__DIR=/var/lib/depot/redis
+WORKDIR /var/lib/depot
+ENV DEPOT_GATEWAY__LISTEN=0.0.0.0:8080
 VOLUME /var/lib/depot
 EXPOSE 8080
-# Docker stops a container by SIGTERM: depot up drains and ends all it started.
-CMD ["depot", "up", "--config", "/etc/depot/config.yml"]
+# config.yml lies in the volume, with the data below var/ beside it: it is the operator's, and
+# `depot scale` edits it. Docker stops a container by SIGTERM: depot up drains and ends all it
+# started.
+CMD ["sh", "-c", "[ -e config.yml ] || cp -r /usr/share/depot/. . && exec depot up"]
