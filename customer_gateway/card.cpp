@@ -103,11 +103,6 @@ bool is_email(std::string_view text) {
          domain.back() != '.';
 }
 
-bool is_person_name(std::string_view text) {
-  return text.find_first_not_of(' ') != std::string_view::npos && text.size() <= 200 &&
-         std::ranges::none_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7F; });
-}
-
 bool is_password(std::string_view text) { return text.size() >= 8 && text.size() <= 128; }
 
 }  // namespace depot::customer_gateway

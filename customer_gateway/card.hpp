@@ -19,8 +19,7 @@ namespace depot::customer_gateway {
 tl::expected<protocol::Card, std::vector<FieldError>> check_card(const CardEntry& entry,
                                                                  WallTime now);
 
-bool is_email(std::string_view text);        // local@domain, at most 254 bytes, no spaces
-bool is_person_name(std::string_view text);  // 1..200 bytes of UTF-8, no control characters
-bool is_password(std::string_view text);     // 8..128 bytes
+bool is_email(std::string_view text);     // local@domain, at most 254 bytes, no spaces
+bool is_password(std::string_view text);  // 8..128 bytes
 
 }  // namespace depot::customer_gateway

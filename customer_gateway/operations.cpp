@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/crypto.hpp"
+#include "base/utf8.hpp"
 #include "customer_gateway/card.hpp"
 
 namespace depot::customer_gateway {
@@ -72,6 +73,7 @@ std::vector<FieldError> errors_in(const std::optional<std::string>& first_name,
                                   const std::optional<std::string>& last_name,
                                   const std::optional<std::string>& email,
                                   const std::optional<std::string>& password) {
+  constexpr const char* kName = "1 to 200 bytes, printable and not blank.";
   std::vector<FieldError> errors;
   const auto check = [&](const std::optional<std::string>& value, bool (*good)(std::string_view),
                          const char* pointer, const char* detail) {
@@ -79,8 +81,8 @@ std::vector<FieldError> errors_in(const std::optional<std::string>& first_name,
   };
   check(email, is_email, "/email", "Not an e-mail address.");
   check(password, is_password, "/password", "8 to 128 bytes.");
-  check(first_name, is_person_name, "/first_name", "1 to 200 bytes.");
-  check(last_name, is_person_name, "/last_name", "1 to 200 bytes.");
+  check(first_name, is_name, "/first_name", kName);
+  check(last_name, is_name, "/last_name", kName);
   return errors;
 }
 

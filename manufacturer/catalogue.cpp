@@ -8,6 +8,7 @@
 #include "base/csv.hpp"
 #include "base/fatal.hpp"
 #include "base/ids.hpp"
+#include "base/utf8.hpp"
 #include "base/yaml.hpp"
 
 namespace depot::manufacturer {
@@ -16,11 +17,7 @@ namespace {
 constexpr std::int64_t kOfferedMax = 1'000'000'000'000;  // As protocol/sync.cpp and the function.
 
 std::string wrong_name(const std::string& text) {
-  const bool printable =
-      text.find_first_of(std::string("\x7f\0", 2)) == std::string::npos &&
-      std::none_of(text.begin(), text.end(), [](unsigned char c) { return c < 32; });
-  const bool good = !text.empty() && text.size() <= protocol::kProductNameMax && printable;
-  return good ? "" : "must be 1 to 200 bytes, without control characters";
+  return is_name(text) ? "" : "must be 1 to 200 bytes, printable and not blank";
 }
 
 std::string wrong_id(const std::string& text) {

@@ -73,10 +73,10 @@ TEST_F(CatalogueTest, NamesEveryErrorAtItsPlace) {
   } cases[] = {
       {"m 1,M,A,Apple,1,1\n", "f.csv:2:1: manufacturer_id: must be 1 to 64 of A-Z a-z 0-9 . _ -\n"},
       {"m,,A,Apple,1,1\n",
-       "f.csv:2:3: manufacturer_name: must be 1 to 200 bytes, without control characters\n"},
+       "f.csv:2:3: manufacturer_name: must be 1 to 200 bytes, printable and not blank\n"},
       {"m,M,,Apple,1,1\n", "f.csv:2:5: sku: must be 1 to 64 of A-Z a-z 0-9 . _ -\n"},
       {"m,M,A,\"a\nb\",1,1\n",
-       "f.csv:2:7: name: must be 1 to 200 bytes, without control characters\n"},
+       "f.csv:2:7: name: must be 1 to 200 bytes, printable and not blank\n"},
       {"m,M,A,Apple,1.234,1\n",
        "f.csv:2:13: unit_price: '1.234' is not an amount of EUR: digits, and behind a point at "
        "most "
