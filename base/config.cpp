@@ -82,6 +82,7 @@ void bind_gateway(YamlTable& t, GatewayConfig& c) {
   t.integer("gateway.in_flight_max", c.in_flight_max, 1, 1'000'000);
   t.duration("gateway.request_budget", c.request_budget, 100ms, 60s);
   t.integer("gateway.attempts_max", c.attempts_max, 1, 10);
+  t.flag("gateway.secure_cookie", c.secure_cookie);
 }
 
 void bind_servers(YamlTable& t, Config& c) {

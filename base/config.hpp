@@ -37,6 +37,7 @@ struct GatewayConfig {
   int in_flight_max = 100'000;              // Requests behind one I/O thread.
   Millis request_budget{5'000};             // Time a request may take behind the gateway.
   int attempts_max = 3;
+  bool secure_cookie = false;  // Customers come by HTTPS only, through a proxy that ends TLS.
 };
 
 struct AdminConfig {

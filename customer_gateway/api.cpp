@@ -32,19 +32,24 @@ Done<T> json_reply(const Visit& visit) {
 
 // 201 with the token, in the body and as a cookie.
 Done<SignedIn> signed_in_reply(const Visit& visit) {
-  return [exchange = visit.exchange](Answer<SignedIn> answer) {
+  const bool secure = visit.operations.config().gateway.secure_cookie;
+  return [exchange = visit.exchange, secure](Answer<SignedIn> answer) {
     if (!answer) return exchange->fail(answer.error());
-    exchange->send_json(201, *answer, {{"Set-Cookie", session_cookie(answer->token)}});
+    exchange->send_json(201, *answer, {{"Set-Cookie", session_cookie(answer->token, secure)}});
   };
 }
 
-Done<Nothing> no_content(const Visit& visit, bool end_session = false) {
-  return [exchange = visit.exchange, end_session](Answer<Nothing> answer) {
+Done<Nothing> no_content(const Visit& visit, std::string cookie = {}) {
+  return [exchange = visit.exchange, cookie = std::move(cookie)](Answer<Nothing> answer) {
     if (!answer) return exchange->fail(answer.error());
     http::Response response{.status = 204};
-    if (end_session) response.headers.emplace_back("Set-Cookie", ended_session_cookie());
+    if (!cookie.empty()) response.headers.emplace_back("Set-Cookie", cookie);
     exchange->send(std::move(response));
   };
+}
+
+std::string ended_session(const Visit& visit) {
+  return ended_session_cookie(visit.operations.config().gateway.secure_cookie);
 }
 
 // True when the body is JSON and all of it was asked for; else it has answered 415 or 400.
@@ -124,7 +129,7 @@ void post_session(const Visit& visit) {
 }
 
 void delete_session(const Visit& visit) {
-  visit.operations.log_out(visit.who(), no_content(visit, true));
+  visit.operations.log_out(visit.who(), no_content(visit, ended_session(visit)));
 }
 
 void get_account(const Visit& visit) {
@@ -147,7 +152,8 @@ void delete_account(const Visit& visit) {
   JsonBody body(visit.request.body);
   std::string password = body.text("password");
   if (!accept(visit, body)) return;
-  visit.operations.delete_account(visit.who(), std::move(password), no_content(visit, true));
+  visit.operations.delete_account(visit.who(), std::move(password),
+                                  no_content(visit, ended_session(visit)));
 }
 
 void put_card(const Visit& visit) {

@@ -136,7 +136,8 @@ void Gateway::IoThread::handle(const http::Request& request, http::Responder res
   Requester& who = exchange->requester;
   who.request_id = make_request_id();
   who.address = request.address;
-  if (const auto token = token_of(request)) who.caller = {token->hash(), token->customer};
+  const auto token = token_of(request, shared_.config.gateway.secure_cookie);
+  if (token) who.caller = {token->hash(), token->customer};
   const Visit visit{request, exchange, std::move(match.parameter), *operations_, shared_.board};
   const bool allowed = request_allowed(request);
   const bool queried = match.route && !match.route->takes_query && !request.query.empty() &&

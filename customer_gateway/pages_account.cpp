@@ -29,10 +29,13 @@ void show_sign_in(const Page& page, std::string_view name, const Failure* failur
   page.show(name, std::move(data), failure);
 }
 
+bool is_secure(const Page& page) { return page.operations().config().gateway.secure_cookie; }
+
 Done<SignedIn> signed_in(const Page& page, std::string_view name, std::string_view next) {
   return [=](const Answer<SignedIn>& answer) {
     if (answer) {
-      return page.redirect(local_path(page.text("next"), next), session_cookie(answer->token));
+      return page.redirect(local_path(page.text("next"), next),
+                           session_cookie(answer->token, is_secure(page)));
     }
     const Failure& failure = answer.error();
     const bool wrong = failure.problem == Problem::unauthenticated;
@@ -115,7 +118,7 @@ void post_logout(const Page& page) {
     if (!answer && answer.error().problem != Problem::unauthenticated) {
       return page.fail(answer.error(), "/");  // The session lives: do not say that it ended.
     }
-    page.redirect("/?done=logged_out", ended_session_cookie());
+    page.redirect("/?done=logged_out", ended_session_cookie(is_secure(page)));
   });
 }
 
@@ -134,7 +137,7 @@ void post_account(const Page& page) {
 void post_account_delete(const Page& page) {
   page.operations().delete_account(
       page.who(), page.text("password"),
-      changed<Nothing>(page, "delete", "/?done=deleted", ended_session_cookie()));
+      changed<Nothing>(page, "delete", "/?done=deleted", ended_session_cookie(is_secure(page))));
 }
 
 void post_card(const Page& page) {

@@ -3,6 +3,12 @@
 #include <algorithm>
 
 namespace depot::customer_gateway {
+namespace {
+
+std::string_view name_of_cookie(bool secure) { return secure ? "__Host-sid" : "sid"; }
+
+}  // namespace
+
 std::optional<std::string_view> cookie_value(std::string_view header, std::string_view name) {
   while (!header.empty()) {
     const std::size_t end = std::min(header.find(';'), header.size());
@@ -17,22 +23,23 @@ std::optional<std::string_view> cookie_value(std::string_view header, std::strin
   return std::nullopt;
 }
 
-std::optional<Token> token_of(const http::Request& request) {
+std::optional<Token> token_of(const http::Request& request, bool secure) {
   const std::string_view authorization = request.header("authorization");
   if (!authorization.empty()) {
     constexpr std::string_view kScheme = "bearer ";
     if (!http::equal_folded(authorization.substr(0, kScheme.size()), kScheme)) return std::nullopt;
     return parse_token(authorization.substr(kScheme.size()));
   }
-  const auto cookie = cookie_value(request.header("cookie"), "sid");
+  const auto cookie = cookie_value(request.header("cookie"), name_of_cookie(secure));
   return cookie ? parse_token(*cookie) : std::nullopt;
 }
 
-std::string session_cookie(std::string_view token) {
-  return "sid=" + std::string(token) + "; Path=/; HttpOnly; SameSite=Lax";
+std::string session_cookie(std::string_view token, bool secure) {
+  return std::string(name_of_cookie(secure)) + "=" + std::string(token) +
+         "; Path=/; HttpOnly; SameSite=Lax" + (secure ? "; Secure" : "");
 }
 
-std::string ended_session_cookie() { return session_cookie("") + "; Max-Age=0"; }
+std::string ended_session_cookie(bool secure) { return session_cookie("", secure) + "; Max-Age=0"; }
 
 bool request_allowed(const http::Request& request) {
   if (http::is_safe(request.method) || !request.header("authorization").empty()) return true;

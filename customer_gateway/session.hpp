@@ -18,11 +18,12 @@ namespace depot::customer_gateway {
 std::optional<std::string_view> cookie_value(std::string_view header, std::string_view name);
 
 // The bearer's token, else the cookie's. nullopt for none, and for what is not a token.
-std::optional<Token> token_of(const http::Request& request);
+// `secure`, here and below: the cookie is __Host-sid, which browsers take and send by TLS only.
+std::optional<Token> token_of(const http::Request& request, bool secure);
 
 // Set-Cookie of a new session, and of its end.
-std::string session_cookie(std::string_view token);
-std::string ended_session_cookie();
+std::string session_cookie(std::string_view token, bool secure);
+std::string ended_session_cookie(bool secure);
 
 // False for an unsafe request that another site may have made a browser send: one that the browser
 // calls cross-site, or whose Origin is not the host asked. Neither header: no browser, so it is no

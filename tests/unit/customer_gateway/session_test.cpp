@@ -17,8 +17,21 @@ TEST(SessionTest, CookieIsFoundAmongOthers) {
 }
 
 TEST(SessionTest, CookieIsForTheServerOnly) {
-  EXPECT_EQ(session_cookie("t"), "sid=t; Path=/; HttpOnly; SameSite=Lax");
-  EXPECT_EQ(ended_session_cookie(), "sid=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
+  EXPECT_EQ(session_cookie("t", false), "sid=t; Path=/; HttpOnly; SameSite=Lax");
+  EXPECT_EQ(ended_session_cookie(false), "sid=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
+}
+
+TEST(SessionTest, SecureCookieIsTheHostsOwn) {
+  EXPECT_EQ(session_cookie("t", true), "__Host-sid=t; Path=/; HttpOnly; SameSite=Lax; Secure");
+  const std::string token = Token{"AAAAAAAAAAAAAAAA", make_token_secret()}.text();
+  const std::string plain = "sid=" + token, secure = "__Host-sid=" + token;
+  for (const auto& [cookie, wants, found] : {std::tuple(plain, false, true),
+                                             {plain, true, false},
+                                             {secure, true, true},
+                                             {secure, false, false}}) {
+    const http::Request::Field fields[] = {{"Cookie", cookie}};
+    EXPECT_EQ(token_of({.fields = fields}, wants).has_value(), found) << cookie << wants;
+  }
 }
 
 TEST(SessionTest, OnlyTheSameOriginMayChangeThings) {
