@@ -88,12 +88,17 @@ std::optional<OrderRow> decode_order_row(std::string_view row) {
 }
 
 std::optional<Refusal> decode_refusal(std::string_view row) {
-  return decode_array<Refusal>(row, 4, [](Reader& reader, Refusal& refusal) {
+  return decode_array<Refusal>(row, 3, [](Reader& reader, Refusal& refusal) {
     read(reader, any_problem(refusal.problem));
     read_verdicts(reader, refusal.items);
     // The cart's version is for the fingerprint's sake; nobody shows it.
     std::optional<std::int64_t> cart_version;
-    read(reader, refusal.removed, cart_version);
+    read(reader, cart_version);
+    if (!cart_version) return;
+    refusal.removed.emplace();
+    for (const LineVerdict& item : refusal.items) {
+      if (item.available == 0) refusal.removed->push_back(item.offer);
+    }
   });
 }
 

@@ -100,12 +100,12 @@ struct OrderRow {
 std::optional<OrderRow> decode_order_row(std::string_view row);
 
 // A business verdict on POST /v1/orders, recorded for 24 to 48 hours.
-// row: [problem, [offer, requested, available, line_problem, ...], [removed offer, ...] | nil,
-//       cart_version | nil]
+// row: [problem, [offer, requested, available, line_problem, ...], cart_version | nil]
 struct Refusal {
   Problem problem = Problem::insufficient_stock;
   std::vector<LineVerdict> items;
-  std::optional<std::vector<std::string>> removed;  // nullopt: not a cart purchase
+  // What left the cart: the lines of which nothing is available. nullopt: not a cart purchase.
+  std::optional<std::vector<std::string>> removed;
 };
 std::optional<Refusal> decode_refusal(std::string_view row);
 

@@ -22,11 +22,11 @@ local READS = {'allow-oom'} -- Reading goes on when memory is full; it may refre
 
 -- While a library loads, Redis gives it register_function and nothing else: these are bound by the
 -- first call.
-local call, encode, decode, decode_some, join, floor, min, max, byte, char, find, sub, kind_of
+local call, try, encode, decode, decode_some, join, floor, min, max, byte, char, find, sub, kind_of
 local function register(name, run, flags)
   redis.register_function{function_name = name, flags = flags or {}, callback = function(_, args)
     if not call then
-      call, encode, decode = redis.call, cmsgpack.pack, cmsgpack.unpack
+      call, try, encode, decode = redis.call, redis.pcall, cmsgpack.pack, cmsgpack.unpack
       decode_some, join, kind_of = cmsgpack.unpack_limit, table.concat, type
       floor, min, max = math.floor, math.min, math.max
       byte, char, find, sub = string.byte, string.char, string.find, string.sub
@@ -152,6 +152,22 @@ local function add_to_ledger(manufacturer, head, kind, now, cycle, rows)
   call('XADD', 'ledger:{s0}:' .. manufacturer, text_of(head[1]) .. '-' .. text_of(head[2]), 'e',
     array(kind, now, cycle, rows))
   call('HSET', 'heads:{s0}', manufacturer, encode(head[1], head[2]))
+end
+
+-- Adds the first `count` of `entries` = {key, id, entry}, each to a ledger of its own, or none of
+-- them: where a head is not the one noted, those before it are taken back, and it raises.
+local function add_entries(entries, count)
+  for i = 1, count do
+    local added = try('XADD', entries[i].key, entries[i].id, 'e', entries[i].entry)
+    if kind_of(added) == 'table' then
+      for k = 1, i - 1 do
+        local key, epoch, number = entries[k].key, entries[k].id:match('(%d+)-(%d+)')
+        call('XDEL', key, entries[k].id)
+        call('XSETID', key, epoch .. '-' .. text_of(number - 1))
+      end
+      error(added)
+    end
+  end
 end
 
 -- manufacturer -> {epoch, number} of the newest ledger entry.

@@ -52,7 +52,7 @@ local function register_change(name, change)
       local found = judge_line(offer, wanted)
       if found then
         local why = found == WITHDRAWN and 'offer_withdrawn' or 'insufficient_stock'
-        return 'N' .. array(PROBLEM[why], {id, wanted, offer and offer.left or 0, found}, nil, nil)
+        return 'N' .. array(PROBLEM[why], {id, wanted, offer and offer.left or 0, found}, nil)
       end
       if wanted > quantity_max then return problem('invalid', 'quantity') end
       if at > 3 * lines_max then return problem('too_many_lines') end

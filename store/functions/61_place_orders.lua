@@ -37,16 +37,15 @@ local function judge(batch, order)
   return nil, worst, faults, saleable, any
 end
 
--- Bought lines leave the cart, and so do those of which nothing is available (returned); a price
--- that has changed is from now on the one seen. `saleable` is nil where nothing was bought.
+-- Bought lines leave the cart, and so do those of which nothing is available; a price that has
+-- changed is from now on the one seen. `saleable` is nil where nothing was bought.
 local function tidy_cart(batch, order, faults, saleable)
-  local cart, kept, removed, fault_of, changed = batch.carts[order.customer], {}, {}, {}, false
+  local cart, kept, fault_of, changed = batch.carts[order.customer], {}, {}, false
   for i = 1, #faults, 4 do fault_of[faults[i]] = i end
   for i = 1, #cart.lines, 3 do
     local id, quantity, seen = unpack(cart.lines, i, i + 2)
     local fault = fault_of[id]
     local gone = fault and faults[fault + 2] == 0
-    if gone then push(removed, id) end
     if fault and faults[fault + 3] == PRICE_CHANGED then
       seen, changed = batch.offers[id].price, true
     end
@@ -57,7 +56,6 @@ local function tidy_cart(batch, order, faults, saleable)
     end
   end
   if changed then cart.lines, cart.version, cart.changed = kept, cart.version + 1, true end
-  return removed
 end
 
 local function count_demand(batch, faults)
@@ -90,14 +88,11 @@ local function refusal_limit(batch, customer)
 end
 
 local function refuse(batch, order, name, faults)
-  local limit, removed, cart_version = refusal_limit(batch, order.customer), nil, nil
+  local limit, cart = refusal_limit(batch, order.customer), batch.carts[order.customer]
   if limit then return limit end
   count_demand(batch, faults)
-  if order.version then
-    removed = tidy_cart(batch, order, faults)
-    cart_version = batch.carts[order.customer].version
-  end
-  local row = array(PROBLEM[name], faults, removed, cart_version)
+  if order.version then tidy_cart(batch, order, faults) end
+  local row = array(PROBLEM[name], faults, order.version and cart.version)
   batch.refused[order.id] = order.fingerprint .. row
   return 'N' .. row
 end
@@ -169,19 +164,20 @@ local function decide(batch, order)
   return sell(batch, order, faults, saleable)
 end
 
--- Ledgers first: of all calls only these could fail, where a head is not the one noted.
+-- Ledgers first: of all calls only these could fail.
 local function write_ledgers(batch)
-  local heads, moved, n = {}, {}, 0
+  local sellers, heads, moved, n = {}, {}, {}, 0
   local stamp = '\148' .. encode(LEDGER_SOLD, batch.now, batch.cycle[1])
   for i = 1, #batch.makers do
     local maker = batch.makers[i]
     if maker.count > 0 then
-      call('XADD', maker.key, maker.id, 'e',
-        stamp .. array_of(5 * maker.count) .. join(maker.rows, '', 1, maker.count))
+      maker.entry = stamp .. array_of(5 * maker.count) .. join(maker.rows, '', 1, maker.count)
       n = n + 1
-      moved[n], heads[2 * n - 1], heads[2 * n] = maker.packed_part, maker.name, maker.head
+      sellers[n], moved[n] = maker, maker.packed_part
+      heads[2 * n - 1], heads[2 * n] = maker.name, maker.head
     end
   end
+  add_entries(sellers, n)
   call_many('HSET', 'heads:{s0}', heads)
   return array_of(3 * n) .. join(moved)
 end

@@ -76,7 +76,7 @@ local function put_back(id, customer, cycle, parts, sold)
     level(offer)
     push(stock, ids[i], to_row(offer))
     push(feed, ids[i], offer.left, offer.price)
-    if counts[i] then push(bought, counted[i], text_of(counts[i] - units)) end
+    if counts[i] then push(bought, counted[i], text_of(max(0, counts[i] - units))) end
     entries[maker] = entries[maker] or {}
     push(entries[maker], id, sku, units, price, offer.offered, offer.cut, offer.left)
   end
@@ -97,13 +97,18 @@ register_signed_in('cancel_order_v1', function(body, args, now)
     return problem('not_cancellable', 'the cycle is closed')
   end
   local stock, feed, bought, entries = put_back(id, customer, of_cycle, parts, sold)
-  local names, moved, cancelled = {}, {}, {}
+  local names, makers, heads, moved, cancelled = {}, {}, {}, {}, {}
   for name in pairs(entries) do push(names, name) end
   for name, head in pairs(read_heads(names)) do
-    add_to_ledger(name, head, LEDGER_CANCELLED, now, of_cycle, entries[name])
-    push(moved, name, unpack(head))
+    local epoch, number = head[1], head[2] + 1
+    push(makers, {key = 'ledger:{s0}:' .. name, id = text_of(epoch) .. '-' .. text_of(number),
+      entry = array(LEDGER_CANCELLED, now, of_cycle, entries[name])})
+    push(heads, name, encode(epoch, number))
+    push(moved, name, epoch, number)
     push(cancelled, CANCELLED)
   end
+  add_entries(makers, #makers)
+  call_many('HSET', 'heads:{s0}', heads)
   call_many('HSET', stock_key(of_cycle), stock)
   call_many('HSET', 'bought:{s0}:' .. of_cycle, bought)
   call('SET', 'orderstate:{s0}:' .. id, encode(cancelled))

@@ -145,18 +145,17 @@ TEST(OrdersTest, ReadsAPageNewestFirst) {
 TEST(OrdersTest, ReadsRefusals) {
   std::string row;
   Writer writer(row);
-  writer.array(4).integer(9).array(4).string("m:a").integer(3).integer(1).integer(5);
-  writer.array(1).string("m:b").integer(12);
+  writer.array(3).integer(9).array(8).string("m:a").integer(3).integer(1).integer(5);
+  writer.string("m:b").integer(1).integer(0).integer(4).integer(12);
   const auto refusal = decode_refusal(row);
   ASSERT_TRUE(refusal);
   EXPECT_EQ(refusal->problem, Problem::insufficient_stock);
-  ASSERT_EQ(refusal->items.size(), 1u);
+  ASSERT_EQ(refusal->items.size(), 2u);
   EXPECT_EQ(refusal->items[0].problem, LineProblem::short_);
-  ASSERT_TRUE(refusal->removed);
-  EXPECT_EQ(refusal->removed->at(0), "m:b");
+  EXPECT_EQ(refusal->removed, std::vector<std::string>{"m:b"});
 
   std::string plain;
-  Writer(plain).array(4).integer(14).array(0).nil().nil();
+  Writer(plain).array(3).integer(14).array(0).nil();
   ASSERT_TRUE(decode_refusal(plain));
   EXPECT_FALSE(decode_refusal(plain)->removed);
   plain[1] = 27;  // no such problem
