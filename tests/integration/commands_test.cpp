@@ -130,6 +130,21 @@ TEST(CommandsTest, UpLetsNoWorkerIntoBooksThatAreWrongUnlessToldTo) {
   EXPECT_THAT(check.err, HasSubstr("the books are wrong: "));
 }
 
+// An agent that outlives an emptied or older Redis has more of its ledger than there is.
+TEST(CommandsTest, BooksThatAnAgentOfOtherDataCameToAreRight) {
+  Cluster cluster;
+  cluster.start();
+  store::BlockingRedis redis = cluster.redis();
+  for (const auto& [epoch, number] : {std::pair{"1", "57"}, {"4", "3"}}) {
+    const auto reply =
+        redis.command({"FCALL", "hello_v1", "0", "x", "X", "1", epoch, number, "10000"});
+    ASSERT_TRUE(reply && reply->text.starts_with("O"));
+  }
+  cluster.expect_clean_audit();
+  cluster.stop();
+  cluster.start();
+}
+
 TEST(CommandsTest, RedisThatComesBackWithWrongBooksStaysClosedAndStatusSaysSo) {
   Cluster cluster;
   cluster.start();
