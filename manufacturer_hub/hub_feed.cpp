@@ -19,6 +19,7 @@ constexpr std::size_t kWindowBytesMax = 128 * 1024;  // A record stays far below
 }  // namespace
 
 void Hub::on_feed(const FeedEntry& entry) {
+  if (entry.number <= feed_number_) return;  // Asked for before on_store() said where it begins.
   if (entry.number != feed_number_ + 1) {
     // Cut off before we read it: subscribers must see the gap, so it stays one.
     publish_window();

@@ -174,7 +174,7 @@ void HubLoop::follow_store() {
   if (up_ && !connected) {
     log_.warning("redis lost: offers and fetches wait",
                  {{"why", commands_.connected() ? feed_.last_error() : commands_.last_error()}});
-    ready_ = reading_ = preparing_ = false;
+    ready_ = preparing_ = false;  // Not reading_: the XREAD may still be out, and is answered.
   }
   up_ = connected;
   connected_.set(connected);

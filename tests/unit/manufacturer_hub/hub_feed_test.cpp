@@ -33,6 +33,25 @@ TEST_F(HubTest, RecordsOfAKindAreAdjacentAndCarryTheNewestValues) {
   EXPECT_EQ(next[0].header.from, stock[0].header.to + 1);
 }
 
+// Two XREADs may be out where one of the hub's two connections was lost.
+TEST_F(HubTest, FeedEntriesThatComeTwiceCountOnce) {
+  greet_maker("p1", "m1");
+  const std::uint64_t before = hub_->feed_number();
+  says("p1", record(1, 1), offer("A", 10));
+  answer();
+  const std::vector<FeedEntry> entries = store_.feed(before + 1);
+  follow_feed();
+  store_.sell("m1:A", 3);
+  follow_feed();
+  tick(10ms);
+  const std::uint64_t number = hub_->feed_number();
+  published_.clear();
+  for (const FeedEntry& entry : entries) hub_->on_feed(entry);
+  EXPECT_EQ(hub_->feed_number(), number);
+  tick(10ms);
+  EXPECT_TRUE(take(published_, SyncType::record).empty());
+}
+
 TEST_F(HubTest, GathersChangesForTheTimeOfItsPace) {
   greet_maker("p1", "m1");
   says("p1", record(1, 1), offer("A", 100));
