@@ -18,7 +18,14 @@ constexpr std::size_t kBatchBytesMax = 1024 * 1024;  // Beyond it lines_max woul
 constexpr std::size_t kAnswerBytesMax = messaging::kRecordBytesMax - messaging::kReplyRecordHead;
 constexpr std::uint16_t kRetryAfterMs = 1'000;
 
-enum class Takes : std::uint8_t { nothing, body, body_and_feed, body_and_line_limits, password };
+enum class Takes : std::uint8_t {
+  nothing,
+  body,
+  body_and_request_id,
+  body_and_feed,
+  body_and_line_limits,
+  password
+};
 
 // Which function answers which kind, and what it takes. place_order is not here: it is batched.
 struct Route {
@@ -32,7 +39,7 @@ constexpr Route kRoutes[] = {
     {RequestKind::cancel_order, "cancel_order_v1", Takes::body_and_feed},
     {RequestKind::create_account, "create_account_v1", Takes::password},
     {RequestKind::log_in, "log_in_v1", Takes::password},
-    {RequestKind::log_out, "log_out_v1"},
+    {RequestKind::log_out, "log_out_v1", Takes::body_and_request_id},
     {RequestKind::check_session, "check_session_v1"},
     {RequestKind::get_account, "get_account_v1"},
     {RequestKind::change_account, "change_account_v1", Takes::password},
@@ -124,6 +131,9 @@ void Worker::on_request(Origin origin, const messaging::RequestRecord& record, T
       return send(std::move(job), route->function, {});
     case Takes::body:
       return send(std::move(job), route->function, {record.body});
+    case Takes::body_and_request_id:
+      return send(std::move(job), route->function,
+                  {record.body, std::string(record.request_id.begin(), record.request_id.end())});
     case Takes::body_and_feed:
       return send(std::move(job), route->function,
                   {record.body, to_string(config_.limits.feed_entries_max)});
@@ -132,7 +142,7 @@ void Worker::on_request(Origin origin, const messaging::RequestRecord& record, T
                   {record.body, to_string(config_.limits.order_lines_max),
                    to_string(config_.limits.quantity_max)});
     case Takes::password:
-      return begin_password(kind, record.body, std::move(job));
+      return begin_password(record, std::move(job));
   }
 }
 

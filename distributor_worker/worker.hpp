@@ -101,8 +101,9 @@ class Worker {
     std::variant<protocol::CreateAccount, protocol::LogIn, protocol::ChangeAccount,
                  protocol::DeleteAccount>
         request;
-    std::string customer;  // of a log-in, once found
-    bool looking = true;   // the call under way only reads
+    std::string request_id;  // the same over all attempts
+    std::string customer;    // of a log-in, once found
+    bool looking = true;     // the call under way only reads
   };
   struct Job {
     Origin origin;
@@ -128,7 +129,7 @@ class Worker {
   void finish(const Job& job, protocol::Status status, std::string_view body = {});
   void deliver(const Job& job, std::string_view answer);
 
-  void begin_password(protocol::RequestKind kind, std::string_view body, Job job);
+  void begin_password(const messaging::RequestRecord& record, Job job);
   void on_found(Job job, std::string_view answer);
   void hash(Job job, bool verify, std::string_view against);
   void apply(Job job, const HashResult& result);

@@ -13,8 +13,11 @@ using protocol::RequestKind;
 using protocol::Status;
 using std::to_string;
 
-void Worker::begin_password(RequestKind kind, std::string_view body, Job job) {
+void Worker::begin_password(const messaging::RequestRecord& record, Job job) {
   auto work = std::make_unique<PasswordWork>();
+  work->request_id.assign(record.request_id.begin(), record.request_id.end());
+  const auto kind = static_cast<RequestKind>(record.kind);
+  const std::string_view body = record.body;
   const auto take = [&](auto decoded) {
     if (decoded) work->request = std::move(*decoded);
     return decoded.has_value();
@@ -46,10 +49,11 @@ void Worker::begin_password(RequestKind kind, std::string_view body, Job job) {
   if (change && !change->current_password) return finish(job, Status::bad_request);
   const protocol::Caller& caller =
       change ? change->caller : std::get<DeleteAccount>(request.request).caller;
-  send(std::move(job), "find_password_v1", {caller.session, caller.customer});
+  send(std::move(job), "find_password_v1", {caller.session, caller.customer, request.request_id});
 }
 
 void Worker::on_found(Job job, std::string_view answer) {
+  if (answer.starts_with('P')) return deliver(job, answer.substr(1));  // Done, by another attempt.
   if (!answer.starts_with('O')) return deliver(job, answer);
   protocol::Reader reader(answer.substr(1));
   std::string_view stored;  // Stays empty for an unknown e-mail: that takes the same time.
@@ -93,7 +97,7 @@ void Worker::apply(Job job, const HashResult& result) {
         std::move(job), "log_in_v1",
         {log_in->session, work.customer, log_in->email, log_in->address, result.right ? "1" : "0",
          to_string(accounts.login_window.count()), to_string(accounts.session_idle.count()),
-         to_string(accounts.session_max.count())});
+         to_string(accounts.session_max.count()), work.request_id});
   }
   if (!result.right) {
     return finish(job, Status::refused,
@@ -111,7 +115,7 @@ void Worker::apply(Job job, const HashResult& result) {
   }
   if (const auto* leave = std::get_if<DeleteAccount>(&work.request)) {
     protocol::encode(leave->caller, body);
-    return send(std::move(job), "delete_account_v1", {body});
+    return send(std::move(job), "delete_account_v1", {body, work.request_id});
   }
   auto& change = std::get<ChangeAccount>(work.request);
   if (change.password) {
@@ -120,7 +124,7 @@ void Worker::apply(Job job, const HashResult& result) {
   }
   change.current_password.reset();
   protocol::encode(change, body);
-  send(std::move(job), "change_account_v1", {body});
+  send(std::move(job), "change_account_v1", {body, work.request_id});
 }
 
 }  // namespace depot::distributor_worker

@@ -62,10 +62,12 @@ register('log_in_v1', function(args)
   end
   local buyer, attempts = call('HGET', 'buyer:{s0}', customer), attempt_keys(email, address)
   if right ~= '1' or not buyer then
+    local kept = kept_answer(args[9])
+    if kept then return kept end -- Counted already.
     for _, key in ipairs(attempts) do
       if call('INCR', key) == 1 then call('PEXPIRE', key, args[6]) end
     end
-    return problem('unauthenticated')
+    return keep_answer(args[9], problem('unauthenticated'))
   end
   local now = now_ms()
   call('DEL', attempts[1])
@@ -73,10 +75,10 @@ register('log_in_v1', function(args)
   return 'O' .. encode(customer)
 end)
 
-register_signed_in('log_out_v1', function(body)
+register_signed_in('log_out_v1', function(body, args)
   call('DEL', 'session:{s0}:' .. body[1])
-  return DONE
-end, READS)
+  return keep_answer(args[2], DONE)
+end, READS, true)
 
 -- With the id of an order whose lines cannot be judged: is its key one that was used?
 register_signed_in('check_session_v1', function(body, _, now)
@@ -92,13 +94,15 @@ register_signed_in('get_account_v1', function(body)
 end, READS)
 
 register('find_password_v1', function(args)
+  local kept = kept_answer(args[3])
+  if kept then return 'P' .. kept end
   if not fits(args, 16, 16) or not is_signed_in(args[1], args[2], now_ms()) then
     return problem('unauthenticated')
   end
   return 'O' .. encode(read_account(args[2])[2])
 end, READS)
 
-register_signed_in('change_account_v1', function(body, _, now)
+register_signed_in('change_account_v1', function(body, args, now)
   local session, customer, first, last, email, hash = unpack(body, 1, 6)
   local account = read_account(customer)
   local changed = {email or account[1], hash or account[2], first or account[3],
@@ -117,16 +121,16 @@ register_signed_in('change_account_v1', function(body, _, now)
     write_session(session, customer, generation + 1, ends_at, now, idle)
   end
   write_account(customer, changed)
-  return account_reply(changed)
-end)
+  return keep_answer(args[2], account_reply(changed))
+end, nil, true)
 
 -- The orders stay, under an id that nobody can be found by any more.
-register_signed_in('delete_account_v1', function(body)
+register_signed_in('delete_account_v1', function(body, args)
   call('HDEL', 'emails:{s0}', read_account(body[2])[1]:lower())
   call('HDEL', 'buyer:{s0}', body[2])
   call('DEL', account_key(body[2]), 'cart:{s0}:' .. body[2], 'session:{s0}:' .. body[1])
-  return DONE
-end, READS)
+  return keep_answer(args[2], DONE)
+end, READS, true)
 
 local function set_card(customer, card)
   local account, generation = read_account(customer), read_buyer(customer)

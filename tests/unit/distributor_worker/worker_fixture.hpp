@@ -17,6 +17,7 @@ using protocol::Status;
 inline constexpr TimePoint kStart{1h};  // Tests own the clock; nothing here sleeps.
 inline const std::string kSession(16, 's');
 inline const std::string kCustomer(16, 'c');
+inline const std::string kRequestId(16, '\0');
 
 // Keeps what the worker asks for.
 class Recorder final : public WorkerActions {

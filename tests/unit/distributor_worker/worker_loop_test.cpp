@@ -89,6 +89,7 @@ class WorkerLoopTest : public testing::Test, public messaging::LinkEvents {
                                     .budget_us = 10'000'000,
                                     .tenant = 1,
                                     .kind = static_cast<std::uint8_t>(kind),
+                                    .request_id = make_request_id(),
                                     .body = body}));
     return next_tag;
   }

@@ -41,9 +41,10 @@ TEST_F(PasswordTest, LogInFindsVerifiesAndLogsIn) {
   EXPECT_EQ(task.to_hash, "");
   worker.on_hashed({.tag = task.tag, .right = true, .hash = ""});
   const auto enter = recorder.take();
-  EXPECT_EQ(enter.arguments,
-            (std::vector<std::string>{"FCALL", "log_in_v1", "0", kSession, kCustomer, "a@b.c",
-                                      "127.0.0.1", "1", "900000", "86400000", "1209600000"}));
+  EXPECT_EQ(
+      enter.arguments,
+      (std::vector<std::string>{"FCALL", "log_in_v1", "0", kSession, kCustomer, "a@b.c",
+                                "127.0.0.1", "1", "900000", "86400000", "1209600000", kRequestId}));
   respond(enter.tag, {"Odone"});
   EXPECT_EQ(recorder.answers, (std::vector<Recorder::Answer>{{1, Status::ok, 0, "Odone"}}));
   EXPECT_TRUE(worker.idle());
@@ -107,8 +108,8 @@ TEST_F(PasswordTest, ANewPasswordNeedsTheCurrentOne) {
   protocol::encode(change, body);
   request(RequestKind::change_account, 1, body);
   const auto find = recorder.take();
-  EXPECT_EQ(find.arguments,
-            (std::vector<std::string>{"FCALL", "find_password_v1", "0", kSession, kCustomer}));
+  EXPECT_EQ(find.arguments, (std::vector<std::string>{"FCALL", "find_password_v1", "0", kSession,
+                                                      kCustomer, kRequestId}));
   std::string stored = "O";
   protocol::Writer(stored).string("hash");
   respond(find.tag, {stored});
@@ -121,6 +122,16 @@ TEST_F(PasswordTest, ANewPasswordNeedsTheCurrentOne) {
   ASSERT_TRUE(sent);
   EXPECT_EQ(sent->password, "$new");
   EXPECT_EQ(sent->current_password, std::nullopt);
+}
+
+TEST_F(PasswordTest, WhatAnEarlierAttemptDidIsAnsweredAsItWasThen) {
+  std::string body;
+  protocol::encode(protocol::DeleteAccount{{kSession, kCustomer}, "right"}, body);
+  request(RequestKind::delete_account, 1, body);
+  respond(recorder.take().tag, {"PO\xc0"});
+  EXPECT_TRUE(recorder.tasks.empty());
+  EXPECT_EQ(recorder.answers, (std::vector<Recorder::Answer>{{1, Status::ok, 0, "O\xc0"}}));
+  EXPECT_TRUE(worker.idle());
 }
 
 TEST_F(PasswordTest, AWrongCurrentPasswordIsForbiddenAndChangesNothing) {

@@ -126,7 +126,7 @@ TEST_F(WorkerTest, EveryOtherKindIsACallOfItsOwnSentAsItComes) {
       {RequestKind::list_orders, {"list_orders_v1", "0", "body"}},
       {RequestKind::get_order, {"get_order_v1", "0", "body"}},
       {RequestKind::cancel_order, {"cancel_order_v1", "0", "body", "10000"}},
-      {RequestKind::log_out, {"log_out_v1", "0", "body"}},
+      {RequestKind::log_out, {"log_out_v1", "0", "body", kRequestId}},
       {RequestKind::check_session, {"check_session_v1", "0", "body"}},
       {RequestKind::get_account, {"get_account_v1", "0", "body"}},
       {RequestKind::put_card, {"put_card_v1", "0", "body"}},

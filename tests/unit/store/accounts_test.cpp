@@ -53,13 +53,13 @@ class AccountsTest : public testing::Test {
     return shop_.call("find_login_v1", {email, address, "3", "5", "60000"});
   }
   std::string change(const protocol::Caller& who, std::optional<std::string> email,
-                     std::optional<std::string> password) {
+                     std::optional<std::string> password, const std::string& request = "") {
     std::string body;
     protocol::Writer writer(body);
     writer.array(6).string(who.session).string(who.customer).nil().string("Changed");
     email ? writer.string(*email) : writer.nil();
     password ? writer.string(*password) : writer.nil();
-    return shop_.call("change_account_v1", {body});
+    return shop_.call("change_account_v1", {body, request});
   }
   std::int64_t time_to_live(const protocol::Caller& who) {
     return shop_.redis({"PTTL", "session:{s0}:" + who.session}).integer;
@@ -163,6 +163,35 @@ TEST_F(AccountsTest, ANewPasswordEndsEveryOtherSession) {
             "X unauthenticated");
 }
 
+// The first attempt takes away what the second would be judged by: password, session, account.
+TEST_F(AccountsTest, ARetriedAttemptIsAnsweredAsTheFirstWas) {
+  create("anna", "anna@example.org");
+  const auto find_password = [&](const std::string& request) {
+    return shop_.call("find_password_v1", {caller("anna").session, id("anna"), id(request)});
+  };
+  const std::string changed = change(caller("anna"), std::nullopt, "another hash", id("change"));
+  EXPECT_EQ(find_password("change"), "P" + changed);
+  EXPECT_EQ(change(caller("anna"), std::nullopt, "salted anew", id("change")), changed);
+  EXPECT_EQ(find_password("another").substr(2), "another hash");
+  EXPECT_GT(shop_.redis({"PTTL", "done:{s0}:" + id("change")}).integer, 100'000);
+
+  std::string who;
+  encode(caller("anna"), who);
+  const protocol::Caller second{.session = id("second"), .customer = id("anna")};
+  std::string second_body;
+  encode(second, second_body);
+  log_in("second", "anna", "anna@example.org", true);
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    EXPECT_EQ(shop_.call("log_out_v1", {second_body, id("log out")}), kDone);
+  }
+  EXPECT_EQ(text_of(shop_.call("log_out_v1", {second_body, id("later")})), "X unauthenticated");
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    EXPECT_EQ(shop_.call("delete_account_v1", {who, id("delete")}), kDone);
+  }
+  EXPECT_EQ(find_password("delete"), "P" + kDone);
+  EXPECT_EQ(text_of(shop_.call("delete_account_v1", {who, id("later")})), "X unauthenticated");
+}
+
 TEST_F(AccountsTest, AChangedEmailFreesTheOldOne) {
   create("anna", "anna@example.org");
   create("bert", "bert@example.org");
@@ -205,6 +234,16 @@ TEST_F(AccountsTest, FailedLogInsAreThrottledByAccount) {
   EXPECT_EQ(refused->problem, protocol::Problem::rate_limited);
   EXPECT_GT(refused->retry_after_ms, 0);
   EXPECT_LE(refused->retry_after_ms, 60'000);
+}
+
+TEST_F(AccountsTest, AFailedLogInCountsOnceHoweverOftenItIsTried) {
+  create("anna", "anna@example.org");
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    EXPECT_EQ(text_of(shop_.call("log_in_v1", {id("s"), id("anna"), "anna@example.org", "10.0.0.1",
+                                               "0", "60000", "1", "1", id("log in")})),
+              "X unauthenticated");
+  }
+  EXPECT_EQ(shop_.redis({"GET", "attempts:{s0}:e:anna@example.org"}).text, "1");
 }
 
 TEST_F(AccountsTest, FailedLogInsAreThrottledByAddress) {
