@@ -276,8 +276,9 @@ void Operations::get_account(const Requester& who, Done<AccountView> done) {
 void Operations::change_account(const Requester& who, protocol::ChangeAccount change,
                                 Done<AccountView> done) {
   auto errors = errors_in(change.first_name, change.last_name, change.email, change.password);
-  if ((change.email || change.password) && !change.current_password) {
-    errors.push_back({"/current_password", "Needed to change e-mail or password."});
+  // Alone it would be taken for checked.
+  if ((change.email || change.password) != change.current_password.has_value()) {
+    errors.push_back({"/current_password", "Needed to change e-mail or password, and only then."});
   }
   if (change.current_password && change.current_password->size() > kPasswordMax) {
     errors.push_back({"/current_password", "At most 128 bytes."});

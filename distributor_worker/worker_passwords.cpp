@@ -13,6 +13,16 @@ using protocol::RequestKind;
 using protocol::Status;
 using std::to_string;
 
+namespace {
+
+// REQUIRES: a ChangeAccount or a DeleteAccount.
+const protocol::Caller& caller_of(const auto& request) {
+  const auto* change = std::get_if<ChangeAccount>(&request);
+  return change ? change->caller : std::get<DeleteAccount>(request).caller;
+}
+
+}  // namespace
+
 void Worker::begin_password(const messaging::RequestRecord& record, Job job) {
   auto work = std::make_unique<PasswordWork>();
   work->request_id.assign(record.request_id.begin(), record.request_id.end());
@@ -47,9 +57,10 @@ void Worker::begin_password(const messaging::RequestRecord& record, Job job) {
   const auto* change = std::get_if<ChangeAccount>(&request.request);
   if (change && !change->email && !change->password) return apply(std::move(job), {});
   if (change && !change->current_password) return finish(job, Status::bad_request);
-  const protocol::Caller& caller =
-      change ? change->caller : std::get<DeleteAccount>(request.request).caller;
-  send(std::move(job), "find_password_v1", {caller.session, caller.customer, request.request_id});
+  const protocol::Caller& caller = caller_of(request.request);
+  send(std::move(job), "find_password_v1",
+       {caller.session, caller.customer, request.request_id,
+        to_string(config_.accounts.failed_logins_per_account_max)});
 }
 
 void Worker::on_found(Job job, std::string_view answer) {
@@ -100,10 +111,10 @@ void Worker::apply(Job job, const HashResult& result) {
          to_string(accounts.session_max.count()), work.request_id});
   }
   if (!result.right) {
-    return finish(job, Status::refused,
-                  protocol::encode_problem({.problem = protocol::Problem::forbidden,
-                                            .detail = "The current password is not right.",
-                                            .offers = {}}));
+    const protocol::Caller& caller = caller_of(work.request);
+    return send(std::move(job), "wrong_password_v1",
+                {caller.session, caller.customer, work.request_id,
+                 to_string(accounts.login_window.count())});
   }
   if (auto* create = std::get_if<CreateAccount>(&work.request)) {
     if (result.hash.empty()) return finish(job, Status::overload);  // No memory for it now.

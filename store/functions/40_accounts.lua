@@ -39,16 +39,28 @@ local function attempt_keys(email, address)
   return {'attempts:{s0}:e:' .. email:lower(), 'attempts:{s0}:a:' .. address}
 end
 
+-- A problem where one of the keys has as many failures as its maximum.
+local function throttled(keys, maxima)
+  for i, key in ipairs(keys) do
+    if tonumber(call('GET', key) or 0) >= maxima[i] then
+      return problem('rate_limited', nil, nil, max(1, call('PTTL', key)))
+    end
+  end
+end
+
+local function count_failure(keys, window)
+  for _, key in ipairs(keys) do
+    if call('INCR', key) == 1 then call('PEXPIRE', key, window) end
+  end
+end
+
 register('find_login_v1', function(args)
   local maxima = {to_integer(args[3]), to_integer(args[4])}
   if not fits(args, 254, 64) or not maxima[1] or not maxima[2] then
     return problem('malformed', 'find_login_v1 email address account_max address_max window_ms')
   end
-  for i, key in ipairs(attempt_keys(args[1], args[2])) do
-    if tonumber(call('GET', key) or 0) >= maxima[i] then
-      return problem('rate_limited', nil, nil, max(1, call('PTTL', key)))
-    end
-  end
+  local limit = throttled(attempt_keys(args[1], args[2]), maxima)
+  if limit then return limit end
   local customer = owner_of(args[1])
   return customer and 'O' .. array(customer, read_account(customer)[2]) or DONE
 end, {'no-writes'})
@@ -64,9 +76,7 @@ register('log_in_v1', function(args)
   if right ~= '1' or not buyer then
     local kept = kept_answer(args[9])
     if kept then return kept end -- Counted already.
-    for _, key in ipairs(attempts) do
-      if call('INCR', key) == 1 then call('PEXPIRE', key, args[6]) end
-    end
+    count_failure(attempts, args[6])
     return keep_answer(args[9], problem('unauthenticated'))
   end
   local now = now_ms()
@@ -94,13 +104,29 @@ register_signed_in('get_account_v1', function(body)
 end, READS)
 
 register('find_password_v1', function(args)
-  local kept = kept_answer(args[3])
+  local kept, maximum = kept_answer(args[3]), to_integer(args[4])
   if kept then return 'P' .. kept end
+  if not maximum then
+    return problem('malformed', 'find_password_v1 session customer request account_max')
+  end
   if not fits(args, 16, 16) or not is_signed_in(args[1], args[2], now_ms()) then
     return problem('unauthenticated')
   end
-  return 'O' .. encode(read_account(args[2])[2])
+  local email, hash = unpack(read_account(args[2]), 1, 2)
+  return throttled({attempt_keys(email, '')[1]}, {maximum}) or 'O' .. encode(hash)
 end, READS)
+
+-- Counts with the failed log-ins: whoever has got hold of a session cannot guess on by this door.
+register('wrong_password_v1', function(args)
+  local kept = kept_answer(args[3])
+  if kept then return kept end
+  if not fits(args, 16, 16) or not to_integer(args[4])
+    or not is_signed_in(args[1], args[2], now_ms()) then
+    return problem('unauthenticated')
+  end
+  count_failure({attempt_keys(read_account(args[2])[1], '')[1]}, args[4])
+  return keep_answer(args[3], problem('forbidden', 'The current password is not right.'))
+end)
 
 register_signed_in('change_account_v1', function(body, args, now)
   local session, customer, first, last, email, hash = unpack(body, 1, 6)

@@ -42,6 +42,9 @@ TEST(AccountsTest, SessionsBeginAndEndAndAPasswordChangeEndsTheOthers) {
                                                          "current_password": "wrong"})")
                 .status,
             403);
+  EXPECT_EQ(customer.request("PATCH", "/v1/account", R"({"current_password": "wrong"})").status,
+            422)
+      << "it would be taken for checked";
   ASSERT_EQ(customer.request("PATCH", "/v1/account", change).status, 200);
   EXPECT_EQ(as_second("GET", "/v1/account").status, 401) << "other sessions end";
   EXPECT_EQ(customer.request("GET", "/v1/account").status, 200) << "the one that asked goes on";

@@ -109,7 +109,7 @@ TEST_F(PasswordTest, ANewPasswordNeedsTheCurrentOne) {
   request(RequestKind::change_account, 1, body);
   const auto find = recorder.take();
   EXPECT_EQ(find.arguments, (std::vector<std::string>{"FCALL", "find_password_v1", "0", kSession,
-                                                      kCustomer, kRequestId}));
+                                                      kCustomer, kRequestId, "10"}));
   std::string stored = "O";
   protocol::Writer(stored).string("hash");
   respond(find.tag, {stored});
@@ -134,7 +134,7 @@ TEST_F(PasswordTest, WhatAnEarlierAttemptDidIsAnsweredAsItWasThen) {
   EXPECT_TRUE(worker.idle());
 }
 
-TEST_F(PasswordTest, AWrongCurrentPasswordIsForbiddenAndChangesNothing) {
+TEST_F(PasswordTest, AWrongCurrentPasswordIsCountedAndChangesNothing) {
   std::string body;
   protocol::encode(protocol::DeleteAccount{{kSession, kCustomer}, "guess"}, body);
   request(RequestKind::delete_account, 1, body);
@@ -142,12 +142,14 @@ TEST_F(PasswordTest, AWrongCurrentPasswordIsForbiddenAndChangesNothing) {
   protocol::Writer(stored).string("hash");
   respond(recorder.take().tag, {stored});
   worker.on_hashed({.tag = take_task().tag, .right = false, .hash = ""});
+  const auto command = recorder.take();
+  EXPECT_EQ(command.arguments,
+            (std::vector<std::string>{"FCALL", "wrong_password_v1", "0", kSession, kCustomer,
+                                      kRequestId, "900000"}));
+  respond(command.tag, {"X..."});
   EXPECT_TRUE(recorder.commands.empty());
   ASSERT_EQ(recorder.answers.size(), 1u);
   EXPECT_EQ(recorder.answers[0].status, Status::refused);
-  const auto problem = protocol::decode_problem(recorder.answers[0].body);
-  ASSERT_TRUE(problem);
-  EXPECT_EQ(problem->problem, protocol::Problem::forbidden);
   EXPECT_TRUE(worker.idle());
 }
 

@@ -75,6 +75,21 @@ TEST_F(AccountsTest, ARetriedAttemptMakesOneAccount) {
   EXPECT_EQ(check(caller("anna")), kDone);
 }
 
+TEST_F(AccountsTest, WrongCurrentPasswordsCountWithTheFailedLogIns) {
+  create("anna", "anna@example.org");
+  const auto with_session = [&](const std::string& function, const std::string& request,
+                                const std::string& last) {
+    return text_of(shop_.call(function, {caller("anna").session, id("anna"), id(request), last}));
+  };
+  EXPECT_EQ(with_session("wrong_password_v1", "r1", "60000"), "X forbidden");
+  EXPECT_EQ(with_session("wrong_password_v1", "r1", "60000"), "X forbidden");  // A retry.
+  EXPECT_EQ(with_session("wrong_password_v1", "r2", "60000"), "X forbidden");
+  EXPECT_NE(with_session("find_password_v1", "r3", "3"), "X rate_limited");
+  EXPECT_EQ(text_of(log_in("new", "anna", "Anna@example.org", false)), "X unauthenticated");
+  EXPECT_EQ(with_session("find_password_v1", "r3", "3"), "X rate_limited");
+  EXPECT_EQ(text_of(find_login("anna@example.org")), "X rate_limited");
+}
+
 TEST_F(AccountsTest, AnEmailIsTakenWhateverItsCase) {
   create("anna", "Anna@Example.org");
   EXPECT_EQ(text_of(create("bert", "anna@example.ORG")), "X email_taken");
@@ -157,9 +172,9 @@ TEST_F(AccountsTest, ANewPasswordEndsEveryOtherSession) {
   EXPECT_EQ(account->last_name, "Changed");
   EXPECT_EQ(check(caller("anna")), kDone);
   EXPECT_EQ(text_of(check(other)), "X unauthenticated");
-  EXPECT_EQ(shop_.call("find_password_v1", {caller("anna").session, id("anna")}).substr(2),
+  EXPECT_EQ(shop_.call("find_password_v1", {caller("anna").session, id("anna"), "", "3"}).substr(2),
             "another hash");
-  EXPECT_EQ(text_of(shop_.call("find_password_v1", {other.session, id("anna")})),
+  EXPECT_EQ(text_of(shop_.call("find_password_v1", {other.session, id("anna"), "", "3"})),
             "X unauthenticated");
 }
 
@@ -167,7 +182,7 @@ TEST_F(AccountsTest, ANewPasswordEndsEveryOtherSession) {
 TEST_F(AccountsTest, ARetriedAttemptIsAnsweredAsTheFirstWas) {
   create("anna", "anna@example.org");
   const auto find_password = [&](const std::string& request) {
-    return shop_.call("find_password_v1", {caller("anna").session, id("anna"), id(request)});
+    return shop_.call("find_password_v1", {caller("anna").session, id("anna"), id(request), "3"});
   };
   const std::string changed = change(caller("anna"), std::nullopt, "another hash", id("change"));
   EXPECT_EQ(find_password("change"), "P" + changed);

@@ -331,7 +331,7 @@ TEST_F(FunctionsTest, MissingArgumentsAreAnswered) {
                            "add_cart_line_v1",  "set_cart_line_v1",  "remove_cart_line_v1",
                            "list_orders_v1",    "get_order_v1",      "cancel_order_v1",
                            "hello_v1",          "offer_v1",          "accept_v1",
-                           "catalogue_v1"}) {
+                           "catalogue_v1",      "wrong_password_v1"}) {
     EXPECT_EQ(shop_.call(name, {})[0], 'X') << name;
   }
 }
