@@ -1,6 +1,7 @@
 -- Manufacturers: who they are, what they offer, how far their sales are accepted, the catalogue.
 
 local ROWS_MAX = 200 -- of one offer record
+local EPOCH_MAX = 99999999999999 -- that others name; behind it there must be room for the next
 local ENTRY_ROWS_MAX = 500 -- of a ledger or feed entry: 75 KB at most, and a message takes 1 MiB
 
 register('hello_v1', function(args)
@@ -17,6 +18,7 @@ register('hello_v1', function(args)
   if row then known_name, agent_epoch, last = decode(row) end
   local head = read_heads({id})[id] or {0, 0}
   local epoch, number = unpack(head)
+  if at_epoch > max(EPOCH_MAX, epoch) then return problem('malformed', 'ledger epoch') end
   if epoch == 0 or at_epoch > epoch or (at_epoch == epoch and at_number > number) then
     -- What the manufacturer has above our head was lost with an older state of the data. Entry 0
     -- of the next epoch names the last number before it.
@@ -103,6 +105,7 @@ register('offer_v1', function(args)
   local row, cycle = call('HGET', 'manufacturers:{s0}', manufacturer), current_cycle()
   if not row or not cycle then return problem('not_found', 'no hello came first') end
   local name, known_epoch, last = decode(row)
+  if epoch > max(EPOCH_MAX, known_epoch + 1) then return problem('malformed', 'agent epoch') end
   local verdict = epoch < known_epoch and 4 or 0
   if epoch == known_epoch and number ~= last + 1 then verdict = number <= last and 1 or 2 end
   if epoch > known_epoch and number > 1 then verdict = 2 end

@@ -142,6 +142,19 @@ TEST_F(FunctionsTest, StrangersAreWelcomeOnlyWhereManufacturersAreOpen) {
   EXPECT_EQ(shop_.call("hello_v1", {"new", "New", "0", "-1", "-1", "100"})[0], 'O');
 }
 
+TEST_F(FunctionsTest, BehindEachEpochThatIsTakenThereIsRoomForANext) {
+  const std::int64_t last = 99'999'999'999'999;
+  EXPECT_EQ(text_of(shop_.offer("m", last + 1, 1, {row("x", 1)})), "X malformed");
+  EXPECT_EQ(integers(shop_.offer("m", last, 1, {row("x", 1)})),
+            (std::vector<std::int64_t>{0, last, 1}));
+  EXPECT_EQ(text_of(shop_.offer("m", last + 2, 1, {row("x", 2)})), "X malformed");
+  EXPECT_EQ(integers(shop_.offer("m", last + 1, 1, {row("x", 2)})),
+            (std::vector<std::int64_t>{0, last + 1, 1}));
+  EXPECT_EQ(text_of(shop_.hello("m", last + 1, 5)), "X malformed");
+  EXPECT_EQ(shop_.hello("m", last, 5)[0], 'O');
+  EXPECT_EQ(shop_.hello("m", last + 1, 5)[0], 'O');  // It has got there since.
+}
+
 TEST_F(FunctionsTest, AnAgentThatKnowsMoreThanTheDataOpensALedgerEpoch) {
   stock_up();  // The head is 1-1.
   const auto welcome =
