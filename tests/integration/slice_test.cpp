@@ -151,6 +151,14 @@ TEST_F(SliceTest, ChangedCatalogueFileIsANewOffer) {
       5s, [&] { return available(cluster_.port(), "alder:new") == 7; }, "the new product"));
   EXPECT_TRUE(wait_until(
       5s, [&] { return available(cluster_.port(), "alder:mug") == 0; }, "the mug is withdrawn"));
+  write_file(cluster_.folder() + "/alder.csv",  // Another name, and nothing else.
+             "sku,name,unit_price,offered\ntea,Grey tea,2.50,150\nnew,New thing,7.00,7\n");
+  const auto shown = [&] {
+    return HttpClient(cluster_.port()).request("GET", "/v1/catalogue/alder:tea").json();
+  };
+  EXPECT_TRUE(wait_until(
+      5s, [&] { return shown().at("name").as_string() == "Grey tea"; }, "the new name"));
+  EXPECT_EQ(available(cluster_.port(), "alder:tea"), 140);
   cluster_.expect_clean_audit();
 }
 
