@@ -2,7 +2,7 @@
 //
 // Threads: any, after crypto_start(). hash_password and verify_password take tens of milliseconds
 //          and tens of MiB: never on a loop.
-// Source:  OWASP's minimum for Argon2id: 19 MiB, 2 passes (docs/adr has the argument).
+// Source:  OWASP's minimum for Argon2id: 19 MiB, 2 passes (Password Storage Cheat Sheet).
 #pragma once
 
 #include <cstddef>

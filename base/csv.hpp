@@ -10,7 +10,7 @@
 //
 // Threads: one owner.
 // Errors:  kept, not thrown: ok() and errors().
-// Source:  RFC 4180; docs/ARCHITECTURE.md, "Command line and files".
+// Source:  RFC 4180; docs/OPERATIONS.md, "Files".
 #pragma once
 
 #include <cstddef>

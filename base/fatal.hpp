@@ -1,7 +1,7 @@
 // How a program ends: exit codes, the one line it leaves, and broken invariants.
 //
 // Threads: any.
-// Source:  docs/ARCHITECTURE.md, "Command line": 0 ok, 1 failed, 2 usage, 69 dependency, 78 config.
+// Source:  docs/OPERATIONS.md, "Start, stop, look", names the exit codes.
 #pragma once
 
 #include <exception>

@@ -10,7 +10,7 @@
 //
 // Threads: a value; the members must outlive it.
 // Errors:  StartupError "<file>:<line>: <key>: <what is wrong and what is allowed>".
-// Source:  docs/ARCHITECTURE.md, "Command line and files".
+// Source:  docs/OPERATIONS.md, "Files".
 #pragma once
 
 #include <chrono>

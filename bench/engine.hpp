@@ -8,7 +8,7 @@
 //          called by all of them.
 // Errors:  StartupError: exit 69 where a customer cannot be signed up, 1 when stopped meanwhile.
 //          What goes wrong with an order is counted in the tally.
-// Source:  docs/ARCHITECTURE.md; HTTP_API, "Idempotency-Key".
+// Source:  docs/openapi.yaml: Idempotency-Key.
 #pragma once
 
 #include <chrono>

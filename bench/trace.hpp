@@ -2,7 +2,7 @@
 //
 // Threads: read_trace any; TraceSource by all threads of the engine.
 // Errors:  StartupError (exit 1) with every error of the file, by line and column.
-// Source:  docs/TRACES.md; docs/ARCHITECTURE.md, "Command line and files".
+// Source:  docs/TRACES.md; docs/OPERATIONS.md, "Files".
 #pragma once
 
 #include <deque>

@@ -1,7 +1,7 @@
 // One HTTP request on its way to an answer: who asks, where it is counted, how it ends.
 //
 // Every answer of the gateway leaves through Exchange::send, which counts it by route and code,
-// times it and logs each 5xx with the request id.
+// times it and logs each 5xx with the request id (503 at level debug: overload is no news).
 //
 // Threads: those of one I/O thread.
 // Errors:  an exchange dropped unanswered answers 500 (http::Responder).

@@ -24,7 +24,7 @@ class CatalogueFeed;
 // What the threads have in common.
 struct Shared {
   Shared(const Config& c, std::string n, Metrics& metrics, Log& l);
-  RouteMetrics& metrics_of(const struct Route* route);  // nullptr: of no route
+  RouteMetrics& metrics_of(const struct Route* route);  // `route` may be nullptr
 
   const Config& config;
   const std::string name;

@@ -8,7 +8,7 @@
 // Errors:  a request that breaks HTTP is answered by the server itself with problem+json and, where
 //          the framing is in doubt, the connection is closed. bind failures throw StartupError
 //          (exit 69) that names the address.
-// Source:  RFC 9112; docs/ARCHITECTURE.md for the limits.
+// Source:  RFC 9112; config.yml, "gateway", for the limits.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

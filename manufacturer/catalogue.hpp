@@ -3,7 +3,7 @@
 // Threads: any.
 // Errors:  StartupError with every error of the file, file:line:column each (exit 78 for the YAML,
 //          1 for a CSV).
-// Source:  docs/ARCHITECTURE.md, "Command line and files".
+// Source:  docs/OPERATIONS.md, "Files".
 #pragma once
 
 #include <string>

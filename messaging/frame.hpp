@@ -39,7 +39,7 @@ enum class FrameType : std::uint8_t {
   ping = 7,
   pong = 8,
   drain = 9,
-  drained = 10,  // aux = last dispatched
+  drained = 10,  // aux = how many it sent in the session
   bye = 11,
 };
 

@@ -34,8 +34,8 @@ class LinkEvents {
  public:
   virtual ~LinkEvents() = default;
   virtual void on_welcome() {}
-  // The session ended: everything sent in it and not answered is WORKER_LOST (gateway), or must not
-  // be answered any more (worker).
+  // The session ended: whether what was sent in it and not answered was done is unknown (gateway),
+  // or it must not be answered any more (worker).
   virtual void on_lost() {}
   virtual void on_reply(const ReplyRecord&) {}      // gateway
   virtual void on_request(const RequestRecord&) {}  // worker

@@ -5,7 +5,7 @@
 //
 // Threads: values.
 // Errors:  decode_* return nullopt for anything not exactly of this form.
-// Source:  docs/PROTOCOL.md, "Accounts".
+// Source:  docs/PROTOCOL.md, "Bodies".
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // Bodies of cart requests, and the cart as it comes back, each line re-checked.
 //
 // Threads: values.
-// Source:  docs/PROTOCOL.md, "Carts".
+// Source:  docs/PROTOCOL.md, "Bodies".
 #pragma once
 
 #include <cstdint>

@@ -45,7 +45,7 @@ enum class Status : std::uint16_t {
   unknown = 7,       // The worker lost Redis with the call under way: unknown.
   draining = 8,      // Not executed.
   backend_down = 9,  // No Redis. Not executed.
-  poison = 10,       // Lost twice, the last time alone.
+  poison = 10,       // Lost three times, the last time alone.
 };
 std::string_view name_of(Status status);
 

@@ -91,7 +91,7 @@ std::optional<Refusal> decode_refusal(std::string_view row) {
   return decode_array<Refusal>(row, 3, [](Reader& reader, Refusal& refusal) {
     read(reader, any_problem(refusal.problem));
     read_verdicts(reader, refusal.items);
-    // The cart's version is for the fingerprint's sake; nobody shows it.
+    // Which version the refusal left: only a cart purchase has one.
     std::optional<std::int64_t> cart_version;
     read(reader, cart_version);
     if (!cart_version) return;

@@ -1,9 +1,9 @@
 // Bodies of order requests and what comes back, gateway <-> store function. The balancer never
-// looks inside; the worker passes them on; store/functions/orders.lua reads and writes the same.
+// looks inside; the worker passes them on; store/functions/6*.lua and 70_orders.lua do the same.
 //
 // Threads: values.
 // Errors:  decode_* return nullopt for anything not exactly of this form.
-// Source:  docs/PROTOCOL.md, "Orders".
+// Source:  docs/PROTOCOL.md, "Bodies".
 #pragma once
 
 #include <cstdint>
@@ -112,7 +112,7 @@ std::optional<Refusal> decode_refusal(std::string_view row);
 // What the place_order function answers, one string per order: a letter and the row behind it.
 //   'P' + order row        placed now              'p' + order row   placed before (a replay)
 //   'N' + refusal row      refused now, recorded   'n' + refusal row refused before (a replay)
-//   'X' + problem row      not recorded: [problem, detail, offers at fault [offer, ...]]
+//   'X' + problem row      not recorded: [problem, detail, offers [offer, ...], retry after ms]
 // An order in a list: [order_id, row, [status of each part, ...]].
 struct OrderView {
   std::string order_id;

@@ -91,7 +91,7 @@ std::optional<std::vector<StockRow>> decode_stock_record(std::string_view bytes)
 
 // cycle/ RECORD: the cycle, as encode(Cycle).
 
-// Ledger entries, as FETCH answers them: RECORD per entry, [kind, rows].
+// Ledger entries, as FETCH answers them: RECORD per entry, [kind, time_ms, cycle, rows].
 enum class LedgerKind : std::uint8_t {
   epoch = 0,      // [previous_epoch, previous_number]: entry 0 opens an epoch
   offer = 1,      // [sku, wanted, unit_price, offered_after, cut_after, available_after, ...six]

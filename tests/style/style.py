@@ -156,6 +156,21 @@ def check_links(_):
                         yield f"{path}:{number}: {target}: there is no such heading"
 
 
+def check_sources(_):
+    """What a Source: comment cites of our documents, docs/X.md, "Words", stands there."""
+    for path in tracked(".hpp", ".cpp"):
+        for number, line in enumerate(lines_of(path), 1):
+            if not line.startswith("// Source:"):
+                continue
+            for file, cited in re.findall(r'(docs/\w+\.md)((?:, "[^"]+")*)', line):
+                text = (ROOT / file).read_text() if (ROOT / file).exists() else ""
+                for words in re.findall(r'"([^"]+)"', cited):
+                    if words not in text:
+                        yield f"{path}:{number}: {file} has no \"{words}\""
+                if not text:
+                    yield f"{path}:{number}: there is no {file}"
+
+
 # Keys that stand in the reference and wait for what will read them: key -> the issue.
 CONFIG_LATER = {
     "cycle.collect_for": 4, "cycle.closing_grace": 4, "cycle.close_when_depleted": 4,
