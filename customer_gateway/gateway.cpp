@@ -168,7 +168,7 @@ void Gateway::IoThread::beat(boost::asio::steady_timer& timer) {
       const bool answered = outcome.body.starts_with('O');
       shared_.board.set_not_ready(
           !answered                    ? "no balancer with a worker and a Redis behind it answers"
-          : !shared_.catalogue.ready() ? "no catalogue: no hub has sent one, or what changed"
+          : !shared_.catalogue.ready() ? "no hub has sent the catalogue, or what changed in it"
                                        : "");
     });
     backend_->flush();
