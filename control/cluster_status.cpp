@@ -47,6 +47,7 @@ json::object redis_document(const UpView& view) {
   const Config& config = view.config;
   json::object out{{"mode", config.redis.mode == RedisMode::external ? "external" : "private"},
                    {"url", config.redis_url()},
+                   {"purchases_stop_percent", config.redis.purchases_stop_percent},
                    {"restarts", view.redis_restarts},
                    {"not_ready", view.redis_down},
                    {"books_wrong", view.books_wrong}};

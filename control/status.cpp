@@ -88,12 +88,12 @@ std::vector<std::string> problems_of(const json::value& status) {
                                    std::string_view(key.as_string())));
   }
   if (const auto down = text_at(redis, "not_ready"); !down.empty()) {
-    problems.push_back("redis: " + down + "; see var/redis/redis.log");
+    problems.push_back("redis: " + down + "; a private one's log is redis.log in redis.dir");
   } else if (const auto wrong = text_at(redis, "books_wrong"); !wrong.empty()) {
     problems.push_back("the books are wrong: " + wrong + "; `depot audit` says more");
   }
   const auto used = number_at(redis, "used_memory"), most = number_at(redis, "maxmemory");
-  if (most > 0 && used > most / 100 * 85) {
+  if (most > 0 && used > most / 100 * number_at(redis, "purchases_stop_percent")) {
     problems.push_back(
         fmt::format("redis uses {} of {} MiB: new purchases stop; raise redis.maxmemory",
                     used >> 20, most >> 20));
@@ -152,6 +152,7 @@ void print_table(const json::value& status) {
   out +=
       fmt::format("rates     {} requests/s, {} orders/s\n", number_at(rates, "requests_per_second"),
                   number_at(rates, "orders_per_second"));
+  for (const std::string& problem : problems_of(status)) out += "wrong     " + problem + "\n";
   std::fputs(out.c_str(), stdout);
 }
 
