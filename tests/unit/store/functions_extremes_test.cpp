@@ -50,6 +50,15 @@ TEST_F(FunctionsTest, TheLargestOrderAndTheLargestRefusalFitAnAnswer) {
   EXPECT_EQ(text_of(shop_.cart(in_part.caller)), "cart 8:");
 }
 
+TEST_F(FunctionsTest, OneLineMoreThanTheLargestIsRefusedUnrecorded) {
+  std::vector<protocol::OrderLine> lines;
+  for (int i = 0; i < 1'025; ++i) {
+    lines.push_back(line("m:" + std::to_string(10'000 + i), 1));
+  }
+  EXPECT_EQ(text_of(shop_.place({order("anna", "too long", lines)})[0]), "X too_many_lines");
+  EXPECT_EQ(shop_.redis({"KEYS", "refused:*"}).items.size(), 0u);
+}
+
 class BadHeadTest : public FunctionsTest {
  protected:
   static constexpr const char* kGood[] = {"a", "b", "c", "d", "f"};
