@@ -234,7 +234,7 @@ void post_order(const Visit& visit) {
     if (answer->replayed) headers.emplace_back("Idempotency-Replayed", "true");
     exchange->send_json(201, *answer, std::move(headers));
   };
-  constexpr std::string_view kKey = "idempotency-key";
+  static constexpr std::string_view kKey = "idempotency-key";
   const auto is_key = [](const auto& field) { return http::equal_folded(field.name, kKey); };
   if (std::ranges::count_if(visit.request.fields, is_key) > 1) {
     return visit.fail(Problem::malformed, "Send one Idempotency-Key.");
