@@ -159,7 +159,7 @@ bench::Tally buy_random(Load& load) {
 
 bench::Tally buy_the_last(Load& load) {
   const std::string sku = "last-" + load.run;
-  load.import(fmt::format("show,Show,{},Last lantern {},{},{}\n", sku, load.run,
+  load.import(fmt::format("show,Demo lanterns,{},Last lantern {},{},{}\n", sku, load.run,
                           format_money(4'990, load.config.currency), kLastUnits));
   pid_t victim = 0;
   for (const auto& [name, pid] : running_processes(load.config)) {
