@@ -41,7 +41,7 @@ class JsonFields {
 
  private:
   friend class JsonBody;
-  JsonFields(std::vector<FieldError>& errors) : errors_(errors) {}
+  explicit JsonFields(std::vector<FieldError>& errors) : errors_(errors) {}
 
   const boost::json::object* object_ = nullptr;
   std::string pointer_;
