@@ -78,7 +78,14 @@ Up::Up(const Config& config, const UpOptions& options, Log& log, StopSignal& sto
       ready_(metrics.gauge("depot_up_ready", "Processes that are ready")),
       config_text_(text_of(config_.path)),
       config_seen_(config_text_) {
-  fs::create_directories(config_.folder() + "/var/log");
+  std::error_code error;
+  fs::create_directories(config_.folder() + "/var/log", error);
+  if (error) {
+    throw StartupError(fmt::format("cannot write to {}/var: {}. Logs and data lie there, beside "
+                                   "config.yml: take a config.yml in a folder of your own",
+                                   config_.folder(), error.message()),
+                       kExitFailed);
+  }
   write_copy(config_);
   state_.redis_down = "starting";
   publish();

@@ -147,6 +147,7 @@ local function decide(batch, order)
   local id, version = order.id, order.version
   local placed, refused = batch.placed[id], batch.refused[id]
   if placed or refused then return replay(order, placed, refused) end -- Earlier in this batch.
+  if batch.cycle[1] == '' then return problem('unavailable', 'no cycle has been started') end
   local cart = version and batch.carts[order.customer]
   if cart then order.lines, order.size = cart.lines, #cart.lines end
   local fault, worst, faults, saleable, any = judge(batch, order)

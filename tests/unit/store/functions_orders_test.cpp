@@ -13,6 +13,15 @@ TEST_F(FunctionsTest, AClosedCycleRefusesAndTheRefusalIsRecorded) {
   EXPECT_EQ(place(order("anna", "k2", {line("m:x", 1)}))[0], 'P');
 }
 
+TEST_F(FunctionsTest, WithoutACycleAnOrderIsUnavailableAndNotRecorded) {
+  shop_.redis({"DEL", "cycle:{s0}"});
+  const auto wish = order("anna", "k", {line("m:x", 1)});
+  EXPECT_EQ(place(wish), "X unavailable");
+  shop_.start_cycle();
+  stock_up();
+  EXPECT_EQ(place(wish)[0], 'P');
+}
+
 TEST_F(FunctionsTest, AnEmptyCartIsJudgedBeforeTheCardAndTheCycle) {
   stock_up();
   shop_.add_customer("bert", false);
@@ -343,7 +352,7 @@ TEST_F(FunctionsTest, WithoutACycleNothingIsServed) {
     EXPECT_EQ(text_of(shop_.call(name, {})), "X unavailable");
   }
   EXPECT_EQ(text_of(shop_.hello("m")), "X unavailable");
-  EXPECT_EQ(place(order("anna", "k", {line("m:x", 1)})), "X unknown_offer m:x");
+  EXPECT_EQ(place(order("anna", "k", {line("m:x", 1)})), "X unavailable");
   EXPECT_EQ(text_of(shop_.cart(caller("anna"))), "cart 0:");
 }
 
