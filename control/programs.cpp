@@ -45,6 +45,7 @@ void expect_free(const std::string& key, const std::string& listen) {
 
 std::vector<std::string> gateway_addresses(const Config& config) {
   std::vector<std::string> addresses;
+  addresses.reserve(static_cast<std::size_t>(config.gateway.count));
   const std::string& listen = config.gateway.listen;
   const std::size_t port = listen.rfind(':') + 1;
   for (int i = 0; i < config.gateway.count; ++i) {

@@ -265,7 +265,7 @@ int run_scale_workers(const Config& config, int count) {
       if (!name.starts_with("worker-")) continue;
       ++here;
       ready += not_ready.empty();
-      if (!not_ready.empty()) reason = name + ": " + not_ready;
+      if (!not_ready.empty()) reason = fmt::format("{}: {}", name, not_ready);
     }
     if (ready == count && here == count) return "";
     return fmt::format("{} workers; {} are ready{}{}", count, ready, reason.empty() ? "" : ", ",

@@ -225,9 +225,9 @@ void set(Html& data, std::initializer_list<std::pair<const char*, Html>> values)
   for (const auto& [name, value] : values) data.set(name, value);
 }
 
-void set_list(Html& data, const std::string& name, HtmlList rows) {
+void set_list(Html& data, const std::string& name, const HtmlList& rows) {
   data.set("has_" + name, !rows.empty());
-  data.set(name, std::move(rows));
+  data.set(name, rows);
 }
 
 void set_goods(Html& row, const Page& page, std::string_view offer, std::string_view name,
@@ -281,10 +281,10 @@ void set_faults(Html& data, const Page& page, std::span<const FaultView> faults,
               {"available", std::to_string(fault.verdict.available)},
               {"seen_price", false},
               {"removed", std::ranges::find(removed, fault.verdict.offer) != removed.end()}});
-    set_list(row, "alternatives", std::move(others));
+    set_list(row, "alternatives", others);
     set_line_problem(row, fault.verdict.problem);
   }
-  set_list(data, "faults", std::move(rows));
+  set_list(data, "faults", rows);
 }
 
 }  // namespace depot::customer_gateway

@@ -62,7 +62,7 @@ void page(const Visit& visit) {
 }
 
 // `name` and has_<name>: mustache cannot ask whether a list has rows.
-void set_list(Html& data, const std::string& name, HtmlList rows);
+void set_list(Html& data, const std::string& name, const HtmlList& rows);
 // What every row of goods shows: names, price, and the sum for `quantity`.
 void set_goods(Html& row, const Page& page, std::string_view offer, std::string_view name,
                std::string_view manufacturer, std::int64_t unit_price, std::int64_t quantity = 1);

@@ -54,7 +54,7 @@ void get_catalogue(const Page& page) {
              {"include_sold_out", query.include_sold_out},
              {"filtered", !query.text.empty() || !query.manufacturer.empty()},
              {"back", address_of(page, query.cursor)}});
-  set_list(data, "items", std::move(items));
+  set_list(data, "items", items);
   data.set("sort_" + page.text("sort"), true);
   if (!listed->next_cursor.empty()) data.set("next", address_of(page, listed->next_cursor));
   page.show("catalogue", std::move(data));
@@ -91,7 +91,7 @@ void show_cart(const Page& page, const CartView& cart, const Failure* failure, b
               {"available", std::to_string(line.available)}});
     set_line_problem(row, line.problem);
   }
-  set_list(data, "lines", std::move(lines));
+  set_list(data, "lines", lines);
   set(data, {{"has_problems", has_problems},
              {"total", page.money(cart.total)},
              {"version", std::to_string(cart.version)},
@@ -195,7 +195,7 @@ void show_order(const Page& page, const OrderView& order, const Failure* failure
   Html data;
   set_order(page, data, order);
   set_faults(data, page, order.refused, {});
-  set_list(data, "lines", std::move(lines));
+  set_list(data, "lines", lines);
   set(data, {{"cancellable", all_paid && !failure}, {"not_cancellable", failure != nullptr}});
   page.show("order", std::move(data), failure);
 }
@@ -213,7 +213,7 @@ void get_orders(const Page& page) {
       if (order.lines.size() > 1) row.set("more", std::to_string(order.lines.size() - 1));
     }
     Html data;
-    set_list(data, "orders", std::move(orders));
+    set_list(data, "orders", orders);
     if (!answer->next_cursor.empty()) {
       data.set("next", with_query("/orders", "cursor", answer->next_cursor));
     }

@@ -61,6 +61,7 @@ class BadInputTest : public testing::Test {
 TEST_F(BadInputTest, BrokenSyntaxIsMalformed) { expect_refused(syntax_rows()); }
 TEST_F(BadInputTest, ValuesOutOfRangeAreNamedInvalid) { expect_refused(value_rows()); }
 TEST_F(BadInputTest, DoorsStayShut) { expect_refused(door_rows()); }
+TEST_F(BadInputTest, BodiesAndHeadersHaveTheirLimits) { expect_refused(size_rows()); }
 
 TEST_F(BadInputTest, LimitsThemselvesAreAllowed) {
   std::string padded = line("1");

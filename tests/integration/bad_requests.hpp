@@ -27,6 +27,7 @@ std::string line(const std::string& quantity, const std::string& offer = R"("m1:
 
 std::vector<BadRequest> syntax_rows();  // all 400 malformed
 std::vector<BadRequest> value_rows();   // well-formed, and not to be had
-std::vector<BadRequest> door_rows();    // who may ask, where, how much
+std::vector<BadRequest> door_rows();    // who may ask, and where
+std::vector<BadRequest> size_rows();    // how much, of what
 
 }  // namespace depot::test
