@@ -146,6 +146,9 @@ int run(int argc, char** argv) {
   add_load_commands(app, words);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::ExtrasError& error) {
+    std::cerr << "depot: " << error.what() << "; see depot --help\n";
+    return kExitUsage;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }

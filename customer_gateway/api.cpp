@@ -34,6 +34,9 @@ Done<T> json_reply(const Visit& visit) {
 Done<SignedIn> signed_in_reply(const Visit& visit) {
   const bool secure = visit.operations.config().gateway.secure_cookie;
   return [exchange = visit.exchange, secure](Answer<SignedIn> answer) {
+    if (!answer && answer.error().problem == protocol::Problem::unauthenticated) {
+      answer.error().detail = "This e-mail and password do not go together.";
+    }
     if (!answer) return exchange->fail(answer.error());
     exchange->send_json(201, *answer, {{"Set-Cookie", session_cookie(answer->token, secure)}});
   };

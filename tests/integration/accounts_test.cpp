@@ -1,4 +1,5 @@
 // Accounts, sessions and carts over the API, as docs/openapi.yaml has them.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
@@ -75,6 +76,7 @@ TEST(AccountsTest, EmailIsUniqueWhateverItsCaseAndStrangersLearnNothing) {
   EXPECT_EQ(unknown.status, 401);
   EXPECT_EQ(wrong.status, 401);
   EXPECT_EQ(unknown.body, wrong.body);
+  EXPECT_THAT(wrong.body, testing::HasSubstr("do not go together"));
 }
 
 TEST(AccountsTest, FailedLogInsAreThrottledPerAccount) {
