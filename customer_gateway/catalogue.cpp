@@ -88,6 +88,7 @@ Catalogue::Catalogue(const std::vector<protocol::CatalogueItem>& items, Manufact
   values_ = std::make_unique<Values[]>(products_.size());
   for (std::uint32_t i = 0; i < products_.size(); ++i) {
     Product& product = products_[i];
+    product.group = i > 0 && products_[i - 1].name == product.name ? products_[i - 1].group : i;
     if (product.manufacturer.empty()) {  // Its name has not been told yet.
       product.manufacturer = product.manufacturer_name = manufacturer_of(product.offer);
     }
@@ -122,9 +123,8 @@ std::vector<Alternative> Catalogue::alternatives(std::string_view offer) const {
   if (at == by_offer_.end()) return found;
   const Product& wanted = products_[at->second];
   // Equal names stand together, since the order begins with the name.
-  std::uint32_t index = at->second;
-  while (index > 0 && products_[index - 1].name == wanted.name) --index;
-  for (; index < products_.size() && products_[index].name == wanted.name; ++index) {
+  for (std::uint32_t index = wanted.group;
+       index < products_.size() && products_[index].group == wanted.group; ++index) {
     const ItemView item = view(index);
     if (item.manufacturer_id == wanted.manufacturer || item.available == 0) continue;
     found.push_back({std::string(item.offer_id), std::string(item.manufacturer_name),
@@ -136,7 +136,7 @@ std::vector<Alternative> Catalogue::alternatives(std::string_view offer) const {
 }
 
 std::int64_t Catalogue::sort_value(const CatalogueQuery& query, std::uint32_t index) const {
-  std::int64_t value = index;
+  std::int64_t value = query.grouped ? products_[index].group : index;
   if (query.sort == Sort::manufacturer) value = products_[index].manufacturer_rank;
   if (query.sort == Sort::price) value = values_[index].unit_price.load(std::memory_order_relaxed);
   if (query.sort == Sort::available) {
@@ -150,14 +150,17 @@ std::optional<Catalogue::Key> Catalogue::position_of(const CatalogueQuery& query
   const std::optional<std::string> text = from_hex(query.cursor);
   if (!text) return std::nullopt;
   Key key;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), key.first);
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), key.value);
   const auto used = static_cast<std::size_t>(end - text->data());
   if (error != std::errc() || used >= text->size() || *end != ' ') return std::nullopt;
   const auto found = by_offer_.find(std::string_view(*text).substr(used + 1));
   if (found == by_offer_.end()) return std::nullopt;
-  key.second = found->second;
-  const bool moves = query.sort == Sort::price || query.sort == Sort::available;
-  if (!moves) key.first = sort_value(query, key.second);
+  key.index = found->second;
+  key.group = query.grouped ? products_[key.index].group : key.index;
+  // By name a place is known of itself, whatever the catalogue was when the cursor was made.
+  const bool moves = query.sort == Sort::price || query.sort == Sort::available ||
+                     (query.sort == Sort::manufacturer && query.grouped);
+  if (!moves) key.value = sort_value(query, key.index);
   return key;
 }
 
@@ -179,28 +182,50 @@ void Catalogue::for_each_match(const CatalogueQuery& query, F&& f) const {
   }
 }
 
+// Gives every key of a group the least value among them.
+void Catalogue::level_groups(std::vector<Key>& keys) {
+  std::ranges::sort(keys, {}, [](const Key& key) { return std::pair(key.group, key.value); });
+  for (std::size_t i = 1; i < keys.size(); ++i) {
+    if (keys[i].group == keys[i - 1].group) keys[i].value = keys[i - 1].value;
+  }
+}
+
 std::optional<CataloguePage> Catalogue::list(const CatalogueQuery& query) const {
   std::optional<Key> after;
   if (!query.cursor.empty() && !(after = position_of(query))) return std::nullopt;
   // The smallest keys behind `after`. The order by name stops at its page's end.
-  const bool by_name = query.sort == Sort::name;
-  const std::size_t wanted = query.limit + 1;
+  const bool stops = query.sort == Sort::name && !query.grouped;
   std::vector<Key> keys;
   for_each_match(query, [&](std::uint32_t index) {
     const std::int64_t available = values_[index].available.load(std::memory_order_relaxed);
     if (available < 0 || (available == 0 && !query.include_sold_out)) return true;
-    const Key key{sort_value(query, index), index};
-    if (!after || key > *after) keys.push_back(key);
-    return !by_name || keys.size() < wanted;
+    const Key key{sort_value(query, index), query.grouped ? products_[index].group : index, index};
+    if (query.grouped || !after || key > *after) keys.push_back(key);
+    return !stops || keys.size() <= query.limit;
   });
-  const std::size_t shown = std::min(keys.size(), query.limit);
-  std::ranges::partial_sort(keys, keys.begin() + static_cast<std::ptrdiff_t>(shown));
+  if (query.grouped) {
+    level_groups(keys);
+    const auto shown_before = [&](const Key& key) {
+      return after && std::pair(key.value, key.group) <= std::pair(after->value, after->group);
+    };
+    std::erase_if(keys, shown_before);
+  }
+  std::size_t shown = std::min(keys.size(), query.limit);
+  if (query.grouped) {
+    std::ranges::sort(keys);
+    std::size_t groups = 0;
+    for (shown = 0; shown < keys.size(); ++shown) {
+      groups += shown == 0 || keys[shown].group != keys[shown - 1].group;
+      if (groups > query.limit) break;
+    }
+  } else {
+    std::ranges::partial_sort(keys, keys.begin() + static_cast<std::ptrdiff_t>(shown));
+  }
   CataloguePage page;
-  for (std::size_t i = 0; i < shown; ++i) page.items.push_back(view(keys[i].second));
+  for (std::size_t i = 0; i < shown; ++i) page.items.push_back(view(keys[i].index));
   if (keys.size() > shown) {
-    const Key& last = keys[shown - 1];
-    page.next_cursor =
-        to_hex(std::to_string(last.first) + " " + std::string(page.items.back().offer_id));
+    page.next_cursor = to_hex(std::to_string(keys[shown - 1].value) + " " +
+                              std::string(page.items.back().offer_id));
   }
   return page;
 }
@@ -236,6 +261,16 @@ std::shared_ptr<const Catalogue> CatalogueHolder::get() const {
 
 std::string CatalogueHolder::etag() const {
   return "\"" + instance_ + "-" + std::to_string(version_.load(std::memory_order_acquire)) + "\"";
+}
+
+std::optional<protocol::Cycle> CatalogueHolder::cycle() const {
+  const std::scoped_lock lock(mutex_);
+  return cycle_;
+}
+
+void CatalogueHolder::set_cycle(protocol::Cycle cycle) {
+  const std::scoped_lock lock(mutex_);
+  cycle_ = std::move(cycle);
 }
 
 void CatalogueHolder::replace(std::shared_ptr<const Catalogue> catalogue) {

@@ -32,7 +32,8 @@ struct CatalogueQuery {
   Sort sort = Sort::name;
   bool descending = false;
   bool include_sold_out = false;
-  std::size_t limit = 50;
+  bool grouped = false;    // Offers of one product stand together, where the best of them stands.
+  std::size_t limit = 50;  // offers; products where grouped
   std::string cursor = {};
 };
 
@@ -73,11 +74,16 @@ class Catalogue {
     std::string offer, name, folded;
     std::string_view manufacturer, manufacturer_name;  // into manufacturers_, or the offer
     std::uint32_t manufacturer_rank = 0;               // by name
+    std::uint32_t group = 0;                           // place of the first of the same name
   };
   struct Values {
     std::atomic<std::int64_t> available{kWithdrawn}, unit_price{0};
   };
-  using Key = std::pair<std::int64_t, std::uint32_t>;  // sort value, place in products_
+  struct Key {
+    std::int64_t value = 0;              // to sort by; of a group the least
+    std::uint32_t group = 0, index = 0;  // place in products_; without groups they are the same
+    auto operator<=>(const Key&) const = default;
+  };
 
   Manufacturers manufacturers_;
   std::vector<Product> products_;  // by folded name, manufacturer's name, offer
@@ -88,6 +94,7 @@ class Catalogue {
   ItemView view(std::uint32_t index) const;
   std::int64_t sort_value(const CatalogueQuery& query, std::uint32_t index) const;
   std::optional<Key> position_of(const CatalogueQuery& query) const;
+  static void level_groups(std::vector<Key>& keys);
   template <typename F>
   void for_each_match(const CatalogueQuery& query, F&& f) const;
 };
@@ -100,14 +107,18 @@ class CatalogueHolder {
   std::string etag() const;                      // Take it before you read the values.
   bool ready() const { return ready_.load(std::memory_order_acquire); }
 
+  std::optional<protocol::Cycle> cycle() const;  // nullopt before the first is heard of
+
   void replace(std::shared_ptr<const Catalogue> catalogue);  // changed() included
+  void set_cycle(protocol::Cycle cycle);
   // Whether it is kept up to date: not before the first, nor while a hub does not answer.
   void set_ready(bool ready) { ready_.store(ready, std::memory_order_release); }
   void changed() { version_.fetch_add(1, std::memory_order_release); }
 
  private:
-  mutable std::mutex mutex_;  // guards catalogue_, for as long as a pointer is copied
+  mutable std::mutex mutex_;  // guards catalogue_ and cycle_, for as long as one is copied
   std::shared_ptr<const Catalogue> catalogue_;
+  std::optional<protocol::Cycle> cycle_;
   std::atomic<bool> ready_{false};
   std::atomic<std::uint64_t> version_{1};
   const std::string instance_;  // two gateways count apart

@@ -142,7 +142,9 @@ void CatalogueReplica::on_part(const SyncHeader& header, std::string_view body) 
   if (!record) return malformed_.add();
   std::ranges::move(record->items, std::back_inserter(parts_));
   for (auto& [id, name] : record->manufacturers) part_manufacturers_[id] = std::move(name);
-  if (record->cycle) cycle_ = record->cycle->id;
+  if (!record->cycle) return;
+  cycle_ = record->cycle->id;
+  holder_.set_cycle(std::move(*record->cycle));
 }
 
 void CatalogueReplica::on_end(const SyncHeader& header, TimePoint now) {
@@ -178,6 +180,7 @@ bool CatalogueReplica::apply(PublicKind kind, std::string_view body, TimePoint n
     good = cycle.has_value();
     // Offers that are not stated for the new cycle are withdrawn: only a snapshot says which.
     if (good && std::exchange(cycle_, cycle->id) != cycle->id) snapshot(now);
+    if (good) holder_.set_cycle(*cycle);
   }
   holder_.changed();
   return good;

@@ -75,6 +75,7 @@ class Operations {
   // The goods, from memory; keep the pointer while views into it are used.
   std::shared_ptr<const Catalogue> catalogue() const { return catalogue_.get(); }
   std::string etag() const { return catalogue_.etag(); }
+  std::optional<protocol::Cycle> cycle() const { return catalogue_.cycle(); }  // likewise
   const Config& config() const { return config_; }
 
  private:

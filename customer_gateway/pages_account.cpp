@@ -1,6 +1,7 @@
 // Signing up, logging in and out, and the account.
 #include "customer_gateway/page.hpp"
 #include "customer_gateway/session.hpp"
+#include "customer_gateway/templates.hpp"
 
 namespace depot::customer_gateway {
 namespace {
@@ -15,27 +16,35 @@ bool is_for_form(const Failure& failure) {
 }
 
 // A stale cookie must not keep a person from logging in, so nothing is asked of the back end.
-void show_sign_in(const Page& page, std::string_view name, const Failure* failure) {
+// Logging in and signing up lead to each other with all that is to come afterwards.
+void show_sign_in(const Page& page, const std::string& name, const Failure* failure) {
   const std::string next = local_path(page.text("next"), "");
   Html data;
-  if (failure) set_errors(data, *failure);
-  set(data, {{"has_errors", failure != nullptr},
-             {"first_name", page.text("first_name")},
+  if (failure) {
+    set_errors(data, page, *failure);
+    data.set("failure", std::string(problem_text(page, name + ".", failure->problem)));
+  }
+  std::string others = with_query("", "next", next);
+  for (const char* field : {"offer_id", "quantity"}) {
+    const std::string value = page.text(field);
+    data.set(field, value);
+    if (!value.empty()) others = with_query(std::move(others), field, value);
+  }
+  set(data, {{"first_name", page.text("first_name")},
              {"last_name", page.text("last_name")},
              {"email", page.text("email")},
              {"next", next},
-             {"next_query", next.empty() ? "" : with_query("", "next", next)},
+             {"others", others},
              {"need", !page.text("need").empty()}});
   page.show(name, std::move(data), failure);
 }
 
-bool is_secure(const Page& page) { return page.operations().config().gateway.secure_cookie; }
-
-Done<SignedIn> signed_in(const Page& page, std::string_view name, std::string_view next) {
+Done<SignedIn> signed_in(const Page& page, const std::string& name, std::string_view otherwise) {
   return [=](const Answer<SignedIn>& answer) {
+    const std::string next = local_path(page.text("next"), otherwise);
     if (answer) {
-      return page.redirect(local_path(page.text("next"), next),
-                           session_cookie(answer->token, is_secure(page)));
+      page.sign_in(*answer);
+      return page.text("offer_id").empty() ? page.redirect(next) : add_to_cart(page, next);
     }
     const Failure& failure = answer.error();
     const bool wrong = failure.problem == Problem::unauthenticated;
@@ -44,12 +53,13 @@ Done<SignedIn> signed_in(const Page& page, std::string_view name, std::string_vi
 }
 
 // One form of the account page: what is stored, or what was typed and what is wrong with it.
-Html form_data(const Page& page, const protocol::Account& account, const Failure* failure) {
+Html form_data(const Page& page, const std::string& name, const protocol::Account& account,
+               const Failure* failure) {
   const auto value = [&](std::string_view field, const std::string& stored) {
     return failure ? page.optional_text(field).value_or(stored) : stored;
   };
   Html form;
-  if (failure) set_errors(form, *failure);
+  if (failure) set_errors(form, page, *failure, name + "_");
   set(form, {{"first_name", value("first_name", account.first_name)},
              {"last_name", value("last_name", account.last_name)},
              {"email", value("email", account.email)},
@@ -64,21 +74,18 @@ void show_account(const Page& page, const std::string& form, std::optional<Failu
     if (!answer) return page.fail(answer.error(), "/account");
     const protocol::Account& account = answer->account;
     const Failure* failed = failure ? &*failure : nullptr;
-    Html data;
+    Html data = page.html(*answer);
     for (const std::string name : {"card", "name", "email", "password", "delete"}) {
-      data.set("form_" + name, form_data(page, account, name == form ? failed : nullptr));
+      const Failure* own = name == form ? failed : nullptr;
+      const Html shown = form_data(page, name, account, own);
+      data.set("form_" + name, shown);
+      if (own) set(data, {{"errors", *shown.get("errors")}, {"has_errors", true}});
     }
     set(data, {{"next", local_path(page.text("next"), "")},
                {"need_card", !page.text("need").empty()},
-               {"has_errors", failed != nullptr},
-               {"card", false}});
-    if (const auto& card = account.card) {
-      Html shown;
-      set(shown, {{"brand", card->brand},
-                  {"last4", card->last4},
-                  {"exp_month", std::to_string(card->exp_month)},
-                  {"exp_year", std::to_string(card->exp_year)}});
-      data.set("card", shown);
+               {"form", form}});
+    if (failed) {
+      data.set("failure", std::string(problem_text(page, "account.", failed->problem)));
     }
     page.show("account", std::move(data), failed);
   });
@@ -86,9 +93,9 @@ void show_account(const Page& page, const std::string& form, std::optional<Failu
 
 // Continues a change: on with `next`, or the page again with the form that was sent.
 template <typename T>
-Done<T> changed(const Page& page, std::string form, std::string next, std::string cookie = {}) {
+Done<T> changed(const Page& page, std::string form, std::string next) {
   return [=](const Answer<T>& answer) {
-    if (answer) return page.redirect(next, cookie);
+    if (answer) return page.redirect(next);
     if (!is_for_form(answer.error())) return page.fail(answer.error(), "/account");
     show_account(page, form, answer.error());
   };
@@ -118,7 +125,8 @@ void post_logout(const Page& page) {
     if (!answer && answer.error().problem != Problem::unauthenticated) {
       return page.fail(answer.error(), "/");  // The session lives: do not say that it ended.
     }
-    page.redirect("/?done=logged_out", ended_session_cookie(is_secure(page)));
+    page.set_cookie(ended_session_cookie(page.secure()));
+    page.redirect("/?done=logged_out");
   });
 }
 
@@ -135,9 +143,11 @@ void post_account(const Page& page) {
 }
 
 void post_account_delete(const Page& page) {
-  page.operations().delete_account(
-      page.who(), page.text("password"),
-      changed<Nothing>(page, "delete", "/?done=deleted", ended_session_cookie(is_secure(page))));
+  const auto deleted = [page](const Answer<Nothing>& answer) {
+    if (answer) page.set_cookie(ended_session_cookie(page.secure()));
+    changed<Nothing>(page, "delete", "/?done=deleted")(answer);
+  };
+  page.operations().delete_account(page.who(), page.text("current_password"), deleted);
 }
 
 void post_card(const Page& page) {

@@ -73,9 +73,15 @@ void write(JsonWriter& json, const AccountView& view) {
 }
 
 void write(JsonWriter& json, const CartLineView& view) {
+  json.open('{');
+  write_fields(json, view);
+  json.close('}');
+}
+
+void write_fields(JsonWriter& json, const CartLineView& view) {
   const protocol::CartLine& line = view.line;
   const bool fine = line.problem == protocol::LineProblem::none;
-  json.object("offer_id", line.offer, "name", view.name, "manufacturer_name",
+  json.fields("offer_id", line.offer, "name", view.name, "manufacturer_name",
               view.manufacturer_name, "quantity", line.quantity, "unit_price",
               Minor{line.unit_price}, "seen_price", Minor{line.seen_price}, "available",
               line.available, "problem",

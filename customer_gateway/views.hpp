@@ -122,6 +122,7 @@ void write(JsonWriter& json, const ItemView& item);
 void write(JsonWriter& json, const SignedIn& signed_in);
 void write(JsonWriter& json, const AccountView& account);
 void write(JsonWriter& json, const CartLineView& line);
+void write_fields(JsonWriter& json, const CartLineView& line);  // within an object that is open
 void write(JsonWriter& json, const CartView& cart);
 void write(JsonWriter& json, const OrderLineView& line);
 void write(JsonWriter& json, const OrderView& order);

@@ -49,6 +49,45 @@ TEST_F(CatalogueTest, SortsByPriceStockAndManufacturer) {
   EXPECT_EQ(listing(catalogue_, {.manufacturer = "none"}), ".");
 }
 
+TEST_F(CatalogueTest, GroupsStandWhereTheBestOfTheirOffersStands) {
+  EXPECT_EQ(listing(catalogue_, {.grouped = true}), "z:1 a:1 q:1 a:3 a:2 .");
+  // Apples from 200 on.
+  EXPECT_EQ(listing(catalogue_, {.sort = Sort::price, .grouped = true}), "q:1 a:2 a:3 z:1 a:1 .");
+  EXPECT_EQ(listing(catalogue_, {.sort = Sort::price, .descending = true, .grouped = true}),
+            "z:1 a:1 a:3 a:2 q:1 .");
+  EXPECT_EQ(listing(catalogue_, {.sort = Sort::price, .include_sold_out = true, .grouped = true}),
+            "q:1 a:2 a:3 z:1 m:1 a:1 .");
+  EXPECT_EQ(listing(catalogue_, {.manufacturer = "a", .grouped = true}), "a:1 a:3 a:2 .");
+}
+
+TEST_F(CatalogueTest, PagesOfGroupsAreWhole) {
+  for (const Sort sort : {Sort::name, Sort::price, Sort::available, Sort::manufacturer}) {
+    for (const bool descending : {false, true}) {
+      CatalogueQuery query{.sort = sort,
+                           .descending = descending,
+                           .include_sold_out = true,
+                           .grouped = true,
+                           .limit = 1};
+      std::vector<std::string> names, offers;
+      do {
+        const auto page = catalogue_.list(query);
+        ASSERT_TRUE(page);
+        names.emplace_back(page->items.front().name);
+        for (const ItemView& item : page->items) {
+          EXPECT_EQ(item.name, names.back());
+          offers.emplace_back(item.offer_id);
+        }
+        query.cursor = page->next_cursor;
+      } while (!query.cursor.empty() && names.size() < 9);
+      query.limit = 9;
+      std::vector<std::string> all;
+      for (const ItemView& item : catalogue_.list(query)->items) all.emplace_back(item.offer_id);
+      EXPECT_EQ(offers, all);
+      EXPECT_EQ(names.size(), 4u);
+    }
+  }
+}
+
 TEST_F(CatalogueTest, SearchesPartsOfNamesWhateverTheirCase) {
   EXPECT_EQ(listing(catalogue_, {.text = "PPL"}), "z:1 a:1 .");
   EXPECT_EQ(listing(catalogue_, {.text = "\xc5\x82\xc3\xb3"

@@ -1,0 +1,87 @@
+// On every page: what forms do better with a script. Without it they work as well.
+
+const language = document.documentElement.lang;
+
+// A form is sent once; shown again by "back", it may be sent again.
+document.addEventListener("submit", ({ target, submitter }) => {
+  if (target.method !== "post") return;
+  setTimeout(() => {
+    for (const button of target.querySelectorAll("button")) button.disabled = true;
+    submitter?.setAttribute("aria-busy", "true");
+  });
+});
+addEventListener("pageshow", () => {
+  for (const button of document.querySelectorAll("form[method=post] button")) {
+    button.disabled = false;
+    button.removeAttribute("aria-busy");
+  }
+});
+
+// Filters that are chosen, not typed, show their effect at once.
+document.querySelector(".filter")?.addEventListener("change", ({ target }) => {
+  if (target.matches("select, [type=checkbox]")) target.form.requestSubmit();
+});
+
+// Times stand there in UTC; here they are the reader's.
+const time = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short" });
+for (const each of document.querySelectorAll("time[datetime]")) {
+  each.textContent = time.format(new Date(each.dateTime));
+}
+
+// A card number is checked as it is typed (Luhn), and goes nowhere before the form is sent.
+function isCardNumber(text) {
+  const digits = [...text.replace(/[ -]/g, "")].reverse();
+  const wrong = digits.some((digit) => digit < "0" || digit > "9");
+  if (wrong || digits.length < 12 || digits.length > 19) return false;
+  const sum = digits.reduce((total, digit, place) => {
+    const value = digit * (1 + (place % 2));
+    return total + (value > 9 ? value - 9 : value);
+  }, 0);
+  return sum % 10 === 0;
+}
+const card = document.querySelector("[data-card]");
+if (card) {
+  const check = () => {
+    const wrong = card.value !== "" && !isCardNumber(card.value);
+    card.setCustomValidity(wrong ? card.dataset.card : "");
+    return wrong;
+  };
+  card.addEventListener("input", () => {
+    card.toggleAttribute("aria-invalid", false);
+    if (!check() && card.value) card.setAttribute("aria-invalid", "false");
+  });
+  card.addEventListener("change", () => {
+    if (check()) card.setAttribute("aria-invalid", "true");
+  });
+}
+
+// Depot was busy: the same request again by itself, later and later, a few times. Sending it again
+// is safe, a purchase carries its key.
+const waiting = document.querySelector("form[data-retry]");
+if (waiting) {
+  const says = waiting.querySelector("[role=status]");
+  const wait = async (seconds) => {
+    for (let left = Math.ceil(seconds); left > 0; left -= 1) {
+      says.textContent = waiting.dataset.retry.replace("{n}", left);
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+    }
+  };
+  const isBack = async () => {
+    try {
+      return (await fetch("/readyz", { cache: "no-store" })).ok;
+    } catch {
+      return false;  // Not even the gateway answers.
+    }
+  };
+  const retry = async () => {
+    for (let attempt = 0; attempt < 8; attempt += 1) {
+      await wait(Math.min(2 ** attempt, 30) * (1 + Math.random()));
+      if (!document.hidden && (await isBack())) {
+        waiting.method === "get" ? location.replace(waiting.action) : waiting.requestSubmit();
+        return;
+      }
+    }
+    says.textContent = "";
+  };
+  retry();
+}

@@ -1,0 +1,68 @@
+// What belongs to no page: problems explained, the reader's preferences, scripts and style.
+#include <algorithm>
+
+#include "customer_gateway/page.hpp"
+#include "customer_gateway/templates.hpp"
+
+namespace depot::customer_gateway {
+namespace {
+
+using http::Method;
+
+void send_asset(const Visit& visit, std::string_view name, std::string type) {
+  const bool current = visit.request.path == asset_path(name);
+  http::Response response;
+  response.content_type = std::move(type);
+  response.headers = {
+      {"Cache-Control", current ? "public, max-age=31536000, immutable" : "no-cache"},
+      {"X-Content-Type-Options", "nosniff"}};
+  response.body = page_file(name);
+  visit.exchange->send(std::move(response));
+}
+
+void get_css(const Visit& visit) { send_asset(visit, "depot.css", "text/css; charset=utf-8"); }
+void get_icon(const Visit& visit) { send_asset(visit, "icon.svg", "image/svg+xml"); }
+void get_script(const Visit& visit) {
+  const std::string_view path = visit.request.path;
+  send_asset(visit, path.substr(path.rfind('/') + 1), "text/javascript; charset=utf-8");
+}
+
+void get_problem(const Page& page) {
+  const auto table = protocol::problem_table();
+  const auto row = std::ranges::find(table, page.parameter(), &protocol::ProblemRow::name);
+  if (row == table.end()) return page.fail({.problem = protocol::Problem::not_found});
+  const std::string name(row->name), key = "problem." + name;
+  Html data;
+  set(data, {{"heading", std::string(text_of(page.language(), key + ".title"))},
+             {"code", name + ", HTTP " + std::to_string(row->http_status)},
+             {"text", std::string(text_of(page.language(), key + ".text"))}});
+  page.show("problem", std::move(data));
+}
+
+// What is sent is kept in cookies for a year: a language, a theme, or both.
+void post_preferences(const Page& page) {
+  for (const std::string name : {"lang", "theme"}) {
+    const auto value = page.optional_text(name);
+    const bool known = value && (*value == "en" || *value == "pl" || *value == "light" ||
+                                 *value == "dark" || *value == "auto");
+    if (!known) continue;
+    page.set_cookie(name + "=" + *value + "; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax" +
+                    (page.secure() ? "; Secure" : ""));
+  }
+  page.redirect(local_path(page.text("back"), "/"));
+}
+
+constexpr Route kRoutes[] = {
+    {Method::get, "/problems/{name}", page<get_problem>},
+    {Method::post, "/preferences", page<post_preferences>},
+    {Method::get, "/assets/{hash}/depot.css", get_css},
+    {Method::get, "/assets/{hash}/icon.svg", get_icon},
+    {Method::get, "/assets/{hash}/main.js", get_script},
+    {Method::get, "/assets/{hash}/live.js", get_script},
+};
+
+}  // namespace
+
+std::span<const Route> common_pages() { return kRoutes; }
+
+}  // namespace depot::customer_gateway
