@@ -81,7 +81,8 @@ TEST_F(CatalogueTest, PagesOfGroupsAreWhole) {
       } while (!query.cursor.empty() && names.size() < 9);
       query.limit = 9;
       std::vector<std::string> all;
-      for (const ItemView& item : catalogue_.list(query)->items) all.emplace_back(item.offer_id);
+      const auto whole = catalogue_.list(query);
+      for (const ItemView& item : whole->items) all.emplace_back(item.offer_id);
       EXPECT_EQ(offers, all);
       EXPECT_EQ(names.size(), 4u);
     }
