@@ -29,7 +29,7 @@ std::span<const Route> routes() {
   static const std::vector<Route> all = [] {
     std::vector<Route> table;
     for (const auto part : {api_routes(), goods_pages(), cart_pages(), order_pages(),
-                            account_pages(), common_pages()}) {
+                            account_pages(), manufacturer_pages(), common_pages()}) {
       table.insert(table.end(), part.begin(), part.end());
     }
     return table;

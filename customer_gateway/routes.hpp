@@ -48,6 +48,7 @@ std::span<const Route> goods_pages();
 std::span<const Route> cart_pages();
 std::span<const Route> order_pages();
 std::span<const Route> account_pages();
+std::span<const Route> manufacturer_pages();
 std::span<const Route> common_pages();
 
 // The failure as a page, for a browser that asked for one; false for a program.
