@@ -5,9 +5,12 @@
 
 #include "base/crypto.hpp"
 #include "base/fatal.hpp"
+#include "base/ids.hpp"
 #include "base/options.hpp"
+#include "base/utf8.hpp"
 #include "control/audit.hpp"
 #include "control/load_commands.hpp"
+#include "control/manufacturer_command.hpp"
 #include "control/status.hpp"
 #include "control/up.hpp"
 #include "control/up_lock.hpp"
@@ -23,6 +26,7 @@ Examples:
   depot status              processes, queue, Redis, rates; --check says what is wrong
   depot scale workers 4
   depot import goods.csv
+  depot manufacturer add tea-co --name "Tea Company"
   depot replay --catalogue goods.csv --orders orders.csv --concurrency 64
   depot bench --connections 64 --seconds 10
   depot audit)";
@@ -35,6 +39,7 @@ struct Words {  // what the command line says, bound by CLI11
   control::StatusOptions status;
   control::ReplayOptions replay;
   control::BenchOptions bench;
+  control::ManufacturerOptions manufacturer;
   bool from_file = false;  // config.yml as it is, not what a running `depot up` goes by
   std::function<int(const Config&)> run;
 };
@@ -97,6 +102,33 @@ void add_trade_commands(CLI::App& app, Words& words) {
   audit.add_flag("--json", words.json, "one JSON document");
 }
 
+void add_manufacturer_commands(CLI::App& app, Words& words) {
+  control::ManufacturerOptions& options = words.manufacturer;
+  CLI::App& maker = *app.add_subcommand("manufacturer", "who may sign in as a manufacturer");
+  maker.require_subcommand(1);
+  maker.footer(R"(Examples:
+  depot manufacturer add tea-co --name "Tea Company"           prints its token, once
+  depot manufacturer add tea-co --name "Tea Company" --renew   another token; the former one ends
+  depot manufacturer list
+  depot manufacturer remove tea-co)");
+  CLI::App& enrol = add(maker, words, "add", "enrol one, and print its token, once",
+                        [&](auto& c) { return control::run_manufacturer_add(c, options); });
+  enrol.add_option("--name", options.name, "as people call it")
+      ->required()
+      ->check([](const auto& text) { return is_name(text) ? "" : "1 to 200 printable bytes"; });
+  enrol.add_flag("--renew", options.renew, "a new token for one that is enrolled");
+  CLI::App& list = add(maker, words, "list", "all that are known, enrolled or by their agents",
+                       [&](auto& c) { return control::run_manufacturer_list(c, options); });
+  CLI::App& remove = add(maker, words, "remove", "its token stops working; its books stay",
+                         [&](auto& c) { return control::run_manufacturer_remove(c, options); });
+  for (CLI::App* one : {&enrol, &remove}) {
+    one->add_option("ID", options.id)->required()->check([](const auto& text) {
+      return is_name_part(text) ? "" : "1 to 64 of A-Z a-z 0-9 . _ -";
+    });
+  }
+  for (CLI::App* one : {&enrol, &list}) one->add_flag("--json", options.json, "one JSON document");
+}
+
 void add_load_commands(CLI::App& app, Words& words) {
   CLI::App& replay =
       add(app, words, "replay", "buy a trace of orders over HTTP, and audit it", [&](auto& c) {
@@ -143,6 +175,7 @@ int run(int argc, char** argv) {
   app.fallthrough();  // --config may stand behind the command, too.
   add_cluster_commands(app, words);
   add_trade_commands(app, words);
+  add_manufacturer_commands(app, words);
   add_load_commands(app, words);
   try {
     app.parse(argc, argv);

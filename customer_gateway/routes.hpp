@@ -44,6 +44,7 @@ std::string print_routes();  // "GET /v1/orders/{order_id}\n"...
 
 // The parts of the table, each beside its handlers.
 std::span<const Route> api_routes();
+std::span<const Route> manufacturer_routes();
 std::span<const Route> goods_pages();
 std::span<const Route> cart_pages();
 std::span<const Route> order_pages();

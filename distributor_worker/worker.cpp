@@ -52,6 +52,8 @@ constexpr Route kRoutes[] = {
     {RequestKind::remove_cart_line, "remove_cart_line_v1", Takes::body_and_line_limits},
     {RequestKind::get_cycle, "get_cycle_v1", Takes::nothing},
     {RequestKind::ready, "readiness_v1", Takes::nothing},
+    {RequestKind::manufacturer_offers, "manufacturer_offers_v1"},
+    {RequestKind::manufacturer_sales, "manufacturer_sales_v1"},
 };
 
 Status status_of(std::string_view answer) {

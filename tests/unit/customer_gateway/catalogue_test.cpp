@@ -100,6 +100,24 @@ TEST_F(CatalogueTest, SearchesPartsOfNamesWhateverTheirCase) {
   EXPECT_EQ(listing(catalogue_, {.text = "old"}), ".");
 }
 
+TEST_F(CatalogueTest, AManufacturersOwnOffersArePagedWithTheWithdrawn) {
+  const auto own = [&](const char* manufacturer, const char* after, std::size_t limit) {
+    const auto page = catalogue_.offers_of(manufacturer, after, limit);
+    std::string text = page ? "" : "(bad cursor) ";
+    for (const ItemView& item : page ? page->items : std::vector<ItemView>()) {
+      (text += item.offer_id) += ' ';
+    }
+    return text + (page ? from_hex(page->next_cursor).value_or("?") : "");
+  };
+  EXPECT_EQ(own("a", "", 4), "a:1 a:4 a:3 a:2 ");
+  EXPECT_EQ(own("a", "", 3), "a:1 a:4 a:3 3");
+  EXPECT_EQ(own("a", "3", 3), "a:2 ");
+  EXPECT_EQ(own("a", "2", 3), "");
+  EXPECT_EQ(own("a", "9", 3), "(bad cursor) ");
+  EXPECT_EQ(own("m", "3", 3), "(bad cursor) ") << "another's sku";
+  EXPECT_EQ(own("nobody", "", 3), "");
+}
+
 TEST_F(CatalogueTest, FindsOneWithItsNames) {
   const auto item = catalogue_.find("a:4");
   ASSERT_TRUE(item);

@@ -137,6 +137,8 @@ TEST_F(WorkerTest, EveryOtherKindIsACallOfItsOwnSentAsItComes) {
       {RequestKind::remove_cart_line, {"remove_cart_line_v1", "0", "body", "1024", "1000000"}},
       {RequestKind::get_cycle, {"get_cycle_v1", "0"}},
       {RequestKind::ready, {"readiness_v1", "0"}},
+      {RequestKind::manufacturer_offers, {"manufacturer_offers_v1", "0", "body"}},
+      {RequestKind::manufacturer_sales, {"manufacturer_sales_v1", "0", "body"}},
   };
   std::uint32_t tag = 0;
   for (const auto& row : table) {
@@ -152,7 +154,7 @@ TEST_F(WorkerTest, EveryOtherKindIsACallOfItsOwnSentAsItComes) {
 }
 
 TEST_F(WorkerTest, KindsThatAreNoneAreBadRequests) {
-  for (const int kind : {0, 20, 255}) {
+  for (const int kind : {0, 22, 255}) {
     request(static_cast<RequestKind>(kind), 1, "body");
     EXPECT_EQ(recorder.answers.back().status, Status::bad_request) << kind;
   }
