@@ -87,8 +87,8 @@ class Responder {
 };
 
 // The rest of such an answer. Move-only; destroyed, it ends: the connection closes once the peer
-// has taken what was written, or soon (2 s). The peer's close is noticed at once, and a peer that
-// takes nothing for `write_deadline` while there is something to take is closed.
+// has taken what was written, or has taken nothing for 2 s. The peer's close is noticed at once; a
+// peer that takes nothing for `write_deadline` while there is something to take is closed.
 class Stream {
  public:
   // Shared, since many streams are sent the same; nothing is copied but into the kernel.

@@ -127,7 +127,6 @@ TEST(StreamTest, APeerThatOnlyStoppedSendingHasLeftToo) {
 TEST(StreamTest, WhatASlowPeerDoesNotTakeIsCountedAndArrivesInTheEnd) {
   RunningServer server;
   RawPeer peer(server.port());
-  peer.set_receive_buffer(4'096);
   peer.send(get("/stream"));
   EXPECT_EQ(peer.answer().status, 200);
   std::size_t written = 0;
