@@ -233,9 +233,9 @@ std::optional<CataloguePage> Catalogue::list(const CatalogueQuery& query) const 
 std::optional<CataloguePage> Catalogue::offers_of(std::string_view manufacturer,
                                                   std::string_view after_sku,
                                                   std::size_t limit) const {
-  static const std::vector<std::uint32_t> kNone;
+  static const std::vector<std::uint32_t> none;
   const auto own = by_manufacturer_.find(manufacturer);
-  const auto& all = own == by_manufacturer_.end() ? kNone : own->second;  // in order
+  const auto& all = own == by_manufacturer_.end() ? none : own->second;  // in order
   auto at = all.begin();
   if (!after_sku.empty()) {
     const auto after = by_offer_.find(make_offer_id(manufacturer, after_sku));

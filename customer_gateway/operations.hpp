@@ -75,8 +75,9 @@ class Operations {
   void on_order(const Requester&, protocol::RequestKind kind, std::string id, Done<OrderView> done);
   void get_cycle(const Requester&, Done<protocol::Cycle> done);
 
-  // Of the manufacturer whose token came along: who it is; how its offers stand in the current
-  // cycle, by name; what was sold of them and cancelled, newest first. `cursor` "": the first page.
+  // For the manufacturer whose token came along: who it is; how its offers stand in the current
+  // cycle, by name; what was sold of them and cancelled, newest first. `limit` 1..100, `cursor` ""
+  // for the first page; a page of sales may be empty and yet have a next one.
   void get_manufacturer(const Requester&, Done<ManufacturerView> done);
   void list_own_offers(const Requester&, std::size_t limit, std::string_view cursor,
                        Done<OwnOfferList> done);

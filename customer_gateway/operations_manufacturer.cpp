@@ -46,9 +46,10 @@ void Operations::ask_own_offers(const Requester& who, const CataloguePage& page,
   for (const ItemView& item : page.items) request.offers.emplace_back(item.offer_id);
   auto view = [this, id = who.manufacturer.manufacturer,
                next = page.next_cursor](protocol::OwnOffers own) {
+    const auto catalogue = catalogue_.get();
     OwnOfferList list{{id, std::move(own.name)}, {}, next};
     for (protocol::OwnOffer& offer : own.offers) {
-      std::string name = name_in(*catalogue_.get(), offer.offer);
+      std::string name = name_in(*catalogue, offer.offer);
       list.offers.push_back({std::move(offer), std::move(name)});
     }
     return list;
@@ -81,9 +82,10 @@ void Operations::list_sales(const Requester& who, std::size_t limit, std::string
     return done(tl::unexpected(bad_cursor()));
   }
   auto view = [this, id = who.manufacturer.manufacturer](protocol::SalesPage page) {
+    const auto catalogue = catalogue_.get();
     SaleList list;
     for (protocol::Sale& sale : page.sales) {
-      std::string name = name_in(*catalogue_.get(), make_offer_id(id, sale.sku));
+      std::string name = name_in(*catalogue, make_offer_id(id, sale.sku));
       list.sales.push_back({std::move(sale), std::move(name)});
     }
     if (page.next) list.next_cursor = cursor_of(*page.next);

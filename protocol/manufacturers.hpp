@@ -17,15 +17,14 @@
 
 namespace depot::protocol {
 
-inline constexpr std::size_t kOwnOffersMax = 100;  // asked for at once
-
 // Who asks: both come from the token; the function checks that they belong together.
 struct ManufacturerCaller {
   std::string manufacturer;
   SessionHash secret;  // 16 bytes
 };
 
-// body of manufacturer_offers: [manufacturer, secret, [offer, ...]]. No offers: who is it?
+// body of manufacturer_offers: [manufacturer, secret, [offer, ...]], at most 100 of them; without
+// any it only tells who asks
 struct OwnOffersRequest {
   ManufacturerCaller caller;
   std::vector<std::string> offers;

@@ -14,7 +14,7 @@ register('hello_v1', function(args)
   if not cycle then return problem('unavailable', 'no cycle has been started') end
   local now, row = now_ms(), call('HGET', 'manufacturers:{s0}', id)
   if not row and open ~= '1' and call('HEXISTS', 'enrolled:{s0}', id) == 0 then
-    return problem('forbidden', 'unknown manufacturer ' .. id)
+    return problem('forbidden', 'unknown manufacturer ' .. id .. '; see depot manufacturer add')
   end
   local known_name, agent_epoch, last = nil, 0, 0
   if row then known_name, agent_epoch, last = decode(row) end

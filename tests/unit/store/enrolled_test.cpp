@@ -7,7 +7,6 @@ namespace {
 
 using protocol::LedgerKind;
 using protocol::LedgerPlace;
-using protocol::ManufacturerCaller;
 
 constexpr const char* kYes = "O\xC3";
 constexpr const char* kNo = "O\xC2";
