@@ -42,6 +42,7 @@ Match match_route(std::span<const Route> table, Method method, std::string_view 
   Match match;
   const Method wanted = method == Method::head ? Method::get : method;
   const auto allow = [&](std::string_view name) {
+    if (match.allow.find(name) != std::string::npos) return;  // of two patterns
     (match.allow += match.allow.empty() ? "" : ", ") += name;
   };
   for (const Route& route : table) {
