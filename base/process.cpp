@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 extern "C" {  // glibc 2.36 declares these without C linkage for C++.
@@ -14,6 +15,8 @@ extern "C" {  // glibc 2.36 declares these without C linkage for C++.
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <string>
 #include <utility>
 
 #include "base/fatal.hpp"
@@ -147,6 +150,19 @@ std::optional<ExitStatus> Process::wait(std::chrono::milliseconds timeout) {
 
 std::string executable_dir() {
   return std::filesystem::read_symlink("/proc/self/exe").parent_path();
+}
+
+double cpu_seconds(pid_t pid) {
+  clockid_t clock{};
+  timespec time{};
+  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0) return 0;
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+}
+
+std::int64_t resident_bytes(pid_t pid) {
+  std::int64_t size = 0, resident = 0;
+  std::ifstream("/proc/" + std::to_string(pid) + "/statm") >> size >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
 }
 
 }  // namespace depot

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -47,5 +48,9 @@ class Process {
 
 // The folder that this executable lies in: where its siblings are.
 std::string executable_dir();
+
+// User and system CPU time of a process, and its resident memory; 0 once it is gone.
+double cpu_seconds(pid_t pid);
+std::int64_t resident_bytes(pid_t pid);
 
 }  // namespace depot
