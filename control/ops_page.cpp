@@ -60,7 +60,10 @@ std::string memory_hint(const json::value& redis, const OpsState& state) {
   std::string hint =
       most > 0 ? fmt::format("{} of {}", percent(used / most), mebibytes(most / kMebibyte))
                : "no limit is set";
-  const Window all(state.samples.front(), state.samples.back());
+  const auto known = std::ranges::find_if(
+      state.samples, [](const Sample& sample) { return !std::isnan(sample.redis_used); });
+  if (known == state.samples.end()) return hint;
+  const Window all(*known, state.samples.back());
   const auto growth = all.growth(&Sample::redis_used);
   // A shorter time says more about the buffers of the moment than about an hour.
   if (growth && all.seconds() >= 30) {
@@ -78,7 +81,7 @@ std::string manufacturers_tile(const json::value& status) {
     ++connected;
     most = std::max(most, number_at(row, "behind"));
   }
-  return tile("Manufacturers", most == 0 ? "none behind" : fmt::format("{} behind", most),
+  return tile("Manufacturers", whole(static_cast<double>(most)) + " behind",
               fmt::format("{} of {} connected{}", connected, count,
                           most == 0 ? "" : "; ledger entries of the one most behind"));
 }
@@ -98,7 +101,7 @@ std::string tiles_html(const OpsState& state, WallTime time) {
               fmt::format("5xx {}, of them 503 {}", per_second(now->rate(answered_5xx)),
                           per_second(now->rate(answered_503))));
   out +=
-      tile("Order latency, p50", took(0.5), fmt::format("p90 {}, p99 {}", took(0.9), took(0.99)));
+      tile("Order latency", took(0.5), fmt::format("p50; p90 {}, p99 {}", took(0.9), took(0.99)));
   out += tile("Queue", whole(end.queued),
               fmt::format("waiting; {} outstanding at workers", whole(end.outstanding)));
   const bool known = !std::isnan(end.redis_used);

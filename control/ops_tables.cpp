@@ -71,7 +71,9 @@ Table processes_table(const OpsState& state) {
   };
   for (const json::value& row : list_at(*state.status, "processes")) {
     const std::string why = text_at(row, "not_ready");
-    add(text_at(row, "name"), text_at(row, "state") + (why.empty() ? "" : ": " + why), row);
+    std::string now = text_at(row, "state");
+    if (!why.empty() && now == "ready") now = "not ready";  // It was, and may be again.
+    add(text_at(row, "name"), now + (why.empty() ? "" : ": " + why), row);
   }
   const json::value& redis = at(*state.status, "redis");
   const std::string why = text_at(redis, "not_ready");

@@ -108,7 +108,7 @@ TEST_F(OpsTest, ShowsWhatRunsAndWhatItDoes) {
   expect_cell("redis", "private", 5, "0");
 }
 
-TEST_F(OpsTest, CountsAKilledWorkersRestartAndKeepsItsPurchases) {
+TEST_F(OpsTest, CountsTheRestartOfAWorkerThatWasKilled) {
   expect_cell("processes", "worker-1", 4, "0");
   cluster_.kill("depot-worker");
   EXPECT_TRUE(wait_until(

@@ -264,10 +264,12 @@ TEST(OpsPageTest, SaysWhatIsWrong) {
   json::value status = status_of("Maker");
   status.at("workers_wanted") = 0;
   status.at("redis").at("not_ready") = "<gone>";
+  status.at("processes").at(0).at("not_ready") = "no worker has come";
   const std::string page = ops_page(state_of(3, std::move(status)), kWall);
   EXPECT_THAT(page, Not(HasSubstr("All is well")));
   EXPECT_THAT(page, HasSubstr("<li>no workers: workers.count is 0</li>"));
   EXPECT_THAT(page, HasSubstr("redis: &lt;gone&gt;"));
+  EXPECT_THAT(page, HasSubstr("<td class=\"words\">not ready: no worker has come</td>"));
 }
 
 TEST(OpsPageTest, HasWordsForWhatIsNotThereYet) {
