@@ -15,6 +15,7 @@
 #include "base/options.hpp"
 #include "base/yaml.hpp"
 #include "control/audit.hpp"
+#include "control/ops_page.hpp"
 #include "control/up_lock.hpp"
 #include "http/admin_server.hpp"
 #include "store/blocking.hpp"
@@ -332,7 +333,10 @@ UpView Up::view() const {
   return published_;
 }
 
-std::string Up::status() const { return boost::json::serialize(status_document(view())); }
+std::string Up::status() const {
+  std::optional<store::BlockingRedis> redis;
+  return boost::json::serialize(status_document(view(), redis));
+}
 
 std::string Up::metrics() const { return merged_metrics(view(), metrics_.text()); }
 
@@ -345,11 +349,14 @@ int run_up(const Config& config, const UpOptions& options) {
   StopSignal stop{SIGINT, SIGTERM};  // Before any thread exists, so that all inherit the mask.
   Metrics metrics;
   Up up(config, options, log, stop, metrics);
-  const http::AdminServer admin(config.admin.listen, metrics,
-                                {.not_ready = [&up] { return up.not_ready(); },
-                                 .drain = [&stop] { stop.request(); },
-                                 .status = [&up] { return up.status(); },
-                                 .metrics = [&up] { return up.metrics(); }});
+  const OpsSampler sampler(config.admin, [&up] { return up.view(); });
+  const http::AdminServer admin(
+      config.admin.listen, metrics,
+      {.not_ready = [&up] { return up.not_ready(); },
+       .drain = [&stop] { stop.request(); },
+       .status = [&up] { return up.status(); },
+       .metrics = [&up] { return up.metrics(); },
+       .pages = [&](auto path) { return ops_response(path, [&] { return sampler.state(); }); }});
   up.run();
   return kExitOk;
 }

@@ -6,7 +6,7 @@
 // the books are audited before anybody else is let in: nobody sells on wrong ones, unless the
 // operator says so.
 //
-// Threads: one, besides the admin listener's.
+// Threads: one, besides the admin listener's and the sampler's (ops_sampler.hpp).
 // Errors:  StartupError: exit 69 for a port in use or no Redis, 1 when another one runs here or the
 //          books are wrong.
 // Source:  docs/OPERATIONS.md, "depot up".
@@ -42,9 +42,9 @@ class Up {
   std::string not_ready() const { return view().not_ready(); }
   std::string status() const;  // JSON
   std::string metrics() const;
+  UpView view() const;
 
  private:
-  UpView view() const;
   void perform(const Action& action, TimePoint now);
   void start(const std::string& name, TimePoint now);
   void reap(TimePoint now);

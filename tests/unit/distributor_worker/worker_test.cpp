@@ -26,6 +26,17 @@ TEST_F(WorkerTest, OrdersThatAreReadyTravelAsOneCall) {
   EXPECT_TRUE(worker.idle());
 }
 
+TEST_F(WorkerTest, CountsOrdersByTheirVerdict) {
+  orders(1, 7);
+  worker.turn(now);
+  respond(recorder.take().tag, {"P1", "P2", "p1", "N3", "n3", "X\x94\x03", ""});
+  EXPECT_EQ(worker.counts().placed.value(), 2u);
+  EXPECT_EQ(worker.counts().refused.value(), 1u);
+  EXPECT_EQ(worker.counts().repeated.value(), 2u);
+  EXPECT_EQ(worker.counts().not_judged.value(), 2u);
+  EXPECT_EQ(worker.counts().orders_total(), 7u);
+}
+
 TEST_F(WorkerTest, TheOptionsSayWhatTheConfigSays) {
   order(1);
   worker.turn(now);
@@ -287,7 +298,7 @@ TEST_F(WorkerTest, CountsBatchesByTheirSize) {
   for (const Counter* count : worker.counts().batches) batches.push_back(count->value());
   EXPECT_EQ(batches, (std::vector<std::uint64_t>{1, 1, 2, 1, 0, 0, 1}));
   EXPECT_EQ(worker.counts().batches_total(), 6u);
-  EXPECT_EQ(worker.counts().orders.value(), 79u);
+  EXPECT_EQ(worker.counts().orders_total(), 79u);
   EXPECT_EQ(worker.counts().requests[0]->value(), 79u);
 }
 
