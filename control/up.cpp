@@ -33,7 +33,7 @@ constexpr auto kTurnStarting = 20ms;
 constexpr auto kTurnSettled = 250ms;
 constexpr std::uintmax_t kLogBytesMax = 64 << 20;  // then a new start sets it aside
 // Changes of these are applied while running.
-constexpr std::string_view kLiveKeys[] = {"workers.count", "log.level"};
+constexpr std::string_view kLiveKeys[] = {"workers.count", "demo.shoppers", "log.level"};
 
 std::string how_it_ended(const ExitStatus& status) {
   return status.signal ? fmt::format("signal {}", status.signal)
@@ -284,6 +284,11 @@ void Up::apply(const Config& fresh, TimePoint now) {
     return std::ranges::find(kLiveKeys, key) != std::end(kLiveKeys);
   });
   config_.workers.count = fresh.workers.count;
+  const auto shoppers = running_.find(kShoppers);
+  if (fresh.demo.shoppers != config_.demo.shoppers && shoppers != running_.end()) {
+    shoppers->second.signal(SIGTERM);  // Where it is still wanted, it is started at the new rate.
+  }
+  config_.demo.shoppers = fresh.demo.shoppers;
   config_.log.level = fresh.log.level;
   log_.set_level(fresh.log.level);
   write_copy(config_);
