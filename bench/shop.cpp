@@ -57,7 +57,9 @@ Shop::Shop(const EngineOptions& engine, ShopOptions options, std::span<const std
       goods_timer_(crew_.io()),
       flash_timer_(crew_.io()),
       callers_(make_callers(crew_, engine, 0, 1 + options_.burst)) {
-  const double between = static_cast<double>(shoppers.size()) * kBuyers / options_.rate;
+  DEPOT_ASSERT(shoppers.size() > options_.burst);
+  const auto visitors = static_cast<double>(shoppers.size() - options_.burst);
+  const double between = visitors * kBuyers / options_.rate;
   gap_ = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(between));
   // With few customers for the rate they hurry: half of the time is theirs to walk around.
   pace_ = std::min<Duration>(kPaceMax, gap_ / static_cast<int>(2 * kSteps));
@@ -79,7 +81,7 @@ net::awaitable<void> Shop::open(OnSecond on_second) {
     throw StartupError("there is nothing to buy in the catalogue", kExitFailed);
   }
   begin_ = steady_now();
-  for (std::size_t i = 0; i < shoppers_.size(); ++i) {
+  for (std::size_t i = options_.burst; i < shoppers_.size(); ++i) {
     crew_.spawn(visitors_.emplace_back(*this, i).come_and_go());
   }
   crew_.spawn(watch_clock(on_second));
@@ -161,7 +163,7 @@ net::awaitable<void> Shop::buy_at_flash_sale(std::size_t place, std::string offe
   const Order order{.key = fmt::format("{}-burst-{}", options_.prefix, place),
                     .lines = {{std::move(offer), 1, std::nullopt}}};
   net::steady_timer timer(crew_.io());
-  Purchase purchase(till_, shoppers_[place % shoppers_.size()], order, 1, timer);
+  Purchase purchase(till_, shoppers_[place], order, 1, timer);
   co_await purchase.send(*callers_[1 + place]);
   purchase.count();
   const Caller::Answer& answer = purchase.answer();

@@ -77,7 +77,8 @@ class Visitor;
 
 class Shop {
  public:
-  // The `i`th customer is emails[i]: it logs in again by that where its session has ended.
+  // The first `burst` customers come for the flash sale alone. A customer logs in again by its
+  // e-mail where its session has ended. REQUIRES: more customers than `burst`.
   Shop(const EngineOptions& engine, ShopOptions options, std::span<const std::string> emails,
        std::span<const Shopper> shoppers);
   ~Shop();

@@ -157,8 +157,8 @@ net::awaitable<void> Visitor::change_cart() {
   const json::value& line = remove ? all.back() : all.front();
   const auto quantity = static_cast<std::int64_t>(1 + dice_.weighted(kQuantities));
   const std::string target = "/v1/cart/lines/" + text(line, "offer_id");
-  Reply reply =
-      co_await ask(remove ? "DELETE" : "PUT", target, remove ? "" : quantity_body(quantity));
+  const std::string body = remove ? "" : quantity_body(quantity);
+  Reply reply = co_await ask(remove ? "DELETE" : "PUT", target, body);
   if (reply.status == 200) cart_ = std::move(reply.body);
 }
 
@@ -174,9 +174,9 @@ net::awaitable<void> Visitor::mend_cart() {
     if (!line.at("problem").is_string() || !signed_in_) continue;
     const std::int64_t available = number(line, "available");
     const std::string target = "/v1/cart/lines/" + text(line, "offer_id");
-    const std::int64_t quantity = std::min(number(line, "quantity"), available);
-    Reply reply = co_await ask(available > 0 ? "PUT" : "DELETE", target,
-                               available > 0 ? quantity_body(quantity) : "");
+    const std::string body =
+        available > 0 ? quantity_body(std::min(number(line, "quantity"), available)) : "";
+    Reply reply = co_await ask(available > 0 ? "PUT" : "DELETE", target, body);
     if (reply.status == 200) cart_ = std::move(reply.body);
     if (available > 0 || !signed_in_ || !dice_.chance(kTakesOther)) continue;
     const auto other = alternative_to({text(line, "offer_id"), text(line, "name"), ""});

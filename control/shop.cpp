@@ -80,7 +80,7 @@ int run_endless(const Config& config, const ShopOptions& options) {
                                 http::hooks_of(board, load.stop()));
   while (!load.interrupted()) {
     try {
-      load.sign_up(static_cast<std::size_t>(options.customers), name);
+      load.sign_up(static_cast<std::size_t>(options.customers) + shop_options.burst, name);
       break;
     } catch (const StartupError& error) {
       log.warning("not signed in yet", {{"why", error.what()}});
@@ -110,7 +110,7 @@ int run_shop(const Config& config, const ShopOptions& options) {
   if (options.seconds == 0) return run_endless(config, options);
   Load load(config, "shop");
   const bench::ShopOptions shop_options = shop_of(config, options, load);
-  load.sign_up(static_cast<std::size_t>(options.customers));
+  load.sign_up(static_cast<std::size_t>(options.customers) + shop_options.burst);
   bench::Shop shop(load.engine, shop_options, load.emails(), load.shoppers());
   bench::Tally tally;
   {
