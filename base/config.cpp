@@ -157,6 +157,7 @@ void bind_rules(YamlTable& t, Config& c) {
   t.integer("limits.refusals_max", c.limits.refusals_max, 1, 100'000'000);
   t.integer("limits.feed_entries_max", c.limits.feed_entries_max, 100, 1'000'000);
   t.list("demo.catalogues", c.demo.catalogues, 64);
+  t.integer("demo.shoppers", c.demo.shoppers, 0, 1'000);
   t.text("currency", c.currency.code, check_currency);
   t.choice<LogLevel>("log.level", c.log.level,
                      {{"debug", LogLevel::debug},

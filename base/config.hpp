@@ -128,6 +128,7 @@ struct LimitsConfig {
 
 struct DemoConfig {
   std::vector<std::string> catalogues;  // Manufacturer files that `depot up` starts an agent for.
+  int shoppers = 0;                     // Purchases a second that it keeps going; 0: none.
 };
 
 struct Config {

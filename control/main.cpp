@@ -28,6 +28,7 @@ Examples:
   depot import goods.csv
   depot manufacturer add tea-co --name "Tea Company"
   depot replay --catalogue goods.csv --orders orders.csv --concurrency 64
+  depot shop --burst 200    customers who browse and buy for 30 s, with a flash sale
   depot bench --connections 64 --seconds 10
   depot audit)";
 
@@ -40,6 +41,7 @@ struct Words {  // what the command line says, bound by CLI11
   control::ReplayOptions replay;
   control::BenchOptions bench;
   control::ManufacturerOptions manufacturer;
+  control::ShopOptions shop;
   bool from_file = false;  // config.yml as it is, not what a running `depot up` goes by
   std::function<int(const Config&)> run;
 };
@@ -49,6 +51,10 @@ CLI::App& add(CLI::App& app, Words& words, const char* name, const char* help,
   CLI::App& command = *app.add_subcommand(name, help);
   command.callback([&words, run] { words.run = run; });
   return command;
+}
+
+protocol::OrderMode mode_of(const std::string& word) {
+  return word == "available" ? protocol::OrderMode::available : protocol::OrderMode::all_or_nothing;
 }
 
 int run_config_check(const Config& config) {
@@ -129,10 +135,34 @@ void add_manufacturer_commands(CLI::App& app, Words& words) {
   for (CLI::App* one : {&enrol, &list}) one->add_flag("--json", options.json, "one JSON document");
 }
 
+void add_shop_command(CLI::App& app, Words& words) {
+  control::ShopOptions& shop = words.shop;
+  CLI::App& command =
+      add(app, words, "shop", "customers who browse, fill carts, buy and cancel", [&](auto& c) {
+        if (!words.mode.empty()) shop.mode = mode_of(words.mode);
+        return control::run_shop(c, words.shop);
+      });
+  command.add_option("--rate", shop.rate, "purchases a second aimed at; 2")
+      ->check(CLI::Range(0.001, 100'000.0));
+  command.add_option("--customers", shop.customers, "40")->check(CLI::Range(1, 100'000));
+  command.add_option("--seconds", shop.seconds, "30; 0: until stopped, without an audit")
+      ->check(CLI::Range(0, 86'400));
+  command.add_option("--seed", shop.seed, "of all choices; random, and printed");
+  command.add_option("--burst", shop.burst, "N[@T]: at second T (the middle) N want one good");
+  command.add_option("--offer", shop.offer, "that good; else the most popular that there is");
+  command.add_option("--manufacturer", shop.manufacturers,
+                     "whose goods; else those of demo.catalogues, else everybody's");
+  command.add_option("--mode", words.mode, "all_or_nothing, or available; else mostly the first")
+      ->check(CLI::IsMember({"all_or_nothing", "available"}));
+  command.add_option("--name", shop.name, "of its admin endpoint, with --seconds 0");
+  command.add_flag("--json", shop.json, "one JSON document at the end");
+  command.add_flag("--quiet", shop.quiet, "nothing while it runs");
+}
+
 void add_load_commands(CLI::App& app, Words& words) {
   CLI::App& replay =
       add(app, words, "replay", "buy a trace of orders over HTTP, and audit it", [&](auto& c) {
-        if (words.mode == "available") words.replay.mode = protocol::OrderMode::available;
+        words.replay.mode = mode_of(words.mode);
         return control::run_replay(c, words.replay);
       });
   replay.add_option("--catalogue", words.replay.catalogue, "CSV, as for import")->required();
@@ -177,6 +207,7 @@ int run(int argc, char** argv) {
   add_trade_commands(app, words);
   add_manufacturer_commands(app, words);
   add_load_commands(app, words);
+  add_shop_command(app, words);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ExtrasError& error) {

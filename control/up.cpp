@@ -32,9 +32,10 @@ constexpr auto kRedisRetry = 1s;
 constexpr auto kConfigEvery = 250ms;  // Two looks that agree: an editor may be at it.
 constexpr auto kTurnStarting = 20ms;
 constexpr auto kTurnSettled = 250ms;
-constexpr std::uintmax_t kLogBytesMax = 64 << 20;  // then a new start sets it aside
+constexpr auto kLogsEvery = 60s;
+constexpr std::uintmax_t kLogBytesMax = 16 << 20;  // of a process; then it is set aside
 // Changes of these are applied while running.
-constexpr std::string_view kLiveKeys[] = {"workers.count", "log.level"};
+constexpr std::string_view kLiveKeys[] = {"workers.count", "demo.shoppers", "log.level"};
 
 std::string how_it_ended(const ExitStatus& status) {
   return status.signal ? fmt::format("signal {}", status.signal)
@@ -116,6 +117,7 @@ void Up::run() {
     if (!supervisor_.stopping()) {
       keep_redis(now);
       follow_config(now);
+      trim_logs(now);
     }
     for (const Action& action : supervisor_.decide(now)) perform(action, now);
     reap(now);
@@ -217,8 +219,6 @@ void Up::start(const std::string& name, TimePoint now) {
   const auto program =
       std::ranges::find_if(programs_, [&](const Program& p) { return p.spec.name == name; });
   const std::string output = log_path(config_, name);
-  std::error_code none;
-  if (fs::file_size(output, none) > kLogBytesMax && !none) fs::rename(output, output + ".1", none);
   try {
     running_.insert_or_assign(
         name, Process::start({.arguments = program->arguments,
@@ -227,6 +227,20 @@ void Up::start(const std::string& name, TimePoint now) {
   } catch (const StartupError& error) {
     log_.error("cannot start", {{"process", name}, {"why", error.what()}});
     supervisor_.on_exit(name, now);
+  }
+}
+
+// Copied and emptied, because the process goes on appending to it; a line in between may be lost.
+void Up::trim_logs(TimePoint now) {
+  if (now < logs_due_) return;
+  logs_due_ = now + kLogsEvery;
+  for (const Program& program : programs_) {
+    const std::string log = log_path(config_, program.spec.name);
+    std::error_code error;
+    if (fs::file_size(log, error) <= kLogBytesMax || error) continue;
+    fs::copy_file(log, log + ".1", fs::copy_options::overwrite_existing, error);
+    fs::resize_file(log, 0, error);
+    if (error) log_.error("cannot empty a log", {{"file", log}, {"why", error.message()}});
   }
 }
 
@@ -285,6 +299,11 @@ void Up::apply(const Config& fresh, TimePoint now) {
     return std::ranges::find(kLiveKeys, key) != std::end(kLiveKeys);
   });
   config_.workers.count = fresh.workers.count;
+  const auto shoppers = running_.find(kShoppers);
+  if (fresh.demo.shoppers != config_.demo.shoppers && shoppers != running_.end()) {
+    shoppers->second.signal(SIGTERM);  // Where it is still wanted, it is started at the new rate.
+  }
+  config_.demo.shoppers = fresh.demo.shoppers;
   config_.log.level = fresh.log.level;
   log_.set_level(fresh.log.level);
   write_copy(config_);

@@ -47,6 +47,7 @@ class Up {
  private:
   void perform(const Action& action, TimePoint now);
   void start(const std::string& name, TimePoint now);
+  void trim_logs(TimePoint now);
   void reap(TimePoint now);
   void keep_redis(TimePoint now);
   void start_redis();
@@ -66,7 +67,7 @@ class Up {
   Counter& restarts_;
   Gauge& ready_;
   std::string config_text_, config_seen_;  // what was followed; what the last look saw
-  TimePoint config_due_{};
+  TimePoint config_due_{}, logs_due_{};
   std::optional<store::RedisServer> redis_;
   TimePoint redis_due_{};  // for the next attempt; max() when the books are wrong
   std::vector<Program> programs_;
