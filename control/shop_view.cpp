@@ -33,6 +33,7 @@ std::string joined(const std::vector<std::string>& names) {
 
 std::vector<std::string> sold_out(const Figures& figures) {
   std::vector<std::string> names;
+  names.reserve(figures.goods.size());
   for (const bench::Good& good : figures.goods) {
     if (good.available == 0) names.push_back(fmt::format("{} ({})", good.name, good.manufacturer));
   }
@@ -134,7 +135,7 @@ Extras extras_of(const Figures& figures, std::uint64_t seed) {
   if (!figures.flash) return extras;
   const bench::Flash& flash = *figures.flash;
   extras.rows.push_back({"flash sale", fmt::format("{}: {} left, {} sold, {} refused",
-                                                   flash.good.name, grouped(flash.good.available),
+                                                   flash.good.name, flash.good.available,
                                                    grouped(flash.placed), grouped(flash.refused))});
   extras.members["flash_sale"] = {{"offer_id", flash.good.offer},
                                   {"available_before", flash.good.available},
