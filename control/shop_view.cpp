@@ -33,7 +33,6 @@ std::string joined(const std::vector<std::string>& names) {
 
 std::vector<std::string> sold_out(const Figures& figures) {
   std::vector<std::string> names;
-  names.reserve(figures.goods.size());
   for (const bench::Good& good : figures.goods) {
     if (good.available == 0) names.push_back(fmt::format("{} ({})", good.name, good.manufacturer));
   }
@@ -45,6 +44,7 @@ std::vector<std::string> best_sellers(const Figures& figures) {
   for (const auto& [good, units] : figures.units) all.emplace_back(units, good);
   std::ranges::sort(all, std::greater());
   std::vector<std::string> names;
+  names.reserve(all.size());
   for (const auto& [units, good] : all) names.push_back(fmt::format("{} {}", grouped(units), good));
   return names;
 }
