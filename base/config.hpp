@@ -37,6 +37,10 @@ struct GatewayConfig {
   int in_flight_max = 100'000;              // Requests behind one I/O thread.
   Millis request_budget{5'000};             // Time a request may take behind the gateway.
   int attempts_max = 3;
+  Millis stream_every{250};  // Of live stock: changes are gathered for this long.
+  Millis stream_heartbeat{15'000};
+  int streams_max = 5'000;
+  std::int64_t stream_buffer_max = 256 * 1024;  // Changes that a client may be behind by.
   bool secure_cookie = false;  // Customers come by HTTPS only, through a proxy that ends TLS.
 };
 

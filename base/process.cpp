@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -147,6 +148,13 @@ std::optional<ExitStatus> Process::wait(std::chrono::milliseconds timeout) {
 
 std::string executable_dir() {
   return std::filesystem::read_symlink("/proc/self/exe").parent_path();
+}
+
+void raise_files_max(std::size_t count) {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = std::min(limit.rlim_max, std::max<rlim_t>(limit.rlim_cur, count));
+  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace depot

@@ -48,4 +48,8 @@ class Process {
 // The folder that this executable lies in: where its siblings are.
 std::string executable_dir();
 
+// Lets this process have `count` files and connections open, as far as it may: a shell's usual
+// limit is 1,024, and may be raised.
+void raise_files_max(std::size_t count);
+
 }  // namespace depot

@@ -13,12 +13,12 @@ constexpr auto kTick = 50ms;  // also how long stopping takes
 }  // namespace
 
 CatalogueFeed::CatalogueFeed(messaging::Context& context, const Config& config,
-                             const std::string& name, CatalogueHolder& holder, Metrics& metrics,
-                             Log& log)
+                             const std::string& name, CatalogueHolder& holder, StockNews& news,
+                             Metrics& metrics, Log& log)
     : context_(context),
       config_(config),
       log_(log),
-      replica_(name, holder, metrics),
+      replica_(name, holder, news, metrics),
       thread_([this] { run(); }) {}
 
 CatalogueFeed::~CatalogueFeed() {

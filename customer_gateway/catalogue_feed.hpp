@@ -19,7 +19,7 @@ namespace depot::customer_gateway {
 class CatalogueFeed {
  public:
   CatalogueFeed(messaging::Context& context, const Config& config, const std::string& name,
-                CatalogueHolder& holder, Metrics& metrics, Log& log);
+                CatalogueHolder& holder, StockNews& news, Metrics& metrics, Log& log);
   ~CatalogueFeed();  // Stops and joins.
 
  private:

@@ -19,9 +19,11 @@ constexpr std::size_t kHeldMax = 10'000;  // Beyond it the rest is a gap, and fe
 
 }  // namespace
 
-CatalogueReplica::CatalogueReplica(std::string name, CatalogueHolder& holder, Metrics& metrics)
+CatalogueReplica::CatalogueReplica(std::string name, CatalogueHolder& holder, StockNews& news,
+                                   Metrics& metrics)
     : name_(std::move(name)),
       holder_(holder),
+      news_(news),
       gaps_(metrics.counter("depot_catalogue_gaps_total", "Gaps in the feed, fetched again")),
       snapshots_(metrics.counter("depot_catalogue_snapshots_total", "Snapshots taken")),
       malformed_(metrics.counter("depot_catalogue_malformed_total", "Messages without a sense")),
@@ -159,6 +161,7 @@ void CatalogueReplica::on_end(const SyncHeader& header, TimePoint now) {
   if (all_anew) {
     snapshots_.add();
     replace(std::exchange(parts_, {}), std::exchange(part_manufacturers_, {}));
+    news_.renew();
   }
   phase_ = Phase::live;
   holder_.set_ready(true);
@@ -191,6 +194,7 @@ bool CatalogueReplica::apply_stock(std::string_view body) {
   if (!rows) return false;
   for (const protocol::StockRow& row : *rows) {
     catalogue_->set(row.offer, row.available, row.unit_price);
+    news_.changed(row.offer);
     const auto pending = pending_.find(row.offer);
     if (pending == pending_.end()) continue;
     pending->second.available = row.available;
@@ -213,6 +217,7 @@ bool CatalogueReplica::apply_catalogue(std::string_view body) {
     if (known && known->name == item.name && !pending_.contains(item.offer)) {
       catalogue_->set(item.offer, item.available, item.unit_price);
       if (item.withdrawn) catalogue_->withdraw(item.offer);
+      news_.changed(item.offer);
     } else {
       pending_[item.offer] = std::move(item);
     }
@@ -223,7 +228,10 @@ bool CatalogueReplica::apply_catalogue(std::string_view body) {
 void CatalogueReplica::rebuild(TimePoint now) {
   const TimePoint started = steady_now();
   auto items = catalogue_->items();
-  for (auto& [offer, item] : pending_) items.push_back(std::move(item));
+  for (auto& [offer, item] : pending_) {
+    news_.changed(offer);
+    items.push_back(std::move(item));
+  }
   auto manufacturers = catalogue_->manufacturers();
   for (auto& [id, name] : pending_manufacturers_) manufacturers[id] = std::move(name);
   replace(items, std::move(manufacturers));
@@ -243,6 +251,7 @@ void CatalogueReplica::replace(const std::vector<protocol::CatalogueItem>& items
 void CatalogueReplica::tick(TimePoint now) {
   const bool stale = !pending_.empty() || !pending_manufacturers_.empty();
   if (stale && phase_ == Phase::live && now >= rebuild_due_) rebuild(now);
+  news_.publish(now);
   const Duration waited = now - progress_;
   if (phase_ == Phase::greeting && waited >= kHelloEvery && outbox_.empty()) {
     greet(now);

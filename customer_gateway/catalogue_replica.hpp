@@ -18,6 +18,7 @@
 #include "base/clock.hpp"
 #include "base/metrics.hpp"
 #include "customer_gateway/catalogue.hpp"
+#include "customer_gateway/stock_news.hpp"
 #include "messaging/sync_frame.hpp"
 
 namespace depot::customer_gateway {
@@ -27,7 +28,7 @@ inline constexpr std::string_view kTopics[] = {"stock/", "catalogue/", "cycle/"}
 
 class CatalogueReplica {
  public:
-  CatalogueReplica(std::string name, CatalogueHolder& holder, Metrics& metrics);
+  CatalogueReplica(std::string name, CatalogueHolder& holder, StockNews& news, Metrics& metrics);
 
   void connect(TimePoint now);  // The sockets are new, or the hub forgot us: says HELLO.
   void on_public(std::string_view topic, std::string_view header, std::string_view body,
@@ -52,6 +53,7 @@ class CatalogueReplica {
 
   const std::string name_;
   CatalogueHolder& holder_;
+  StockNews& news_;
   Counter &gaps_, &snapshots_, &malformed_;
   Gauge& products_;
 

@@ -46,6 +46,11 @@ void Exchange::send(http::Response response) {
   responder_.send(std::move(response));
 }
 
+http::Stream Exchange::stream(http::Response begin) {
+  metrics_.count(begin.status, steady_now() - started_);
+  return responder_.stream(std::move(begin));
+}
+
 void Exchange::fail(const Failure& failure) { send(response_of(failure, currency_)); }
 
 http::Response response_of(const Failure& failure, std::string_view currency) {

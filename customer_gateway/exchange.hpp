@@ -40,6 +40,7 @@ class Exchange {
   Requester requester;
 
   void send(http::Response response);
+  http::Stream stream(http::Response begin);  // Counted now, and timed up to here.
   // The view as JSON, never to be cached; `headers` besides.
   template <typename View>
   void send_json(int status, const View& view,
@@ -63,6 +64,8 @@ class Exchange {
 
 http::Response response_of(const Failure& failure, std::string_view currency);
 
+class StockStreams;
+
 // What the handler of a route is given.
 struct Visit {
   const http::Request& request;  // good until the handler returns
@@ -70,6 +73,7 @@ struct Visit {
   std::string parameter;  // what stood for {parameter} in the pattern, decoded
   Operations& operations;
   const StatusBoard& board;  // whether this gateway can sell
+  StockStreams& streams;
 
   const Requester& who() const { return exchange->requester; }
   void fail(protocol::Problem problem, std::string detail) const {

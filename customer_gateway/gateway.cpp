@@ -10,6 +10,7 @@
 #include "customer_gateway/catalogue_feed.hpp"
 #include "customer_gateway/routes.hpp"
 #include "customer_gateway/session.hpp"
+#include "customer_gateway/stock_streams.hpp"
 #include "http/problem.hpp"
 
 namespace depot::customer_gateway {
@@ -43,6 +44,7 @@ class Gateway::IoThread {
         context_(context),
         index_(std::to_string(index)),
         metrics_(metrics, {{"thread", index_}}),
+        stream_metrics_(metrics, {{"thread", index_}}),
         connections_(
             metrics.gauge("depot_http_connections", "Open connections", {{"thread", index_}})) {}
   ~IoThread() {
@@ -63,6 +65,7 @@ class Gateway::IoThread {
     boost::asio::post(io_, [this] {
       draining_ = true;
       shared_.board.set_not_ready("draining");
+      streams_->drain();
       server_->drain([this] { drained_.store(true, std::memory_order_release); });
     });
   }
@@ -76,6 +79,7 @@ class Gateway::IoThread {
   messaging::Context& context_;
   const std::string index_;
   BackendMetrics metrics_;
+  StreamMetrics stream_metrics_;
   Gauge& connections_;
   boost::asio::io_context io_{1};
   std::atomic<bool> drained_{false};
@@ -84,6 +88,7 @@ class Gateway::IoThread {
   Backend* backend_ = nullptr;
   Operations* operations_ = nullptr;
   http::Server* server_ = nullptr;
+  StockStreams* streams_ = nullptr;
   bool serving_ = false;
   bool draining_ = false;
 
@@ -97,6 +102,7 @@ void Gateway::IoThread::run(const std::string& listen, std::promise<std::uint16_
   Backend backend(io_, context_, shared_.config, shared_.name + "/" + index_, metrics_,
                   shared_.log);
   Operations operations(backend, shared_.catalogue, shared_.config);
+  StockStreams streams(io_, shared_.news, limits, stream_metrics_);
   http::ServerOptions options;
   options.listen = listen;
   options.port_use = index_ != "0"           ? http::PortUse::joined
@@ -119,6 +125,7 @@ void Gateway::IoThread::run(const std::string& listen, std::promise<std::uint16_
   backend_ = &backend;
   operations_ = &operations;
   server_ = &server;
+  streams_ = &streams;
   boost::asio::steady_timer timer(io_);
   beat(timer);
   ready.set_value(server.port());
@@ -138,7 +145,8 @@ void Gateway::IoThread::handle(const http::Request& request, http::Responder res
   who.address = request.address;
   const auto token = token_of(request, shared_.config.gateway.secure_cookie);
   if (token) who.caller = {token->hash(), token->customer};
-  const Visit visit{request, exchange, std::move(match.parameter), *operations_, shared_.board};
+  const Visit visit{request,      exchange,      std::move(match.parameter),
+                    *operations_, shared_.board, *streams_};
   const bool allowed = request_allowed(request);
   const bool queried = match.route && !match.route->takes_query && !request.query.empty() &&
                        request.path.starts_with("/v1/");
@@ -182,8 +190,8 @@ void Gateway::IoThread::beat(boost::asio::steady_timer& timer) {
 Gateway::Gateway(messaging::Context& context, const Config& config, const std::string& name,
                  Metrics& metrics, Log& log)
     : shared_(config, name, metrics, log),
-      feed_(
-          std::make_unique<CatalogueFeed>(context, config, name, shared_.catalogue, metrics, log)) {
+      feed_(std::make_unique<CatalogueFeed>(context, config, name, shared_.catalogue, shared_.news,
+                                            metrics, log)) {
   for (int i = 0; i < config.gateway.io_threads; ++i) {
     threads_.push_back(std::make_unique<IoThread>(shared_, context, metrics, i));
   }
@@ -214,8 +222,8 @@ std::string Gateway::status() const {
   JsonWriter json;
   json.object("name", shared_.name, "not_ready", not_ready(), "port", int{port_}, "io_threads",
               std::ssize(threads_), "links_up", sum(&IoThread::links_up), "connections",
-              sum(&IoThread::connections), "in_flight", sum(&IoThread::in_flight), "offers",
-              std::int64_t(shared_.catalogue.get()->size()));
+              sum(&IoThread::connections), "streams", shared_.news.streams(), "in_flight",
+              sum(&IoThread::in_flight), "offers", std::int64_t(shared_.catalogue.get()->size()));
   return json.take();
 }
 

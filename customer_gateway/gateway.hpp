@@ -15,6 +15,7 @@
 #include "base/metrics.hpp"
 #include "customer_gateway/catalogue.hpp"
 #include "customer_gateway/exchange.hpp"
+#include "customer_gateway/stock_news.hpp"
 #include "messaging/socket.hpp"
 
 namespace depot::customer_gateway {
@@ -30,6 +31,7 @@ struct Shared {
   const std::string name;
   Log& log;
   CatalogueHolder catalogue;
+  StockNews news{catalogue, config};
   StatusBoard board;
   const std::shared_ptr<http::ConnectionCounts> connections =
       std::make_shared<http::ConnectionCounts>();

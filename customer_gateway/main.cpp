@@ -7,6 +7,7 @@
 #include "base/crypto.hpp"
 #include "base/fatal.hpp"
 #include "base/options.hpp"
+#include "base/process.hpp"
 #include "base/stop_signal.hpp"
 #include "customer_gateway/gateway.hpp"
 #include "customer_gateway/routes.hpp"
@@ -18,6 +19,7 @@ namespace {
 
 constexpr int kDrainMaxMs = 10'000;  // twice the longest budget of a request
 constexpr int kStepMs = 20;
+constexpr std::size_t kFilesOfOurs = 200;  // beside customers' connections
 
 void wait_for_stop(const StopSignal& stop) {
   pollfd wanted{.fd = stop.fd(), .events = POLLIN, .revents = 0};
@@ -43,6 +45,7 @@ int main(int argc, char** argv) try {
   StopSignal stop{SIGINT, SIGTERM};  // Before any thread exists, so that all inherit the mask.
   crypto_start();
   make_runtime_dir(config);
+  raise_files_max(static_cast<std::size_t>(config.gateway.connections_max) + kFilesOfOurs);
   Metrics metrics;
   messaging::Context context(config.zmq_io_threads);
 

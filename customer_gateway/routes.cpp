@@ -28,8 +28,8 @@ std::optional<std::string_view> fits(std::string_view pattern, std::string_view 
 std::span<const Route> routes() {
   static const std::vector<Route> all = [] {
     std::vector<Route> table;
-    for (const auto part : {api_routes(), goods_pages(), cart_pages(), order_pages(),
-                            account_pages(), common_pages()}) {
+    for (const auto part : {stream_routes(), api_routes(), goods_pages(), cart_pages(),
+                            order_pages(), account_pages(), common_pages()}) {
       table.insert(table.end(), part.begin(), part.end());
     }
     return table;

@@ -23,7 +23,8 @@ struct Route {
   bool takes_query = false;  // Below /v1/ the others refuse one.
 };
 
-std::span<const Route> routes();  // In the order of looking: the API first.
+std::span<const Route> routes();  // In the order of looking: the API first, in it
+                                  // /v1/catalogue/stream before /v1/catalogue/{offer_id}.
 
 // What a path means: the route; or the methods that the path has ("GET, HEAD, PUT"), "" for 404.
 // HEAD finds its GET.
@@ -43,6 +44,7 @@ std::optional<Form> parse_form(std::string_view text);
 std::string print_routes();  // "GET /v1/orders/{order_id}\n"...
 
 // The parts of the table, each beside its handlers.
+std::span<const Route> stream_routes();
 std::span<const Route> api_routes();
 std::span<const Route> goods_pages();
 std::span<const Route> cart_pages();

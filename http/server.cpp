@@ -160,6 +160,14 @@ void Responder::send(Response response) {
   if (slot && slot->connection != nullptr) slot->connection->answered(*slot, std::move(response));
 }
 
+Stream Responder::stream(Response begin) {
+  Stream stream;
+  stream.slot_ = slot_;
+  slot_->stream = std::make_unique<Slot::Frames>();
+  send(std::move(begin));
+  return stream;
+}
+
 Responder& Responder::operator=(Responder&& other) noexcept {
   if (this != &other) {
     Responder dropped(std::move(slot_));
@@ -170,6 +178,31 @@ Responder& Responder::operator=(Responder&& other) noexcept {
 
 Responder::~Responder() {
   if (slot_) send(problem_response(protocol::Problem::internal, "The request was not answered."));
+}
+
+void Stream::write(Frame frame) {
+  if (!open()) return;
+  slot_->stream->unsent += frame->size();
+  slot_->stream->waiting.push_back(std::move(frame));
+  slot_->connection->streamed(*slot_);
+}
+
+std::size_t Stream::unsent() const { return open() ? slot_->stream->unsent : 0; }
+
+bool Stream::open() const { return slot_ && slot_->connection != nullptr; }
+
+Stream& Stream::operator=(Stream&& other) noexcept {
+  if (this != &other) {
+    Stream ended(std::move(*this));
+    slot_ = std::move(other.slot_);
+  }
+  return *this;
+}
+
+Stream::~Stream() {
+  if (!open()) return;
+  slot_->stream->ended = true;
+  slot_->connection->streamed(*slot_);
 }
 
 }  // namespace depot::http

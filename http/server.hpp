@@ -1,7 +1,8 @@
 // An HTTP/1.1 server; with http/client.hpp the one home of Boost.Beast.
 //
 // It owns framing, keep-alive, pipelining (answers in order; unsafe requests of one connection one
-// at a time), limits and deadlines. What a request means is the handler's.
+// at a time), limits and deadlines. What a request means is the handler's. An answer may also be a
+// Stream, which goes on until its owner or the peer ends it.
 //
 // Threads: a Server lives on one io_context run by one thread; everything, the handler and every
 //          Responder included, is called on that thread. Run one per thread.
@@ -63,6 +64,8 @@ struct Response {
   bool close = false;  // Connection: close behind it
 };
 
+class Stream;
+
 // The right to answer one request, once. Move-only; answering after the peer has gone does nothing.
 // Destroyed unanswered, it answers 500.
 class Responder {
@@ -72,12 +75,37 @@ class Responder {
   Responder& operator=(Responder&&) noexcept;
   ~Responder();
   void send(Response response);
+  // Begins an answer that goes on: no Content-Length, and the connection closes behind it. It waits
+  // for its turn behind earlier requests, as others do. A HEAD gets the head only.
+  Stream stream(Response begin);
 
   struct Slot;
   explicit Responder(std::shared_ptr<Slot> slot) : slot_(std::move(slot)) {}
 
  private:
   std::shared_ptr<Slot> slot_;
+};
+
+// The rest of such an answer. Move-only; destroyed, it ends: the connection closes once the peer
+// has taken what was written, or has taken nothing for 2 s. The peer's close is noticed at once; a
+// peer that takes nothing for `write_deadline` while there is something to take is closed.
+class Stream {
+ public:
+  // Shared, since many streams are sent the same; nothing is copied but into the kernel.
+  using Frame = std::shared_ptr<const std::string>;
+
+  Stream() = default;
+  Stream(Stream&&) noexcept = default;
+  Stream& operator=(Stream&&) noexcept;
+  ~Stream();
+  // Does nothing once it is not open. How much waits is for the caller to bound.
+  void write(Frame frame);
+  std::size_t unsent() const;  // bytes that the kernel has not taken; 0 once it is not open
+  bool open() const;           // The peer is there, and it asked for more than the head.
+
+ private:
+  friend class Responder;
+  std::shared_ptr<Responder::Slot> slot_;
 };
 
 using Handler = std::function<void(const Request&, Responder)>;
@@ -119,6 +147,7 @@ class Server {
   // what the handlers queued.
   void on_turn_end(std::function<void()> hook);
   // Stops accepting; idle connections close, the others after their answers; then calls `done`.
+  // Streams are for their owners to end.
   void drain(std::function<void()> done);
   ServerStats stats() const;
 

@@ -11,7 +11,11 @@ namespace {
 namespace net = boost::asio;
 using boost::system::error_code;
 
-constexpr std::size_t kReadSize = 16 * 1024;    // Also what every connection keeps.
+constexpr std::size_t kReadSize = 16 * 1024;  // Also what every connection keeps; but
+constexpr std::size_t kStreamReadSize = 512;  // nothing is expected of a stream's peer.
+// What the kernel may hold for a stream's peer. Left to itself it takes megabytes, so that a slow
+// reader would be shown what was true long ago.
+constexpr int kStreamSendBuffer = 64 * 1024;
 constexpr std::size_t kUnsentMax = 256 * 1024;  // Beyond it no further request is handled.
 constexpr std::size_t kDiscardMax = 1024 * 1024;
 constexpr std::chrono::seconds kLinger{2};
@@ -61,13 +65,15 @@ void ServerConnection::turn() {
   }
   write();
   if (!open_) return;
-  if (ended_ && idle()) return close();
+  if (left_alone()) return close();
   read();
   set_deadline();
 }
 
 void ServerConnection::parse() {
-  if (reading_) return;  // Nothing new is here, and what input_ has prepared must stay in place.
+  // Nothing new is here, and what input_ has prepared must stay in place; or nothing means
+  // anything.
+  if (reading_ || stream_) return;
   parsing_ = true;
   wants_bytes_ = false;
   while (open_ && may_parse()) {
@@ -103,7 +109,7 @@ void ServerConnection::hand_over() {
   request.address = peer_.address;
   queue_.push_back(std::make_shared<Responder::Slot>(
       Responder::Slot{this, is_safe(request.method), request.method == Method::head,
-                      reader_.keep_alive(), reader_.minor_version_0(), nullptr}));
+                      reader_.keep_alive(), reader_.minor_version_0(), nullptr, nullptr}));
   if (server_.turn_end) server_.want_turn();
   server_.handler(request, Responder(queue_.back()));
 }
@@ -119,7 +125,7 @@ void ServerConnection::turn_away() {
 void ServerConnection::refuse(Response response) {
   refused_ = true;
   queue_.push_back(std::make_shared<Responder::Slot>(
-      Responder::Slot{this, false, false, false, false, nullptr}));
+      Responder::Slot{this, false, false, false, false, nullptr, nullptr}));
   answered(*queue_.back(), std::move(response));
 }
 
@@ -128,10 +134,10 @@ void ServerConnection::answered(Responder::Slot& slot, Response response) {
     slot.ready = std::make_unique<Response>(std::move(response));
     return;
   }
-  append(slot, response);
+  append(response);
   queue_.pop_front();
   while (!last_ && !queue_.empty() && queue_.front()->ready) {
-    append(*queue_.front(), *queue_.front()->ready);
+    append(*queue_.front()->ready);
     queue_.pop_front();
   }
   if (last_) {
@@ -143,9 +149,12 @@ void ServerConnection::answered(Responder::Slot& slot, Response response) {
   server_.want_turn();
 }
 
-void ServerConnection::append(const Responder::Slot& slot, const Response& response) {
+void ServerConnection::append(const Response& response) {
+  Responder::Slot& slot = *queue_.front();
+  const bool goes_on = slot.stream != nullptr;
   // When draining, the last answer that we owe says that the connection ends.
-  const bool keep = slot.keep_alive && !response.close && !(server_.draining && queue_.size() == 1);
+  const bool keep =
+      slot.keep_alive && !response.close && !goes_on && !(server_.draining && queue_.size() == 1);
   const int status = response.status;
   const bool bodiless = status == 204 || status == 304;
   const auto reason = boost::beast::http::obsolete_reason(
@@ -154,6 +163,8 @@ void ServerConnection::append(const Responder::Slot& slot, const Response& respo
   out_.append("\r\nDate: ").append(server_.date).append("\r\n");
   if (!bodiless) {
     append_header("Content-Type", response.content_type, out_);
+  }
+  if (!bodiless && !goes_on) {
     out_.append("Content-Length: ").append(std::to_string(response.body.size())).append("\r\n");
   }
   for (const auto& [name, value] : response.headers) append_header(name, value, out_);
@@ -165,10 +176,56 @@ void ServerConnection::append(const Responder::Slot& slot, const Response& respo
   out_.append("\r\n");
   if (!bodiless && !slot.head) out_.append(response.body);
   last_ = !keep;
+  if (goes_on && slot.head) slot.connection = nullptr;
+  if (!goes_on || slot.head) return;
+  stream_ = queue_.front();
+  input_.consume(input_.size());
+  wants_bytes_ = true;
+  error_code ignored;
+  socket_.set_option(net::socket_base::send_buffer_size(kStreamSendBuffer), ignored);
+}
+
+void ServerConnection::streamed(const Responder::Slot& slot) {
+  if (&slot != stream_.get() || parsing_ || !out_.empty()) return;  // It is written in its turn.
+  const auto self = shared_from_this();
+  if (!writing_) write_frames();
+  set_deadline();
+}
+
+// Frames are other connections' too, so they are written from where they lie.
+void ServerConnection::write_frames() {
+  Responder::Slot::Frames& frames = *stream_->stream;
+  std::size_t done = 0;
+  error_code error;
+  while (done < frames.waiting.size() && !error) {
+    const std::string& frame = *frames.waiting[done];
+    const std::size_t size = socket_.write_some(
+        net::buffer(frame.data() + frames.sent, frame.size() - frames.sent), error);
+    frames.sent += size;
+    frames.unsent -= size;
+    if (frames.sent < frame.size()) continue;
+    frames.sent = 0;
+    ++done;
+  }
+  frames.waiting.erase(frames.waiting.begin(),
+                       frames.waiting.begin() + static_cast<std::ptrdiff_t>(done));
+  if (error ? error != net::error::would_block : frames.ended) return close();
+  if (!error) return;
+  writing_ = true;
+  socket_.async_wait(net::socket_base::wait_write,
+                     [self = shared_from_this()](const error_code& ec) {
+                       if (!self->open_) return;
+                       if (ec) return self->close();
+                       self->writing_ = false;
+                       self->waiting_ = Waiting::nothing;  // It takes: the deadline begins anew.
+                       self->write_frames();
+                       self->set_deadline();
+                     });
 }
 
 void ServerConnection::write() {
-  if (writing_ || out_.empty()) return;
+  if (writing_) return;
+  if (out_.empty()) return stream_ ? write_frames() : void();
   error_code error;
   std::size_t size = socket_.write_some(net::buffer(out_), error);
   if (error == net::error::would_block) {
@@ -196,6 +253,7 @@ void ServerConnection::write() {
 
 void ServerConnection::on_written() {
   if (!open_ || !out_.empty()) return;
+  if (stream_) return write_frames();
   if (last_ && !refused_) return close();
   if (last_) {
     // The peer may still be sending: closing now would reset the connection and take the answer
@@ -217,9 +275,10 @@ void ServerConnection::on_written() {
 void ServerConnection::read() {
   if (reading_ || ended_ || !wants_bytes_) return;
   reading_ = true;
-  if (input_.size() == 0 && input_.capacity() > kReadSize) {
+  const std::size_t kept = stream_ ? kStreamReadSize : kReadSize;
+  if (input_.size() == 0 && input_.capacity() > kept) {
     input_.shrink_to_fit();
-    input_.reserve(kReadSize);
+    input_.reserve(kept);
   }
   const std::size_t space = input_.capacity() - input_.size();
   socket_.async_read_some(input_.prepare(space > 0 ? space : input_.size()),
@@ -234,7 +293,7 @@ void ServerConnection::on_read(const error_code& error, std::size_t size) {
   ended_ = static_cast<bool>(error);
   if (last_) {
     discarded_ += size;
-    if ((ended_ && idle()) || discarded_ > kDiscardMax) return close();
+    if (left_alone() || discarded_ > kDiscardMax) return close();
     return read();
   }
   input_.commit(size);
@@ -246,16 +305,19 @@ void ServerConnection::set_deadline() {
   using enum Waiting;
   Waiting waiting = nothing;
   std::chrono::milliseconds limit{0};
-  if (writing_) {
+  if (stream_ && stream_->stream->ended) {
+    waiting = linger;
+    limit = kLinger;
+  } else if (writing_) {
     waiting = write;
     limit = server_.options.write_deadline;
-  } else if (last_) {
+  } else if (last_ && !stream_) {
     waiting = linger;
     limit = kLinger;
   } else if (queue_.empty() && reader_.in_body()) {
     waiting = body;
     limit = server_.options.body_deadline;
-  } else if (queue_.empty()) {
+  } else if (queue_.empty() && !stream_) {
     waiting = input_.size() > 0 ? head : request;
     limit = input_.size() > 0 ? server_.options.header_deadline : server_.options.idle_timeout;
   }
@@ -267,7 +329,11 @@ void ServerConnection::sweep(TimePoint now) {
   if (now >= deadline_) close();
 }
 
-bool ServerConnection::idle() const { return queue_.empty() && out_.empty() && !writing_; }
+bool ServerConnection::idle() const {
+  return queue_.empty() && out_.empty() && !writing_ && !stream_;
+}
+
+bool ServerConnection::left_alone() const { return ended_ && (stream_ || idle()); }
 
 void ServerConnection::close_if_idle() {
   if (idle() && input_.size() == 0 && !reader_.in_body()) close();
@@ -277,6 +343,7 @@ void ServerConnection::close() {
   if (!std::exchange(open_, false)) return;
   error_code ignored;
   socket_.close(ignored);
+  if (stream_) queue_.push_back(std::move(stream_));
   for (const auto& slot : queue_) slot->connection = nullptr;
   queue_.clear();
   server_.forget(*this);

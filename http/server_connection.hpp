@@ -3,7 +3,8 @@
 //
 // Safe requests of a pipeline are handled side by side; an unsafe one waits until all before it are
 // answered, and holds what comes behind it. What cannot be handled now is not read either, so that
-// a peer who asks faster than it listens is slowed down by TCP.
+// a peer who asks faster than it listens is slowed down by TCP. A stream is a connection's last
+// answer; what its peer still sends is read and thrown away.
 //
 // Threads: the Server's.
 // Errors:  of the peer; they end the connection.
@@ -70,6 +71,13 @@ struct Responder::Slot {
   bool keep_alive;
   bool minor_version_0;
   std::unique_ptr<Response> ready;  // Answered while others before it are not.
+  struct Frames {
+    std::vector<Stream::Frame> waiting;
+    std::size_t sent = 0;    // of the first
+    std::size_t unsent = 0;  // of all
+    bool ended = false;
+  };
+  std::unique_ptr<Frames> stream;  // Of an answer that goes on.
 };
 
 class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
@@ -79,6 +87,7 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   void turn_away();  // Answers 503 to a connection beyond the limits; once, before turn().
   void turn();       // Handles what is read, writes what is ready, reads on.
   void answered(Responder::Slot& slot, Response response);
+  void streamed(const Responder::Slot& slot);  // Its stream has one more frame, or has ended.
   void sweep(TimePoint now);
   void close_if_idle();
   void close();
@@ -93,14 +102,16 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   void parse();
   void hand_over();
   void refuse(Response response);
-  void append(const Responder::Slot& slot, const Response& response);
+  void append(const Response& response);
   void write();
+  void write_frames();
   void on_written();
   void read();
   void on_read(const boost::system::error_code& error, std::size_t size);
   void set_deadline();
   bool may_parse() const;
   bool idle() const;
+  bool left_alone() const;  // The peer sends no more, and we owe it nothing.
   std::string_view unread() const;
 
   Server::Impl& server_;
@@ -109,6 +120,7 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   boost::beast::flat_buffer input_;
   RequestReader reader_;
   std::deque<std::shared_ptr<Responder::Slot>> queue_;  // Not yet answered, in order.
+  std::shared_ptr<Responder::Slot> stream_;             // The last answer, where it goes on.
   std::string out_;      // Answers that were not given to the kernel.
   std::string sending_;  // What async_write is at; out_ fills up behind it.
   bool open_ = true;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -125,6 +126,23 @@ TEST_F(ProcessTest, NamesAProgramThatIsNotThere) {
 
 TEST_F(ProcessTest, KnowsItsOwnFolder) {
   EXPECT_TRUE(std::filesystem::exists(std::filesystem::path(executable_dir()) / "base_test"));
+}
+
+TEST_F(ProcessTest, RaisesTheLimitOfFilesAsFarAsItMayAndNeverLowersIt) {
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const auto limit_after = [](std::size_t wanted) {
+    raise_files_max(wanted);
+    rlimit now{};
+    getrlimit(RLIMIT_NOFILE, &now);
+    return now.rlim_cur;
+  };
+  const rlimit tight{.rlim_cur = 100, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &tight), 0);
+  EXPECT_EQ(limit_after(200), 200u);
+  EXPECT_EQ(limit_after(50), 200u);
+  EXPECT_EQ(limit_after(before.rlim_max), before.rlim_max);
+  setrlimit(RLIMIT_NOFILE, &before);
 }
 
 }  // namespace

@@ -16,7 +16,8 @@ class CatalogueReplicaTest : public testing::Test {
  protected:
   CatalogueHolder holder_;
   Metrics metrics_;
-  CatalogueReplica replica_{"gateway-1", holder_, metrics_};
+  StockNews news_{holder_, Config{}};
+  CatalogueReplica replica_{"gateway-1", holder_, news_, metrics_};
   TimePoint now_ = kStart;
 
   // What the replica says next; its header.
@@ -145,6 +146,28 @@ TEST_F(CatalogueReplicaTest, NewNamesAppearWithTheNextTickAndKeepLaterStock) {
   publish("catalogue/", record(7, 8), items({{"m:b", "Pear", 50, 0, true}}));
   EXPECT_EQ(available("m:b"), 0);
   EXPECT_TRUE(holder_.get()->list({.text = "pear", .include_sold_out = true})->items.empty());
+}
+
+TEST_F(CatalogueReplicaTest, TellsStreamsWhatChangedAndOfASnapshotThatAllDid) {
+  go_live(5);
+  std::uint64_t position = 0;
+  const auto told = [&] {
+    replica_.tick(now_ += 250ms);
+    const auto frame = news_.next(position).frame;
+    return frame ? *frame : "";
+  };
+  EXPECT_TRUE(told().starts_with("event: snapshot\n"));
+  EXPECT_EQ(told(), "");
+  publish("stock/", record(6, 6), stock("m:a", 7));
+  EXPECT_NE(told().find(R"("offer_id":"m:a","available":7,)"), std::string::npos);
+  publish("catalogue/", record(6, 7), items({{"m:a", "Apple", 100, 7, true}}));
+  EXPECT_NE(told().find(R"("offer_id":"m:a","available":0,)"), std::string::npos);
+  publish("catalogue/", record(8, 8), items({{"m:b", "Bread", 200, 4, false}}));
+  EXPECT_NE(told().find(R"("offer_id":"m:b","available":4,)"), std::string::npos);
+  replica_.connect(now_);
+  sync({.type = SyncType::welcome, .epoch = kDataSet + 1, .to = 3});
+  take_snapshot(3);
+  EXPECT_TRUE(told().starts_with("event: snapshot\n"));
 }
 
 TEST_F(CatalogueReplicaTest, ReconnectToTheSameDataFetchesOnlyWhatIsNew) {

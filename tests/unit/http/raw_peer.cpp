@@ -90,6 +90,11 @@ void RawPeer::set_receive_buffer(int bytes) {
   ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 }
 
+void RawPeer::take(std::size_t bytes_max) {
+  std::string bytes(bytes_max, '\0');
+  ended_ = ::recv(fd_, bytes.data(), bytes.size(), 0) == 0;
+}
+
 bool RawPeer::more() {
   char bytes[64 * 1024];
   const ssize_t size = ::recv(fd_, bytes, sizeof(bytes), 0);
@@ -149,6 +154,7 @@ RunningServer::RunningServer(ServerOptions options) {
 RunningServer::~RunningServer() {
   run([this] {
     held_.clear();
+    streams_.clear();
     server_.reset();
   });
   io_.stop();
@@ -164,6 +170,10 @@ void RunningServer::handle(const Request& request, Responder responder) {
     return;
   }
   if (path == "/drop") return;
+  if (path.starts_with("/stream")) {
+    streams_[path] = responder.stream({.content_type = "text/event-stream", .body = "begin;"});
+    return;
+  }
   Response response;
   if (path.starts_with("/size/")) {
     response.body.assign(static_cast<std::size_t>(number_behind(path, "/size/")), 'x');
@@ -190,6 +200,26 @@ void RunningServer::release(const std::string& path) {
     response.body = "released " + path;
     responder.send(std::move(response));
   });
+}
+
+void RunningServer::write(const std::string& stream, std::string text) {
+  run([&] { streams_[stream].write(std::make_shared<const std::string>(std::move(text))); });
+}
+
+void RunningServer::end(const std::string& stream) {
+  run([&] { streams_.erase(stream); });
+}
+
+bool RunningServer::open(const std::string& stream) {
+  bool open = false;
+  run([&] { open = streams_[stream].open(); });
+  return open;
+}
+
+std::size_t RunningServer::unsent(const std::string& stream) {
+  std::size_t bytes = 0;
+  run([&] { bytes = streams_[stream].unsent(); });
+  return bytes;
 }
 
 std::vector<std::string> RunningServer::handled() const {

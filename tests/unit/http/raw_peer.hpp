@@ -36,6 +36,7 @@ class RawPeer {
   void send_by_byte(std::string_view bytes);
   void shut_down_writing();
   void set_receive_buffer(int bytes);
+  void take(std::size_t bytes_max);  // and forgets them
   RawAnswer answer(
       bool to_head = false);  // status 0 when the connection ended before one was whole
   std::vector<RawAnswer> answers_to_end();
@@ -51,7 +52,8 @@ class RawPeer {
 };
 
 // Paths: /hold... answers when release() says so; /drop drops its Responder; /size/N answers N
-// bytes; /status/N answers with status N; all others echo "<method> <path>?<query> <body>".
+// bytes; /status/N answers with status N; /stream... begins a stream of that name with "begin;";
+// all others echo "<method> <path>?<query> <body>".
 class RunningServer {
  public:
   explicit RunningServer(ServerOptions options = {});
@@ -59,6 +61,10 @@ class RunningServer {
 
   std::uint16_t port() const { return port_; }
   void release(const std::string& path);
+  void write(const std::string& stream, std::string text);
+  void end(const std::string& stream);
+  bool open(const std::string& stream);
+  std::size_t unsent(const std::string& stream);
   std::vector<std::string> handled() const;  // "<method> <path>", in the order handled
   std::vector<std::size_t> turns() const;    // how many were handled at each on_turn_end
   bool held(const std::string& path) const;
@@ -72,6 +78,7 @@ class RunningServer {
   std::vector<std::string> handled_;
   std::vector<std::size_t> turns_;
   std::map<std::string, Responder> held_;
+  std::map<std::string, Stream> streams_;
   boost::asio::io_context io_{1};
   std::unique_ptr<Server> server_;
   std::uint16_t port_ = 0;

@@ -79,7 +79,8 @@ class World {
       set_file(i, 3, 10);
       agents.back()->start();
     }
-    gateway = std::make_unique<customer_gateway::CatalogueReplica>("gateway-1", holder, metrics);
+    gateway =
+        std::make_unique<customer_gateway::CatalogueReplica>("gateway-1", holder, news, metrics);
     gateway->connect(now);
   }
 
@@ -208,6 +209,7 @@ class World {
   std::vector<std::unique_ptr<AgentNode>> agents;
   Metrics metrics;
   customer_gateway::CatalogueHolder holder;
+  customer_gateway::StockNews news{holder, Config{}};
   std::unique_ptr<customer_gateway::CatalogueReplica> gateway;
 };
 

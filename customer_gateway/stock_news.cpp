@@ -1,0 +1,123 @@
+#include "customer_gateway/stock_news.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+
+#include "base/crypto.hpp"
+#include "customer_gateway/json.hpp"
+
+namespace depot::customer_gateway {
+namespace {
+
+struct StockView {
+  std::string_view offer;
+  std::int64_t available = 0, unit_price = 0;
+};
+void write(JsonWriter& json, const StockView& view) {
+  json.object("offer_id", view.offer, "available", view.available, "unit_price",
+              Minor{view.unit_price});
+}
+
+std::string make_gateway_id() {  // 10 characters: no run of digits as long as a card number
+  std::array<std::uint8_t, 5> bytes{};
+  random_bytes(bytes);
+  return to_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+}  // namespace
+
+StockNews::StockNews(const CatalogueHolder& catalogue, const Config& config)
+    : catalogue_(catalogue),
+      gateway_(make_gateway_id()),
+      currency_(config.currency.code),
+      every_(config.gateway.stream_every),
+      kept_max_(static_cast<std::size_t>(config.gateway.stream_buffer_max)),
+      streams_max_(config.gateway.streams_max) {}
+
+void StockNews::changed(std::string_view offer) {
+  if (!changed_.contains(offer)) changed_.emplace(offer);
+}
+
+void StockNews::renew() {
+  changed_.clear();
+  const std::scoped_lock lock(mutex_);
+  kept_.clear();
+  kept_bytes_ = 0;
+  newest_.fetch_add(1, std::memory_order_release);
+}
+
+void StockNews::publish(TimePoint now) {
+  if (changed_.empty() || now < due_) return;
+  const auto catalogue = catalogue_.get();
+  std::string text;
+  for (const std::string& offer : std::exchange(changed_, {})) {
+    const auto item = catalogue->find(offer);
+    if (!item) continue;  // It has no name yet, and is told once it has.
+    JsonWriter json(currency_);
+    json.value(StockView{item->offer_id, item->available, item->unit_price});
+    text.append("event: stock\ndata: ").append(json.take()).append("\n\n");
+  }
+  if (text.empty()) return;
+  due_ = now + every_;
+  text.pop_back();
+  const std::uint64_t number = newest() + 1;
+  text.append(id_line(number)).append("\n");
+  auto frame = std::make_shared<const std::string>(std::move(text));
+  const std::scoped_lock lock(mutex_);
+  kept_bytes_ += frame->size();
+  kept_.push_back(std::move(frame));
+  for (; kept_bytes_ > kept_max_; kept_.pop_front()) kept_bytes_ -= kept_.front()->size();
+  newest_.store(number, std::memory_order_release);
+}
+
+std::uint64_t StockNews::position_of(std::string_view last_event_id) const {
+  const std::string_view digits =
+      last_event_id.substr(std::min(gateway_.size() + 1, last_event_id.size()));
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  const bool whole = error == std::errc() && end == digits.data() + digits.size();
+  const bool ours = last_event_id.starts_with(gateway_ + "-");
+  return whole && ours && number <= newest() ? number : 0;
+}
+
+StockNews::News StockNews::next(std::uint64_t& position) {
+  if (position == newest()) return {};
+  const std::scoped_lock lock(mutex_);
+  const std::uint64_t number = newest();
+  const std::uint64_t oldest = number + 1 - kept_.size();  // at least 2
+  if (position + 1 >= oldest) return {kept_[++position - oldest]};
+  if (snapshot_number_ != number) {
+    snapshot_ = std::make_shared<const std::string>(snapshot_text(number));
+    snapshot_number_ = number;
+  }
+  position = number;
+  return {snapshot_, true};
+}
+
+bool StockNews::enter() {
+  if (streams_.fetch_add(1, std::memory_order_relaxed) < streams_max_) return true;
+  leave();
+  return false;
+}
+
+std::string StockNews::id_line(std::uint64_t number) const {
+  return "id: " + gateway_ + "-" + std::to_string(number) + "\n";
+}
+
+// The values may be newer than the number, never newer than the next frame's: the one thread that
+// sets them makes the frames too.
+std::string StockNews::snapshot_text(std::uint64_t number) const {
+  const auto items = catalogue_.get()->items();
+  std::vector<StockView> rows;
+  rows.reserve(items.size());
+  for (const auto& item : items) {
+    if (!item.withdrawn) rows.push_back({item.offer, item.available, item.unit_price});
+  }
+  JsonWriter json(currency_);
+  json.object("items", rows);
+  return "event: snapshot\n" + id_line(number) + "data: " + json.take() + "\n\n";
+}
+
+}  // namespace depot::customer_gateway
