@@ -39,19 +39,23 @@ function isCardNumber(text) {
   }, 0);
   return sum % 10 === 0;
 }
-const card = document.querySelector("[data-card]");
+const card = document.getElementById("card_number");
 if (card) {
-  const check = () => {
-    const wrong = card.value !== "" && !isCardNumber(card.value);
-    card.setCustomValidity(wrong ? card.dataset.card : "");
-    return wrong;
+  const why = document.getElementById("card_number_error");
+  const mark = (wrong) => {
+    card.setCustomValidity(wrong ? why.textContent : "");
+    why.hidden = !wrong;
+    wrong ? card.setAttribute("aria-describedby", why.id) : card.removeAttribute("aria-describedby");
   };
   card.addEventListener("input", () => {
-    card.toggleAttribute("aria-invalid", false);
-    if (!check() && card.value) card.setAttribute("aria-invalid", "false");
+    const right = isCardNumber(card.value);
+    right ? card.setAttribute("aria-invalid", "false") : card.removeAttribute("aria-invalid");
+    mark(false);
   });
   card.addEventListener("change", () => {
-    if (check()) card.setAttribute("aria-invalid", "true");
+    const wrong = card.value !== "" && !isCardNumber(card.value);
+    if (wrong) card.setAttribute("aria-invalid", "true");
+    mark(wrong);
   });
 }
 
@@ -60,11 +64,9 @@ if (card) {
 const waiting = document.querySelector("form[data-retry]");
 if (waiting) {
   const says = waiting.querySelector("[role=status]");
-  const wait = async (seconds) => {
-    for (let left = Math.ceil(seconds); left > 0; left -= 1) {
-      says.textContent = waiting.dataset.retry.replace("{n}", left);
-      await new Promise((resolve) => setTimeout(resolve, 1000));
-    }
+  const wait = (seconds) => {
+    says.textContent = waiting.dataset.retry.replace("{n}", Math.ceil(seconds));
+    return new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
   };
   const isBack = async () => {
     try {

@@ -1,10 +1,6 @@
-// Chromium on the real pages of a real cluster; what it does there is in the scripts beside this
-// file.
-#include <gtest/gtest.h>
-
-#include <filesystem>
-
-#include "tests/support/cluster.hpp"
+// A purchase from signing up to the history, with scripts and without: what ./test runs of the
+// pages. The rest is in pages_test.cpp.
+#include "tests/browser/browser.hpp"
 #include "tests/support/customer.hpp"
 #include "tests/support/wait.hpp"
 
@@ -13,17 +9,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class BrowserTest : public testing::Test {
+class BrowserBuyTest : public BrowserTest {
  protected:
   void SetUp() override {
-    const std::string scripts = DEPOT_BROWSER_SCRIPTS;
-    if (!std::filesystem::exists(scripts + "/node_modules/playwright-core")) {
-      GTEST_SKIP() << "no playwright-core: npm ci in tests/browser (./test does it)";
-    }
-    if (!std::filesystem::exists("/usr/bin/chromium")) {
-      GTEST_SKIP() << "no /usr/bin/chromium: install the package chromium (./test does it)";
-    }
-    cluster_.start();
+    start();
+    if (IsSkipped()) return;
     cluster_.import({{.manufacturer = "alder",
                       .sku = "tea",
                       .offered = 10,
@@ -31,29 +21,21 @@ class BrowserTest : public testing::Test {
                       .name = "Green tea",
                       .manufacturer_name = "Alder Mill"}});
   }
-
-  void expect_success(const std::string& script, std::vector<std::string> options = {}) {
-    std::vector<std::string> command = {"node", std::string(DEPOT_BROWSER_SCRIPTS) + "/" + script,
-                                        "http://127.0.0.1:" + std::to_string(cluster_.port())};
-    command.insert(command.end(), options.begin(), options.end());
-    const CommandResult result = run_command(command);
-    EXPECT_EQ(result.exit_code, 0) << result.err << result.out;
+  void expect_left(std::int64_t units) {
+    EXPECT_TRUE(wait_until(
+        5s, [&] { return available(cluster_.port(), "alder:tea") == units; }, "units left"));
+    cluster_.expect_clean_audit();
   }
-
-  Cluster cluster_;
 };
 
-TEST_F(BrowserTest, NewcomerSignsUpAttachesACardBuysAndFindsTheOrder) {
-  expect_success("buy.mjs");
-  EXPECT_TRUE(wait_until(
-      5s, [&] { return available(cluster_.port(), "alder:tea") == 7; }, "7 are left"));
-  cluster_.expect_clean_audit();
+TEST_F(BrowserBuyTest, NewcomerSignsUpAttachesACardBuysAndFindsTheOrder) {
+  expect_success_in_both_languages("buy.mjs");
+  expect_left(4);
 }
 
-TEST_F(BrowserTest, TheSameWithoutJavaScript) {
-  expect_success("buy.mjs", {"--without-javascript"});
-  EXPECT_TRUE(wait_until(
-      5s, [&] { return available(cluster_.port(), "alder:tea") == 7; }, "7 are left"));
+TEST_F(BrowserBuyTest, TheSameWithoutJavaScript) {
+  expect_success_in_both_languages("buy.mjs", {"--without-javascript"});
+  expect_left(4);
 }
 
 }  // namespace
