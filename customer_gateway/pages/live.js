@@ -50,6 +50,7 @@ function show(row, { available, unit_price }) {
   if (wasGone === isGone) return;
   isGone ? (gone += 1) : (back += 1);
   row.hidden = false;
+  row.classList.toggle("leaving", isGone && !shownSoldOut);
   if (isGone && !shownSoldOut) setTimeout(() => leave(row), 1500);
 }
 

@@ -17,6 +17,9 @@ addEventListener("pageshow", () => {
   }
 });
 
+// What went wrong is read first, and the next Tab leads to its links.
+document.querySelector("[role=alert][tabindex]")?.focus();
+
 // Filters that are chosen, not typed, show their effect at once.
 document.querySelector(".filter")?.addEventListener("change", ({ target }) => {
   if (target.matches("select, [type=checkbox]")) target.form.requestSubmit();
@@ -61,7 +64,7 @@ if (card) {
 
 // Depot was busy: the same request again by itself, later and later, a few times. Sending it again
 // is safe, a purchase carries its key.
-const waiting = document.querySelector("form[data-retry]");
+const waiting = document.querySelector("[data-retry]");
 if (waiting) {
   const says = waiting.querySelector("[role=status]");
   const wait = (seconds) => {
@@ -79,7 +82,8 @@ if (waiting) {
     for (let attempt = 0; attempt < 8; attempt += 1) {
       await wait(Math.min(2 ** attempt, 30) * (1 + Math.random()));
       if (!document.hidden && (await isBack())) {
-        waiting.method === "get" ? location.replace(waiting.action) : waiting.requestSubmit();
+        const link = waiting.querySelector("a");
+        link ? location.replace(link.href) : waiting.requestSubmit();
         return;
       }
     }

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <iostream>
 
 #include "tests/support/cluster.hpp"
 
@@ -43,21 +44,25 @@ class BrowserTest : public testing::Test {
                      "DEPOT_REDIS=" + cluster_.config().redis_socket(),
                      "DEPOT_ADMIN=" + cluster_.admin(), "DEPOT_FOLDER=" + cluster_.folder()},
                     std::chrono::seconds(500));
-    EXPECT_EQ(result.exit_code, 0) << result.err << result.out;
-  }
-
-  // The same in English and in Polish.
-  void expect_success_in_both_languages(const std::string& script,
-                                        std::vector<std::string> words = {}) {
-    for (const char* locale : {"en", "pl"}) {
-      SCOPED_TRACE(locale);
-      words.insert(words.begin(), locale);
-      expect_success(script, words);
-      words.erase(words.begin());
-    }
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    std::cout << result.out;
   }
 
   Cluster cluster_;
 };
+
+// Each test in English and in Polish, in a cluster of its own: the script's first word says which.
+class BilingualBrowserTest : public BrowserTest, public testing::WithParamInterface<std::string> {
+ protected:
+  using BrowserTest::BrowserTest;
+  void expect_flow(const std::string& script, const std::vector<std::string>& words = {}) {
+    std::vector<std::string> all = {GetParam()};
+    all.insert(all.end(), words.begin(), words.end());
+    expect_success(script, all);
+  }
+};
+#define DEPOT_IN_BOTH_LANGUAGES(fixture)                             \
+  INSTANTIATE_TEST_SUITE_P(In, fixture, testing::Values("en", "pl"), \
+                           [](const auto& language) { return language.param; })
 
 }  // namespace depot::test

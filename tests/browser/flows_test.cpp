@@ -4,61 +4,44 @@
 namespace depot::test {
 namespace {
 
-// Each in English and in Polish, in a cluster of its own.
-class BrowserFlowsTest : public BrowserTest, public testing::WithParamInterface<std::string> {
+class BrowserFlowsTest : public BilingualBrowserTest {
  protected:
   void SetUp() override { start(); }
   void TearDown() override {
     if (!IsSkipped()) cluster_.expect_clean_audit();
   }
-  void expect_flow(const std::string& script, const std::vector<std::string>& words = {}) {
-    std::vector<std::string> all = {GetParam()};
-    all.insert(all.end(), words.begin(), words.end());
-    expect_success(script, all);
-  }
 };
-INSTANTIATE_TEST_SUITE_P(In, BrowserFlowsTest, testing::Values("en", "pl"),
-                         [](const auto& language) { return language.param; });
+DEPOT_IN_BOTH_LANGUAGES(BrowserFlowsTest);
 
 TEST_P(BrowserFlowsTest, TheCatalogueIsSearchedSortedAndShownInAnotherLanguageAndTheme) {
   expect_flow("catalogue.mjs");
 }
 
-TEST_P(BrowserFlowsTest, AnAccountIsMadeChangedAndDeleted) {
-  expect_flow("account.mjs");
-}
+TEST_P(BrowserFlowsTest, AnAccountIsMadeChangedAndDeleted) { expect_flow("account.mjs"); }
 
 TEST_P(BrowserFlowsTest, LinesOfTheCartThatBecameShortDearerOrUnavailableAreMarked) {
   expect_flow("cart.mjs");
 }
 
-TEST_P(BrowserFlowsTest, AStrangersGoodsSurviveEachMissingStep) {
-  expect_flow("buying.mjs");
-}
+TEST_P(BrowserFlowsTest, AStrangersGoodsSurviveEachMissingStep) { expect_flow("buying.mjs"); }
 
 TEST_P(BrowserFlowsTest, AndSoTheyDoWithoutJavaScript) {
   expect_flow("buying.mjs", {"--without-javascript"});
 }
 
-TEST_P(BrowserFlowsTest, EachProblemIsExplained) {
-  expect_flow("problems.mjs");
-}
+TEST_P(BrowserFlowsTest, EachProblemIsExplained) { expect_flow("problems.mjs"); }
 
 TEST_P(BrowserFlowsTest, OfTwoBrowsersThatWantTheLastUnitOneBuysAndTheOtherIsTold) {
   expect_flow("race.mjs");
 }
 
-TEST_P(BrowserFlowsTest, ADoubleClickAReloadAndASecondTabBuyOnce) {
-  expect_flow("once.mjs");
-}
+TEST_P(BrowserFlowsTest, ADoubleClickAReloadAndASecondTabBuyOnce) { expect_flow("once.mjs"); }
 
 TEST_P(BrowserFlowsTest, ASessionThatDiesInMidCartLeadsThroughTheLogInBackToTheCart) {
   expect_flow("session.mjs");
 }
 
-TEST_P(BrowserFlowsTest, AClosedCycleSaysSoAndKeepsTheCart) {
-  expect_flow("closed.mjs");
-}
+TEST_P(BrowserFlowsTest, AClosedCycleSaysSoAndKeepsTheCart) { expect_flow("closed.mjs"); }
 
 }  // namespace
 }  // namespace depot::test

@@ -4,32 +4,34 @@
 namespace depot::test {
 namespace {
 
-class BrowserLiveTest : public BrowserTest {
+class BrowserLiveTest : public BilingualBrowserTest {
  protected:
-  BrowserLiveTest() : BrowserTest({{"gateway.request_budget", "1500ms"}}) {}
+  BrowserLiveTest() : BilingualBrowserTest({{"gateway.request_budget", "1500ms"}}) {}
   void SetUp() override { start(); }
   void TearDown() override {
     if (!IsSkipped()) cluster_.expect_clean_audit();
   }
 };
+DEPOT_IN_BOTH_LANGUAGES(BrowserLiveTest);
 
-TEST_F(BrowserLiveTest, ThePageOfGoodsFollowsTheStockWithAndWithoutAStream) {
-  expect_success("live.mjs", {"en"});
+TEST_P(BrowserLiveTest, ThePageOfGoodsFollowsTheStockWithAndWithoutAStream) {
+  expect_flow("live.mjs");
 }
 
-TEST_F(BrowserLiveTest, AndSoItDoesInPolish) { expect_success("live.mjs", {"pl"}); }
+TEST_P(BrowserLiveTest, WhileNoWorkerAnswersAPurchaseIsTriedAgainAndMadeOnce) {
+  expect_flow("overload.mjs");
+}
 
-TEST_F(BrowserLiveTest, EightTabsShareOneStreamAndCanStillBuy) { expect_success("tabs.mjs"); }
+class BrowserTabsTest : public BrowserTest {
+ protected:
+  void SetUp() override { start(); }
+};
 
-TEST_F(BrowserLiveTest, AKilledGatewayIsFollowedAgainAndTakesForms) {
+TEST_F(BrowserTabsTest, EightTabsShareOneStreamAndCanStillBuy) { expect_success("tabs.mjs"); }
+
+TEST_F(BrowserTabsTest, AKilledGatewayIsFollowedAgainAndTakesForms) {
   expect_success("killed.mjs");
 }
-
-TEST_F(BrowserLiveTest, WhileNoWorkerAnswersAPurchaseIsTriedAgainAndMadeOnce) {
-  expect_success("overload.mjs", {"en"});
-}
-
-TEST_F(BrowserLiveTest, AndSoItIsInPolish) { expect_success("overload.mjs", {"pl"}); }
 
 }  // namespace
 }  // namespace depot::test

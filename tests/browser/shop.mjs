@@ -7,7 +7,7 @@ import { chromium } from "playwright-core";
 export const url = process.argv[2];
 export const words = process.argv.slice(3);
 
-const FLAGS = [
+export const FLAGS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
   "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ];
