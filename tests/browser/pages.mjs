@@ -1,6 +1,6 @@
 // Every page of Depot in each of its states, for what is asked of all of them.
 import { Customer, CLOSED, offer, OPEN, setCycle, signal } from "./cluster.mjs";
-import { attachCard, button, CARD, expectText, logIn, signUp, until } from "./shop.mjs";
+import { attachCard, button, CARD, expectText, logIn, signUp, until, url } from "./shop.mjs";
 
 const LONG = "Hand-woven Wschodniosłowiańskoprzeciwdeszczowy throw of undyed mountain wool, 140 × 200 cm";
 
@@ -69,6 +69,11 @@ async function whileStopped(person, go) {
   signal("depot-worker", "SIGSTOP");
   await go();
   await person.page.locator("[data-retry]").waitFor();
+}
+
+async function goOn() {
+  signal("depot-worker", "SIGCONT");
+  await until("ready", async () => (await fetch(`${url}/readyz`)).ok);
 }
 
 // [state, who comes, how they get there, what to do behind it]; who: undefined a stranger, "new"
@@ -168,10 +173,9 @@ const STATES = [
     await customer.add("alder:tea", 1);
     await person.page.goto("/cart");
     await whileStopped(person, () => button(person, person.say("cart.buy")).click());
-  }, () => signal("depot-worker", "SIGCONT")],
+  }, goOn],
   ["orders, not to be had", "buyer", (person) =>
-    whileStopped(person, () => person.page.goto("/orders")),
-  () => signal("depot-worker", "SIGCONT")],
+    whileStopped(person, () => person.page.goto("/orders")), goOn],
 ];
 
 // check(person) in each state; it may throw, and the next state is looked at all the same.
