@@ -91,6 +91,8 @@ void bind_gateway(YamlTable& t, GatewayConfig& c) {
 
 void bind_servers(YamlTable& t, Config& c) {
   t.text("admin.listen", c.admin.listen, check_listen);
+  t.duration("admin.sample_every", c.admin.sample_every, 200ms, 1min);
+  t.integer("admin.samples_max", c.admin.samples_max, 10, 10'000);
   t.text("load_balancer.frontend", c.load_balancer.frontend, check_endpoint);
   t.text("load_balancer.backend", c.load_balancer.backend, check_endpoint);
   t.integer("load_balancer.count", c.load_balancer.count, 1, 8);
@@ -155,6 +157,7 @@ void bind_rules(YamlTable& t, Config& c) {
   t.integer("limits.refusals_max", c.limits.refusals_max, 1, 100'000'000);
   t.integer("limits.feed_entries_max", c.limits.feed_entries_max, 100, 1'000'000);
   t.list("demo.catalogues", c.demo.catalogues, 64);
+  t.integer("demo.shoppers", c.demo.shoppers, 0, 1'000);
   t.text("currency", c.currency.code, check_currency);
   t.choice<LogLevel>("log.level", c.log.level,
                      {{"debug", LogLevel::debug},

@@ -46,6 +46,8 @@ struct GatewayConfig {
 
 struct AdminConfig {
   std::string listen = "127.0.0.1:9080";
+  Millis sample_every{1'000};  // Of the numbers that /ops shows.
+  int samples_max = 300;       // Of them, kept for its charts.
 };
 
 struct LoadBalancerConfig {
@@ -126,6 +128,7 @@ struct LimitsConfig {
 
 struct DemoConfig {
   std::vector<std::string> catalogues;  // Manufacturer files that `depot up` starts an agent for.
+  int shoppers = 0;                     // Purchases a second that it keeps going; 0: none.
 };
 
 struct Config {

@@ -18,6 +18,14 @@ constexpr bool is_base64url(char c) {
 
 constexpr bool is_name_character(char c) { return is_base64url(c) || c == '.'; }
 
+SessionHash hash_of_secret(std::string_view secret) {
+  return sha256(secret).substr(0, kSessionHashSize);
+}
+
+bool is_secret(std::string_view text) {
+  return text.size() == kTokenSecretSize && std::ranges::all_of(text, is_base64url);
+}
+
 template <std::size_t N>
 std::string random_base64url() {
   std::array<std::uint8_t, N> bytes;
@@ -78,16 +86,25 @@ std::string to_text(const RequestId& id) {
   return text;
 }
 
-SessionHash Token::hash() const { return sha256(secret).substr(0, kSessionHashSize); }
+SessionHash Token::hash() const { return hash_of_secret(secret); }
+SessionHash ManufacturerToken::hash() const { return hash_of_secret(secret); }
 
 std::string make_token_secret() { return random_base64url<32>(); }
 
 std::optional<Token> parse_token(std::string_view text) {
-  if (text.size() != kIdSize + 1 + kTokenSecretSize || text[kIdSize] != '.') return std::nullopt;
-  const std::string_view customer = text.substr(0, kIdSize);
-  const std::string_view secret = text.substr(kIdSize + 1);
-  if (!is_id(customer) || !std::ranges::all_of(secret, is_base64url)) return std::nullopt;
-  return Token{std::string(customer), std::string(secret)};
+  const std::size_t dot = std::min(kIdSize, text.size());
+  const std::string_view customer = text.substr(0, dot), rest = text.substr(dot);
+  if (!is_id(customer) || !rest.starts_with('.') || !is_secret(rest.substr(1))) return std::nullopt;
+  return Token{std::string(customer), std::string(rest.substr(1))};
+}
+
+std::optional<ManufacturerToken> parse_manufacturer_token(std::string_view text) {
+  const std::size_t tilde = std::min(text.find('~'), text.size());
+  const std::string_view manufacturer = text.substr(0, tilde), rest = text.substr(tilde);
+  if (!is_name_part(manufacturer) || rest.empty() || !is_secret(rest.substr(1))) {
+    return std::nullopt;
+  }
+  return ManufacturerToken{std::string(manufacturer), std::string(rest.substr(1))};
 }
 
 }  // namespace depot

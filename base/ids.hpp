@@ -4,6 +4,7 @@
 //   customer id  16 characters base64url (12 random bytes)
 //   order id     16 characters base64url of SHA-256("order1" | customer id | 0 | idempotency key)
 //   token        <customer id>.<43 characters base64url (32 random bytes)>; only its hash is stored
+//   a manufacturer's token   <manufacturer id>~<43 characters>, likewise; no other id has a "~"
 //   request id   16 random bytes, one per HTTP request, kept across the gateway's attempts
 //
 // An order id derives from both customer and key, so that nobody can probe another's orders and a
@@ -50,8 +51,16 @@ struct Token {
   std::string text() const { return customer + "." + secret; }
   SessionHash hash() const;
 };
+// A manufacturer's token.
+struct ManufacturerToken {
+  std::string manufacturer;
+  std::string secret;
+  std::string text() const { return manufacturer + "~" + secret; }
+  SessionHash hash() const;
+};
 std::string make_token_secret();
-// nullopt for anything that is not a well-formed token.
+// nullopt for anything that is not a well-formed token of the kind.
 std::optional<Token> parse_token(std::string_view text);
+std::optional<ManufacturerToken> parse_manufacturer_token(std::string_view text);
 
 }  // namespace depot

@@ -2,11 +2,11 @@
 
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-#include <fstream>
 #include <limits>
+
+#include "base/process.hpp"
 
 namespace depot {
 namespace {
@@ -35,19 +35,7 @@ void collect(const auto& entries, MetricType type, std::vector<MetricFamily>& fa
   }
 }
 
-double seconds_of(const timeval& time) {
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-}
-
-double resident_bytes() {
-  std::uint64_t size = 0, resident = 0;
-  std::ifstream("/proc/self/statm") >> size >> resident;
-  return to_double(resident) * static_cast<double>(sysconf(_SC_PAGESIZE));
-}
-
 void add_process_metrics(double started, std::vector<MetricFamily>& families) {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
   const auto add = [&](const char* name, const char* help, MetricType type, double value) {
     ClientMetric metric;
     metric.counter.value = metric.gauge.value = value;
@@ -56,8 +44,9 @@ void add_process_metrics(double started, std::vector<MetricFamily>& families) {
   add("process_start_time_seconds", "When the process started, unix time.", MetricType::Gauge,
       started);
   add("process_cpu_seconds_total", "User and system CPU time.", MetricType::Counter,
-      seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime));
-  add("process_resident_memory_bytes", "Resident memory.", MetricType::Gauge, resident_bytes());
+      cpu_seconds(getpid()));
+  add("process_resident_memory_bytes", "Resident memory.", MetricType::Gauge,
+      static_cast<double>(resident_bytes(getpid())));
 }
 
 }  // namespace

@@ -14,17 +14,13 @@
 #include "base/fatal.hpp"
 
 namespace depot {
-namespace {
 
-// `depot up` names itself to its children, so that none outlives it.
 void follow_parent() {
   const char* parent = std::getenv(kParentVariable);
   if (!parent) return;
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (std::to_string(getppid()) != parent) std::exit(kExitFailed);  // It is gone already.
 }
-
-}  // namespace
 
 Options parse_options(std::string_view program, std::string_view purpose, std::string_view examples,
                       int argc, char** argv, const std::vector<ExtraOption>& extra) {

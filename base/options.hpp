@@ -41,6 +41,9 @@ int print_config(const Config& config);
 // In a child's environment: the pid of a parent that it must not outlive (SIGTERM when it dies).
 inline constexpr const char* kParentVariable = "DEPOT_PARENT";
 
+// Ends this process with that parent, where one is named; parse_options() does it.
+void follow_parent();
+
 // "depot-worker 0.1.0 (g++ 12.2.0, zmq 4.3.4, ...)", one line.
 std::string version_line(std::string_view program);
 

@@ -6,6 +6,7 @@
 #include <spawn.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 extern "C" {  // glibc 2.36 declares these without C linkage for C++.
@@ -15,6 +16,8 @@ extern "C" {  // glibc 2.36 declares these without C linkage for C++.
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <string>
 #include <utility>
 
 #include "base/fatal.hpp"
@@ -155,6 +158,19 @@ void raise_files_max(std::size_t count) {
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = std::min(limit.rlim_max, std::max<rlim_t>(limit.rlim_cur, count));
   setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+double cpu_seconds(pid_t pid) {
+  clockid_t clock{};
+  timespec time{};
+  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0) return 0;
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+}
+
+std::int64_t resident_bytes(pid_t pid) {
+  std::int64_t size = 0, resident = 0;
+  std::ifstream("/proc/" + std::to_string(pid) + "/statm") >> size >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
 }
 
 }  // namespace depot

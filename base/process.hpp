@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,5 +52,9 @@ std::string executable_dir();
 // Lets this process have `count` files and connections open, as far as it may: a shell's usual
 // limit is 1,024, and may be raised.
 void raise_files_max(std::size_t count);
+
+// User and system CPU time of a process, and its resident memory; 0 once it is gone.
+double cpu_seconds(pid_t pid);
+std::int64_t resident_bytes(pid_t pid);
 
 }  // namespace depot

@@ -52,26 +52,32 @@ std::string format_number(std::int64_t value, UnitNames units) {
   return fmt::format("{}{}", value / unit->factor, unit->name);
 }
 
-[[noreturn]] void fail_at(const std::string& name, std::size_t line, const std::string& key,
+[[noreturn]] void fail_at(const std::string& name, const std::string& place, const std::string& key,
                           const std::string& why) {
-  throw StartupError(fmt::format("{}:{}: {}{}{}", name, line, key, key.empty() ? "" : ": ", why),
+  throw StartupError(fmt::format("{}:{}: {}{}{}", name, place, key, key.empty() ? "" : ": ", why),
                      kExitConfig);
 }
 
 std::size_t line_of(const YAML::Mark& mark) {
   return static_cast<std::size_t>(std::max(0, mark.line)) + 1;
 }
-std::size_t line_of(const YAML::Node& node) { return line_of(node.Mark()); }
+
+std::string place_of(const YAML::Mark& mark, bool with_column = false) {
+  const std::string column = with_column ? fmt::format(":{}", std::max(0, mark.column) + 1) : "";
+  return std::to_string(line_of(mark)) + column;
+}
 
 class Walk {
  public:
-  Walk(const std::string& name, const YamlTable& table) : name_(name), table_(table) {}
+  // `row`: "" for a whole file; "production[3]." within that row of it.
+  Walk(const std::string& name, const YamlTable& table, std::string row = "")
+      : name_(name), table_(table), row_(std::move(row)) {}
 
   void run(const YAML::Node& root) {
     visit_section(root, "");
     for (const YamlTable::Binding& binding : table_.bindings()) {
       if (binding.required && !seen_.contains(binding.key)) {
-        fail_at(name_, line_of(root), binding.key, "is missing");
+        fail(root, binding.key, "is missing");
       }
     }
   }
@@ -80,14 +86,14 @@ class Walk {
   void visit_section(const YAML::Node& node, const std::string& section) {
     if (node.IsNull()) return;  // All its keys are commented out.
     if (!node.IsMap()) {
-      fail_at(name_, line_of(node), section, "must be a mapping (key: value lines)");
+      fail(node, section, "must be a mapping (key: value lines)");
     }
     for (const auto& entry : node) {
-      if (!entry.first.IsScalar()) fail_at(name_, line_of(entry.first), section, "not a key");
+      if (!entry.first.IsScalar()) fail(entry.first, section, "not a key");
       const std::string key =
           section.empty() ? entry.first.Scalar() : section + "." + entry.first.Scalar();
       if (!seen_.insert(key).second) {
-        fail_at(name_, line_of(entry.first), key, "is there twice");
+        fail(entry.first, key, "is there twice");
       }
       visit_key(key, entry.first, entry.second, section.empty());
     }
@@ -100,7 +106,7 @@ class Walk {
     if (bound != bindings.end()) return apply(*bound, place, value);
     const auto below = [&](const auto& binding) { return binding.key.starts_with(key + "."); };
     if (may_be_section && std::ranges::any_of(bindings, below)) return visit_section(value, key);
-    fail_at(name_, line_of(place), key, "unknown key; " + known_beside(key));
+    fail(place, key, "unknown key; " + known_beside(key));
   }
 
   std::string known_beside(const std::string& key) const {
@@ -117,33 +123,45 @@ class Walk {
 
   void apply(const YamlTable::Binding& binding, const YAML::Node& place, const YAML::Node& value) {
     const std::string& key = binding.key;
-    if (!binding.clear) {
+    if (!binding.clear && !binding.add) {
       if (!value.IsScalar()) {
-        fail_at(name_, line_of(place), key, value.IsNull() ? "has no value" : "must be one value");
+        fail(place, key, value.IsNull() ? "has no value" : "must be one value");
       }
       const std::string why = binding.set(value.Scalar());
-      if (!why.empty()) fail_at(name_, line_of(value), key, why);
+      if (!why.empty()) fail(value, key, why);
       return;
     }
     if (!value.IsSequence() && !value.IsNull()) {
-      fail_at(name_, line_of(place), key, "must be a list");
+      fail(place, key, "must be a list");
     }
     if (value.size() > binding.count_max) {
-      fail_at(
-          name_, line_of(place), key,
-          fmt::format("has {} entries, at most {} are allowed", value.size(), binding.count_max));
+      fail(place, key,
+           fmt::format("has {} entries, at most {} are allowed", value.size(), binding.count_max));
     }
-    binding.clear();
+    if (binding.clear) binding.clear();
     std::size_t index = 0;
     for (const YAML::Node& item : value) {
+      if (binding.add) {
+        const YamlTable row = binding.add(name_ + ":" + place_of(item.Mark(), true));
+        Walk(name_, row, fmt::format("{}[{}].", key, index++)).run(item);
+        continue;
+      }
       const std::string why = item.IsScalar() ? binding.set(item.Scalar()) : "must be one value";
-      if (!why.empty()) fail_at(name_, line_of(item), fmt::format("{}[{}]", key, index), why);
+      if (!why.empty()) fail(item, fmt::format("{}[{}]", key, index), why);
       ++index;
     }
   }
 
+  [[noreturn]] void fail(const YAML::Node& at, const std::string& key,
+                         const std::string& why) const {
+    const std::string name =
+        key.empty() && !row_.empty() ? row_.substr(0, row_.size() - 1) : row_ + key;
+    fail_at(name_, place_of(at.Mark(), !row_.empty()), name, why);
+  }
+
   const std::string& name_;
   const YamlTable& table_;
+  const std::string row_;
   std::set<std::string> seen_;
 };
 
@@ -175,7 +193,7 @@ YAML::Node load_document(const std::string& text, const std::string& name) {
     }
     return YAML::Load(text);
   } catch (const YAML::Exception& error) {
-    fail_at(name, line_of(error.mark), "", "not YAML: " + error.msg);
+    fail_at(name, place_of(error.mark), "", "not YAML: " + error.msg);
   }
 }
 
@@ -224,6 +242,10 @@ void YamlTable::list(std::string key, std::vector<std::string>& member, std::siz
   };
   const auto clear = [&member] { member.clear(); };
   bindings_.push_back({std::move(key), add, show, clear, count_max});
+}
+
+void YamlTable::rows(std::string key, std::size_t count_max, AddRow add) {
+  bindings_.push_back({.key = std::move(key), .count_max = count_max, .add = std::move(add)});
 }
 
 void YamlTable::bind_number(std::string key, Unit unit, std::int64_t min, std::int64_t max,
@@ -320,7 +342,7 @@ YamlPlace find_yaml_key(const std::string& text, const std::string& name, const 
     if (parent.IsMap()) {
       for (const auto& entry : parent) {
         if (entry.first.Scalar() != part) continue;
-        place.line = line_of(entry.first);
+        place.line = line_of(entry.first.Mark());
         node.reset(entry.second);
         found = true;
       }

@@ -9,7 +9,8 @@
 // are errors; a key that is absent leaves its member as it was.
 //
 // Threads: a value; the members must outlive it.
-// Errors:  StartupError "<file>:<line>: <key>: <what is wrong and what is allowed>".
+// Errors:  StartupError "<file>:<line>: <key>: <what is wrong and what is allowed>"; within rows,
+//          of which many may stand on one line, "<file>:<line>:<column>: ...".
 // Source:  docs/OPERATIONS.md, "Files".
 #pragma once
 
@@ -53,6 +54,10 @@ class YamlTable {
   void choice(std::string key, Enum& member, std::vector<std::pair<std::string, Enum>> options);
   // A list of scalars, replaced as a whole.
   void list(std::string key, std::vector<std::string>& member, std::size_t count_max);
+  // A list of mappings: `add` makes room for one more and binds its keys. `place` is where it
+  // begins, "<file>:<line>:<column>". Not for tables that are described.
+  using AddRow = std::function<YamlTable(const std::string& place)>;
+  void rows(std::string key, std::size_t count_max, AddRow add);
   void required(std::string_view key);  // Its absence is an error. REQUIRES: bound.
 
   struct Binding {
@@ -62,6 +67,7 @@ class YamlTable {
     std::function<void()> clear = {};        // lists only: empties the member
     std::size_t count_max = 0;
     bool required = false;
+    AddRow add = {};  // rows only, in the place of `set` and `clear`
   };
   const std::vector<Binding>& bindings() const { return bindings_; }
 

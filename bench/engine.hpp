@@ -1,8 +1,9 @@
 // The load engine: customers who sign up and buy over HTTP, as fast as the answers come.
 //
-// replay, show and bench are its sources of orders. It behaves as docs ask of clients: an answer
-// that leaves the outcome open (5xx, 429, a broken connection) is followed by the same request with
-// the same Idempotency-Key, later and later, until there is a definite one or `give_up` has passed.
+// replay, show and bench are its sources of orders; shop's customers (shop.hpp) use its parts. It
+// behaves as docs ask of clients: an answer that leaves the outcome open (5xx, 429, a broken
+// connection) is followed by the same request with the same Idempotency-Key, later and later, until
+// there is a definite one or `give_up` has passed.
 //
 // Threads: sign_up and buy start `threads` of their own and return when all have ended; a Source is
 //          called by all of them.
@@ -50,8 +51,9 @@ struct Order {
   std::uint32_t shopper = 0;
   std::string key = {};
   protocol::OrderMode mode = protocol::OrderMode::all_or_nothing;
-  std::vector<protocol::OrderLine> lines = {};  // no offer twice
-  TimePoint not_before = {};                    // it is held back until then
+  std::vector<protocol::OrderLine> lines = {};  // no offer twice; none where the cart is bought
+  std::optional<std::int64_t> cart_version = {};
+  TimePoint not_before = {};  // it is held back until then
 };
 
 class Source {

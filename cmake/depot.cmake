@@ -96,7 +96,7 @@ function(depot_embed target)
   set(generated ${CMAKE_BINARY_DIR}/generated)
   set(entries "")
   foreach(file ${ARG_FILES})
-    set(path ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+    get_filename_component(path ${file} ABSOLUTE)  # one name each, also where two embed it
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${path})
     file(READ ${path} bytes)
     get_filename_component(short ${file} NAME)

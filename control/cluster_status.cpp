@@ -1,13 +1,14 @@
 #include "control/cluster_status.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <map>
 #include <sstream>
 
 #include "http/client.hpp"
-#include "store/blocking.hpp"
 
 namespace depot::control {
 namespace {
@@ -15,13 +16,7 @@ namespace {
 namespace json = boost::json;
 constexpr auto kAskMax = std::chrono::milliseconds(300);
 
-std::string ask(const Config& config, const std::string& process, const char* path) {
-  const auto answer =
-      http::fetch("unix:" + config.admin_socket(process), "GET", path, {}, "", kAskMax);
-  return answer && answer->status == 200 ? answer->body : "";
-}
-
-json::object row_of(const Config& config, const UpView::Row& row) {
+json::object row_of(const Config& config, const UpView::Row& row, bool agents) {
   const SupervisedProcess& process = row.process;
   json::object out{{"name", process.spec.name},
                    {"state", name_of(process.state)},
@@ -31,19 +26,51 @@ json::object row_of(const Config& config, const UpView::Row& row) {
   if (!process.runs()) return out;
   const auto uptime = std::chrono::duration<double>(steady_now() - process.started);
   out["uptime_seconds"] = static_cast<std::int64_t>(uptime.count());
+  if (!agents && kind_of(process.spec.name) == "manufacturer") return out;
   json::error_code error;
   json::value own = json::parse(ask(config, process.spec.name, "/status"), error);
   out["status"] = error ? json::value() : std::move(own);
   return out;
 }
 
-// The number behind "name:" in the text of INFO.
-std::int64_t info_number(const std::string& info, const std::string& name) {
+// What stands behind "name:" in the text of INFO.
+const char* info_field(const std::string& info, const std::string& name) {
   const std::size_t at = info.find("\n" + name + ":");
-  return at == std::string::npos ? 0 : std::atoll(info.c_str() + at + name.size() + 2);
+  return at == std::string::npos ? "0" : info.c_str() + at + name.size() + 2;
 }
 
-json::object redis_document(const UpView& view) {
+// What Redis says of itself, and how much it holds.
+Result<json::object> ask_redis(store::BlockingRedis& redis) {
+  const auto first = redis.commands({{"INFO", "server", "memory", "stats", "cpu"},
+                                     {"HKEYS", "heads:{s0}"},
+                                     {"XLEN", "feed:{s0}"},
+                                     {"DBSIZE"}});
+  if (!first) return tl::unexpected(first.error());
+  const std::string& info = first->front().text;
+  if (first->front().kind == store::Value::Kind::error) return fail(ErrorCode::unknown, info);
+  std::vector<std::vector<std::string>> ledgers;
+  for (const store::Value& maker : first->at(1).items) {
+    ledgers.push_back({"XLEN", "ledger:{s0}:" + maker.text});
+  }
+  const auto lengths = redis.commands(ledgers);
+  if (!lengths) return tl::unexpected(lengths.error());
+  std::int64_t entries = 0;
+  for (const store::Value& length : *lengths) entries += length.integer;
+  const auto number = [&](const char* name) { return std::atof(info_field(info, name)); };
+  const auto whole = [&](const char* name) { return std::atoll(info_field(info, name)); };
+  return json::object{{"pid", whole("process_id")},
+                      {"uptime_seconds", whole("uptime_in_seconds")},
+                      {"used_memory", whole("used_memory")},
+                      {"resident_memory", whole("used_memory_rss")},
+                      {"maxmemory", whole("maxmemory")},
+                      {"cpu_seconds", number("used_cpu_sys") + number("used_cpu_user")},
+                      {"commands_total", whole("total_commands_processed")},
+                      {"ledger_entries", entries},
+                      {"feed_entries", first->at(2).integer},
+                      {"keys", first->at(3).integer}};
+}
+
+json::object redis_document(const UpView& view, std::optional<store::BlockingRedis>& redis) {
   const Config& config = view.config;
   json::object out{{"mode", config.redis.mode == RedisMode::external ? "external" : "private"},
                    {"url", config.redis_url()},
@@ -51,34 +78,25 @@ json::object redis_document(const UpView& view) {
                    {"restarts", view.redis_restarts},
                    {"not_ready", view.redis_down},
                    {"books_wrong", view.books_wrong}};
-  if (!view.redis_down.empty()) return out;
-  auto redis = store::BlockingRedis::connect(config.redis_url(), kAskMax);
+  if (!view.redis_down.empty()) {
+    redis.reset();
+    return out;
+  }
   if (!redis) {
-    out["not_ready"] = redis.error().message;
-    return out;
-  }
-  const auto number = [&](const std::vector<std::string>& command) {
-    const auto reply = redis->command(command);
-    return reply ? reply->integer : 0;
-  };
-  const auto info = redis->command({"INFO"});
-  if (!info) {
-    out["not_ready"] = info.error().message;
-    return out;
-  }
-  out["pid"] = info_number(info->text, "process_id");
-  out["used_memory"] = info_number(info->text, "used_memory");
-  out["maxmemory"] = info_number(info->text, "maxmemory");
-  out["commands_total"] = info_number(info->text, "total_commands_processed");
-  std::int64_t entries = 0;
-  if (const auto makers = redis->command({"HKEYS", "heads:{s0}"})) {
-    for (const store::Value& maker : makers->items) {
-      entries += number({"XLEN", "ledger:{s0}:" + maker.text});
+    auto connected = store::BlockingRedis::connect(config.redis_url(), kAskMax);
+    if (!connected) {
+      out["not_ready"] = connected.error().message;
+      return out;
     }
+    redis.emplace(std::move(*connected));
   }
-  out["ledger_entries"] = entries;
-  out["feed_entries"] = number({"XLEN", "feed:{s0}"});
-  out["keys"] = number({"DBSIZE"});
+  const auto answer = ask_redis(*redis);
+  if (answer) {
+    for (const auto& [name, value] : *answer) out[name] = value;
+  } else {
+    redis.reset();
+    out["not_ready"] = answer.error().message;
+  }
   return out;
 }
 
@@ -109,6 +127,18 @@ void merge(const std::string& process, const std::string& text,
 
 }  // namespace
 
+std::string ask(const Config& config, const std::string& process, const char* path) {
+  const auto answer =
+      http::fetch("unix:" + config.admin_socket(process), "GET", path, {}, "", kAskMax);
+  return answer && answer->status == 200 ? answer->body : "";
+}
+
+std::string_view kind_of(std::string_view process) {
+  const std::string_view kind = process.substr(0, process.find_last_not_of("0123456789"));
+  constexpr std::string_view kKinds[] = {"balancer", "worker", "hub", "gateway"};
+  return std::ranges::find(kKinds, kind) != std::end(kKinds) ? kind : "manufacturer";
+}
+
 std::string ask_ready(const std::string& where, std::chrono::milliseconds limit,
                       const std::string& silent) {
   const auto answer = http::fetch(where, "GET", "/readyz", {}, "", limit);
@@ -135,18 +165,20 @@ std::string UpView::not_ready() const {
   return settled ? "" : "up: starting";
 }
 
-json::object status_document(const UpView& view) {
+json::object status_document(const UpView& view, std::optional<store::BlockingRedis>& redis,
+                             bool agents) {
   json::array processes, restart_keys;
-  for (const UpView::Row& row : view.rows) processes.push_back(row_of(view.config, row));
+  for (const UpView::Row& row : view.rows) processes.push_back(row_of(view.config, row, agents));
   for (const std::string& key : view.restart_keys) restart_keys.emplace_back(key);
   return {{"version", DEPOT_VERSION},
+          {"pid", getpid()},
           {"config",
            {{"path", view.config.path},
             {"error", view.config_error},
             {"restart_needed_for", restart_keys}}},
           {"not_ready", view.not_ready()},
           {"workers_wanted", view.config.workers.count},
-          {"redis", redis_document(view)},
+          {"redis", redis_document(view, redis)},
           {"processes", std::move(processes)}};
 }
 

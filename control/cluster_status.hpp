@@ -1,17 +1,20 @@
 // What `depot up` tells of its host: one JSON document, and every process' metrics as one text.
 //
-// Threads: any. Each call asks every process, and waits at most 300 ms for each.
+// Threads: any. Each call asks the processes, and waits at most 300 ms for each.
 // Errors:  none; a process that does not answer is shown as that.
 // Source:  docs/OPERATIONS.md, "depot status".
 #pragma once
 
 #include <boost/json/object.hpp>
 #include <chrono>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/config.hpp"
 #include "control/supervisor.hpp"
+#include "store/blocking.hpp"
 
 namespace depot::control {
 
@@ -32,7 +35,16 @@ struct UpView {
   std::string not_ready() const;               // the first reason; "" when all is ready
 };
 
-boost::json::object status_document(const UpView& view);
+// `redis`: a connection to keep between calls, made where there is none. Agents tell of each of
+// their goods: they are asked only where `agents`.
+boost::json::object status_document(const UpView& view, std::optional<store::BlockingRedis>& redis,
+                                    bool agents = true);
+
+// The answer of one process to GET `path`; "" where it does not give one.
+std::string ask(const Config& config, const std::string& process, const char* path);
+
+// "worker" of "worker-2"; an agent is "manufacturer".
+std::string_view kind_of(std::string_view process);
 
 // Every family once, each sample with a label process="<name>"; `own` is the supervisor's text.
 std::string merged_metrics(const UpView& view, const std::string& own);

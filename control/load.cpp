@@ -73,6 +73,14 @@ Load::Load(const Config& in_force, const std::string& kind, const std::string& h
   engine.histories = folder_;
 }
 
+Load::Load(const Config& in_force, const std::string& kind, Endless)
+    : config(in_force),
+      run(make_run_id()),
+      name(kind + "-" + run),
+      engine{.gateways = gateway_addresses(in_force), .stop = &stop_},
+      stop_{SIGINT, SIGTERM},
+      keep_(true) {}
+
 Load::~Load() {
   std::error_code ignored;
   if (!keep_) fs::remove_all(folder_, ignored);
@@ -87,12 +95,12 @@ void Load::import(const std::string& rows) const {
   manufacturer::import_catalogue(config, path);
 }
 
-void Load::sign_up(std::size_t customers) {
-  std::vector<std::string> emails(customers);
+void Load::sign_up(std::size_t customers, const std::string& prefix) {
+  emails_.clear();
   for (std::size_t i = 0; i < customers; ++i) {
-    emails[i] = fmt::format("{}-{}@load.example", name, i);
+    emails_.push_back(fmt::format("{}-{}@load.example", prefix.empty() ? name : prefix, i));
   }
-  shoppers_ = bench::sign_up(engine, emails);
+  shoppers_ = bench::sign_up(engine, emails_);
 }
 
 bench::Tally Load::buy(bench::Source& source, const char* unit, std::uint64_t total) {

@@ -34,9 +34,11 @@ struct Extras {  // what one kind of load adds to the closing table and document
 class Load {
  public:
   // `kind`: "show". What the customers saw lies in the folder `histories`, made where it is not;
-  // for
-  // "" in a temporary one, which goes with the object, unless the run went wrong.
+  // for "" in a temporary one, which goes with the object, unless the run went wrong.
   Load(const Config& config, const std::string& kind, const std::string& histories = "");
+  // One that goes on for ever: it keeps no histories, is not audited, and waits for gateways.
+  struct Endless {};
+  Load(const Config& config, const std::string& kind, Endless);
   ~Load();
   Load(const Load&) = delete;
   Load& operator=(const Load&) = delete;
@@ -51,7 +53,11 @@ class Load {
   bool interrupted() const { return stop_.requested(); }
   // `rows` of a catalogue, as for `depot import`, without its header.
   void import(const std::string& rows) const;
-  void sign_up(std::size_t customers);
+  // "<prefix>-0@load.example" and so on; "": of this run alone.
+  void sign_up(std::size_t customers, const std::string& prefix = "");
+  const std::vector<std::string>& emails() const { return emails_; }
+  const std::vector<bench::Shopper>& shoppers() const { return shoppers_; }
+  StopSignal& stop() { return stop_; }
   bench::Tally buy(bench::Source& source, const char* unit, std::uint64_t total);
 
   // The audit with what the customers saw, then the closing table, or one JSON document, on stdout.
@@ -61,6 +67,7 @@ class Load {
   StopSignal stop_;
   std::string folder_;
   bool keep_;
+  std::vector<std::string> emails_;
   std::vector<bench::Shopper> shoppers_;
 };
 

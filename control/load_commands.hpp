@@ -8,7 +8,10 @@
 // Source:  docs/TRACES.md, bench/results/README.md.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/config.hpp"
 #include "protocol/orders.hpp"
@@ -45,5 +48,20 @@ struct BenchOptions {
   bool json = false;
 };
 int run_bench(const Config& config, const BenchOptions& options);
+
+// Simulated customers who come, look around, fill carts, buy, cancel and come back.
+struct ShopOptions {
+  double rate = 2;  // purchases a second that are aimed at
+  int customers = 40;
+  int seconds = 30;  // 0: until stopped; then nothing is kept and nothing audited
+  std::optional<std::uint64_t> seed;
+  std::string burst;  // "200", "200@15": a flash sale, and its second
+  std::string offer;  // what that sells; "": the most popular good that there is
+  std::vector<std::string> manufacturers;  // "": those of demo.catalogues, else everybody
+  std::optional<protocol::OrderMode> mode;
+  std::string name;  // of the admin endpoint of one without end
+  bool json = false, quiet = false;
+};
+int run_shop(const Config& config, const ShopOptions& options);
 
 }  // namespace depot::control

@@ -5,9 +5,12 @@
 
 #include "base/crypto.hpp"
 #include "base/fatal.hpp"
+#include "base/ids.hpp"
 #include "base/options.hpp"
+#include "base/utf8.hpp"
 #include "control/audit.hpp"
 #include "control/load_commands.hpp"
+#include "control/manufacturer_command.hpp"
 #include "control/status.hpp"
 #include "control/up.hpp"
 #include "control/up_lock.hpp"
@@ -23,7 +26,9 @@ Examples:
   depot status              processes, queue, Redis, rates; --check says what is wrong
   depot scale workers 4
   depot import goods.csv
+  depot manufacturer add tea-co --name "Tea Company"
   depot replay --catalogue goods.csv --orders orders.csv --concurrency 64
+  depot shop --burst 200    customers who browse and buy for 30 s, with a flash sale
   depot bench --connections 64 --seconds 10
   depot audit)";
 
@@ -35,6 +40,8 @@ struct Words {  // what the command line says, bound by CLI11
   control::StatusOptions status;
   control::ReplayOptions replay;
   control::BenchOptions bench;
+  control::ManufacturerOptions manufacturer;
+  control::ShopOptions shop;
   bool from_file = false;  // config.yml as it is, not what a running `depot up` goes by
   std::function<int(const Config&)> run;
 };
@@ -44,6 +51,10 @@ CLI::App& add(CLI::App& app, Words& words, const char* name, const char* help,
   CLI::App& command = *app.add_subcommand(name, help);
   command.callback([&words, run] { words.run = run; });
   return command;
+}
+
+protocol::OrderMode mode_of(const std::string& word) {
+  return word == "available" ? protocol::OrderMode::available : protocol::OrderMode::all_or_nothing;
 }
 
 int run_config_check(const Config& config) {
@@ -97,10 +108,61 @@ void add_trade_commands(CLI::App& app, Words& words) {
   audit.add_flag("--json", words.json, "one JSON document");
 }
 
+void add_manufacturer_commands(CLI::App& app, Words& words) {
+  control::ManufacturerOptions& options = words.manufacturer;
+  CLI::App& maker = *app.add_subcommand("manufacturer", "who may sign in as a manufacturer");
+  maker.require_subcommand(1);
+  maker.footer(R"(Examples:
+  depot manufacturer add tea-co --name "Tea Company"           prints its token, once
+  depot manufacturer add tea-co --name "Tea Company" --renew   another token; the former one ends
+  depot manufacturer list
+  depot manufacturer remove tea-co)");
+  CLI::App& enrol = add(maker, words, "add", "enrol one, and print its token, once",
+                        [&](auto& c) { return control::run_manufacturer_add(c, options); });
+  enrol.add_option("--name", options.name, "as people call it")
+      ->required()
+      ->check([](const auto& text) { return is_name(text) ? "" : "1 to 200 printable bytes"; });
+  enrol.add_flag("--renew", options.renew, "a new token for one that is enrolled");
+  CLI::App& list = add(maker, words, "list", "all that are known, enrolled or by their agents",
+                       [&](auto& c) { return control::run_manufacturer_list(c, options); });
+  CLI::App& remove = add(maker, words, "remove", "its token stops working; its books stay",
+                         [&](auto& c) { return control::run_manufacturer_remove(c, options); });
+  for (CLI::App* one : {&enrol, &remove}) {
+    one->add_option("ID", options.id)->required()->check([](const auto& text) {
+      return is_name_part(text) ? "" : "1 to 64 of A-Z a-z 0-9 . _ -";
+    });
+  }
+  for (CLI::App* one : {&enrol, &list}) one->add_flag("--json", options.json, "one JSON document");
+}
+
+void add_shop_command(CLI::App& app, Words& words) {
+  control::ShopOptions& shop = words.shop;
+  CLI::App& command =
+      add(app, words, "shop", "customers who browse, fill carts, buy and cancel", [&](auto& c) {
+        if (!words.mode.empty()) shop.mode = mode_of(words.mode);
+        return control::run_shop(c, words.shop);
+      });
+  command.add_option("--rate", shop.rate, "purchases a second aimed at; 2")
+      ->check(CLI::Range(0.001, 100'000.0));
+  command.add_option("--customers", shop.customers, "40")->check(CLI::Range(1, 100'000));
+  command.add_option("--seconds", shop.seconds, "30; 0: until stopped, without an audit")
+      ->check(CLI::Range(0, 86'400));
+  command.add_option("--seed", shop.seed, "of all choices; random, and printed");
+  command.add_option("--burst", shop.burst, "N[@T]: at second T (the middle) N want one good");
+  command.add_option("--offer", shop.offer, "that good; else the most popular that there is");
+  command.add_option("--manufacturer", shop.manufacturers,
+                     "whose goods; else those of demo.catalogues, else everybody's");
+  command.add_option("--mode", words.mode, "all_or_nothing, or available; else mostly the first")
+      ->check(CLI::IsMember({"all_or_nothing", "available"}));
+  command.add_option("--name", shop.name, "of its admin endpoint, with --seconds 0");
+  command.add_flag("--json", shop.json, "one JSON document at the end");
+  command.add_flag("--quiet", shop.quiet, "nothing while it runs");
+}
+
 void add_load_commands(CLI::App& app, Words& words) {
   CLI::App& replay =
       add(app, words, "replay", "buy a trace of orders over HTTP, and audit it", [&](auto& c) {
-        if (words.mode == "available") words.replay.mode = protocol::OrderMode::available;
+        words.replay.mode = mode_of(words.mode);
         return control::run_replay(c, words.replay);
       });
   replay.add_option("--catalogue", words.replay.catalogue, "CSV, as for import")->required();
@@ -143,7 +205,9 @@ int run(int argc, char** argv) {
   app.fallthrough();  // --config may stand behind the command, too.
   add_cluster_commands(app, words);
   add_trade_commands(app, words);
+  add_manufacturer_commands(app, words);
   add_load_commands(app, words);
+  add_shop_command(app, words);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ExtrasError& error) {

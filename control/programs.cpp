@@ -19,7 +19,7 @@ constexpr auto kOrphansMax = std::chrono::seconds(2);
 constexpr auto kOrphansEvery = std::chrono::milliseconds(50);
 
 // The order of stopping: who brings work first, who keeps it last.
-enum class Rank { gateway, manufacturer, hub, worker, balancer };
+enum class Rank { shoppers, gateway, manufacturer, hub, worker, balancer };
 
 void expect_free(const std::string& key, const std::string& listen) {
   // The gateways of an `up` that was killed may still be finishing their requests.
@@ -69,11 +69,21 @@ std::vector<Program> programs_of(const Config& config, const std::string& config
   add_many(config.workers.count, "depot-worker", "worker", Rank::worker);
   add_many(config.hub.count, "depot-hub", "hub", Rank::hub);
   add_many(config.gateway.count, "depot-gateway", "gateway", Rank::gateway);
+  std::vector<std::string> ids;
   for (const std::string& file : config.demo.catalogues) {
-    const std::string id = manufacturer::read_agent_file(file).id;
+    const std::string& id = ids.emplace_back(manufacturer::read_agent_file(file).id);
     Program& agent = add("depot-manufacturer", id, Rank::manufacturer);
     const std::string data = config.folder() + "/var/manufacturers";
     agent.arguments.insert(agent.arguments.end(), {"--data", data, file});
+  }
+  if (config.demo.shoppers > 0) {
+    Program& shop = add("depot", kShoppers, Rank::shoppers);
+    shop.arguments.insert(shop.arguments.begin() + 1, "shop");
+    shop.arguments.insert(shop.arguments.end(), {"--rate", std::to_string(config.demo.shoppers),
+                                                 "--seconds", "0", "--quiet"});
+    for (const std::string& id : ids) {  // The goods of nobody else: a show counts on its own.
+      shop.arguments.insert(shop.arguments.end(), {"--manufacturer", id});
+    }
   }
   return programs;
 }

@@ -12,6 +12,8 @@
 
 namespace depot::control {
 
+inline constexpr const char* kShoppers = "shoppers";  // the process of demo.shoppers
+
 struct Program {
   ProcessSpec spec;
   std::vector<std::string> arguments;  // the program first

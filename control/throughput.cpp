@@ -11,6 +11,7 @@
 
 #include "base/crypto.hpp"
 #include "base/fatal.hpp"
+#include "base/process.hpp"
 #include "control/load.hpp"
 #include "control/load_commands.hpp"
 
@@ -58,20 +59,6 @@ class RandomBuys : public bench::Source {
   TimePoint end_;
   std::vector<Lane> lanes_;
 };
-
-// utime + stime of a process, in seconds; 0 once it is gone.
-double cpu_seconds(pid_t pid) {
-  std::ifstream file(fmt::format("/proc/{}/stat", pid));
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  const std::size_t name_end = text.rfind(')');  // The name may hold blanks and brackets.
-  double user = 0, system = 0;
-  if (name_end == std::string::npos ||
-      std::sscanf(text.c_str() + name_end, ") %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lf %lf",
-                  &user, &system) != 2) {
-    return 0;
-  }
-  return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
-}
 
 constexpr const char* kGenerator = "(generator)";
 

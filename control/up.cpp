@@ -15,6 +15,7 @@
 #include "base/options.hpp"
 #include "base/yaml.hpp"
 #include "control/audit.hpp"
+#include "control/ops_page.hpp"
 #include "control/up_lock.hpp"
 #include "http/admin_server.hpp"
 #include "store/blocking.hpp"
@@ -31,9 +32,10 @@ constexpr auto kRedisRetry = 1s;
 constexpr auto kConfigEvery = 250ms;  // Two looks that agree: an editor may be at it.
 constexpr auto kTurnStarting = 20ms;
 constexpr auto kTurnSettled = 250ms;
-constexpr std::uintmax_t kLogBytesMax = 64 << 20;  // then a new start sets it aside
+constexpr auto kLogsEvery = 60s;
+constexpr std::uintmax_t kLogBytesMax = 16 << 20;  // of a process; then it is set aside
 // Changes of these are applied while running.
-constexpr std::string_view kLiveKeys[] = {"workers.count", "log.level"};
+constexpr std::string_view kLiveKeys[] = {"workers.count", "demo.shoppers", "log.level"};
 
 std::string how_it_ended(const ExitStatus& status) {
   return status.signal ? fmt::format("signal {}", status.signal)
@@ -115,6 +117,7 @@ void Up::run() {
     if (!supervisor_.stopping()) {
       keep_redis(now);
       follow_config(now);
+      trim_logs(now);
     }
     for (const Action& action : supervisor_.decide(now)) perform(action, now);
     reap(now);
@@ -216,8 +219,6 @@ void Up::start(const std::string& name, TimePoint now) {
   const auto program =
       std::ranges::find_if(programs_, [&](const Program& p) { return p.spec.name == name; });
   const std::string output = log_path(config_, name);
-  std::error_code none;
-  if (fs::file_size(output, none) > kLogBytesMax && !none) fs::rename(output, output + ".1", none);
   try {
     running_.insert_or_assign(
         name, Process::start({.arguments = program->arguments,
@@ -226,6 +227,20 @@ void Up::start(const std::string& name, TimePoint now) {
   } catch (const StartupError& error) {
     log_.error("cannot start", {{"process", name}, {"why", error.what()}});
     supervisor_.on_exit(name, now);
+  }
+}
+
+// Copied and emptied, because the process goes on appending to it; a line in between may be lost.
+void Up::trim_logs(TimePoint now) {
+  if (now < logs_due_) return;
+  logs_due_ = now + kLogsEvery;
+  for (const Program& program : programs_) {
+    const std::string log = log_path(config_, program.spec.name);
+    std::error_code error;
+    if (fs::file_size(log, error) <= kLogBytesMax || error) continue;
+    fs::copy_file(log, log + ".1", fs::copy_options::overwrite_existing, error);
+    fs::resize_file(log, 0, error);
+    if (error) log_.error("cannot empty a log", {{"file", log}, {"why", error.message()}});
   }
 }
 
@@ -284,6 +299,11 @@ void Up::apply(const Config& fresh, TimePoint now) {
     return std::ranges::find(kLiveKeys, key) != std::end(kLiveKeys);
   });
   config_.workers.count = fresh.workers.count;
+  const auto shoppers = running_.find(kShoppers);
+  if (fresh.demo.shoppers != config_.demo.shoppers && shoppers != running_.end()) {
+    shoppers->second.signal(SIGTERM);  // Where it is still wanted, it is started at the new rate.
+  }
+  config_.demo.shoppers = fresh.demo.shoppers;
   config_.log.level = fresh.log.level;
   log_.set_level(fresh.log.level);
   write_copy(config_);
@@ -332,7 +352,10 @@ UpView Up::view() const {
   return published_;
 }
 
-std::string Up::status() const { return boost::json::serialize(status_document(view())); }
+std::string Up::status() const {
+  std::optional<store::BlockingRedis> redis;
+  return boost::json::serialize(status_document(view(), redis));
+}
 
 std::string Up::metrics() const { return merged_metrics(view(), metrics_.text()); }
 
@@ -345,11 +368,14 @@ int run_up(const Config& config, const UpOptions& options) {
   StopSignal stop{SIGINT, SIGTERM};  // Before any thread exists, so that all inherit the mask.
   Metrics metrics;
   Up up(config, options, log, stop, metrics);
-  const http::AdminServer admin(config.admin.listen, metrics,
-                                {.not_ready = [&up] { return up.not_ready(); },
-                                 .drain = [&stop] { stop.request(); },
-                                 .status = [&up] { return up.status(); },
-                                 .metrics = [&up] { return up.metrics(); }});
+  const OpsSampler sampler(config.admin, [&up] { return up.view(); });
+  const http::AdminServer admin(
+      config.admin.listen, metrics,
+      {.not_ready = [&up] { return up.not_ready(); },
+       .drain = [&stop] { stop.request(); },
+       .status = [&up] { return up.status(); },
+       .metrics = [&up] { return up.metrics(); },
+       .pages = [&](auto path) { return ops_response(path, [&] { return sampler.state(); }); }});
   up.run();
   return kExitOk;
 }

@@ -6,7 +6,7 @@
 // the books are audited before anybody else is let in: nobody sells on wrong ones, unless the
 // operator says so.
 //
-// Threads: one, besides the admin listener's.
+// Threads: one, besides the admin listener's and the sampler's (ops_sampler.hpp).
 // Errors:  StartupError: exit 69 for a port in use or no Redis, 1 when another one runs here or the
 //          books are wrong.
 // Source:  docs/OPERATIONS.md, "depot up".
@@ -42,11 +42,12 @@ class Up {
   std::string not_ready() const { return view().not_ready(); }
   std::string status() const;  // JSON
   std::string metrics() const;
+  UpView view() const;
 
  private:
-  UpView view() const;
   void perform(const Action& action, TimePoint now);
   void start(const std::string& name, TimePoint now);
+  void trim_logs(TimePoint now);
   void reap(TimePoint now);
   void keep_redis(TimePoint now);
   void start_redis();
@@ -66,7 +67,7 @@ class Up {
   Counter& restarts_;
   Gauge& ready_;
   std::string config_text_, config_seen_;  // what was followed; what the last look saw
-  TimePoint config_due_{};
+  TimePoint config_due_{}, logs_due_{};
   std::optional<store::RedisServer> redis_;
   TimePoint redis_due_{};  // for the next attempt; max() when the books are wrong
   std::vector<Program> programs_;

@@ -1,4 +1,6 @@
 // The API: each route reads its request strictly, asks for the operation and writes JSON.
+#include "customer_gateway/api.hpp"
+
 #include <charconv>
 
 #include "base/crypto.hpp"
@@ -13,22 +15,6 @@ namespace {
 using http::Method;
 using protocol::Problem;
 using protocol::RequestKind;
-
-struct ManufacturerView {
-  std::string_view id, name;
-};
-void write(JsonWriter& json, const ManufacturerView& view) {
-  json.object("manufacturer_id", view.id, "name", view.name);
-}
-
-// Continues an operation with its JSON answer.
-template <typename T>
-Done<T> json_reply(const Visit& visit) {
-  return [exchange = visit.exchange](Answer<T> answer) {
-    if (!answer) return exchange->fail(answer.error());
-    exchange->send_json(200, *answer);
-  };
-}
 
 // 201 with the token, in the body and as a cookie.
 Done<SignedIn> signed_in_reply(const Visit& visit) {
@@ -77,15 +63,10 @@ bool read_number(std::string_view text, Number& number) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
-// The parameters of a list: limit (1..100), cursor ("": from the start), and `others` by name.
-// nullopt where one is unknown, twice or out of range: it has then answered 400.
-struct ListQuery {
-  std::size_t limit = 50;
-  std::string cursor;
-  std::map<std::string, std::string> others;
-};
+}  // namespace
+
 std::optional<ListQuery> read_list_query(const Visit& visit,
-                                         std::initializer_list<std::string_view> others = {}) {
+                                         std::initializer_list<std::string_view> others) {
   const auto wrong = [&](std::string_view name) {
     visit.fail(Problem::malformed, "Query parameter, unknown or wrong: " + std::string(name));
     return std::nullopt;
@@ -110,6 +91,8 @@ std::optional<ListQuery> read_list_query(const Visit& visit,
   }
   return query;
 }
+
+namespace {
 
 void post_account(const Visit& visit) {
   JsonBody body(visit.request.body);
@@ -337,8 +320,9 @@ void get_manufacturers(const Visit& visit) {
   const auto& all = catalogue->manufacturers();
   std::vector<ManufacturerView> rows;
   auto at = all.upper_bound(*after);
-  for (; at != all.end() && rows.size() < query->limit; ++at)
+  for (; at != all.end() && rows.size() < query->limit; ++at) {
     rows.push_back({at->first, at->second});
+  }
   const std::string next_cursor = at != all.end() ? to_hex(rows.back().id) : "";
   visit.exchange->send_json(200, [&](JsonWriter& json) { json.list(rows, next_cursor); });
 }

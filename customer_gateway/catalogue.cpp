@@ -230,6 +230,24 @@ std::optional<CataloguePage> Catalogue::list(const CatalogueQuery& query) const 
   return page;
 }
 
+std::optional<CataloguePage> Catalogue::offers_of(std::string_view manufacturer,
+                                                  std::string_view after_sku,
+                                                  std::size_t limit) const {
+  static const std::vector<std::uint32_t> none;
+  const auto own = by_manufacturer_.find(manufacturer);
+  const auto& all = own == by_manufacturer_.end() ? none : own->second;  // in order
+  auto at = all.begin();
+  if (!after_sku.empty()) {
+    const auto after = by_offer_.find(make_offer_id(manufacturer, after_sku));
+    if (after == by_offer_.end()) return std::nullopt;
+    at = std::ranges::upper_bound(all, after->second);
+  }
+  CataloguePage page;
+  for (; at != all.end() && page.items.size() < limit; ++at) page.items.push_back(view(*at));
+  if (at != all.end()) page.next_cursor = to_hex(page.items.back().sku);
+  return page;
+}
+
 bool Catalogue::set(std::string_view offer, std::int64_t available, std::int64_t unit_price) {
   const auto found = by_offer_.find(offer);
   if (found == by_offer_.end()) return false;

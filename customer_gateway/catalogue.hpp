@@ -60,6 +60,10 @@ class Catalogue {
   std::optional<ItemView> find(std::string_view offer) const;
   // nullopt for a cursor that is none of ours. Withdrawn offers are never listed.
   std::optional<CataloguePage> list(const CatalogueQuery& query) const;
+  // All offers of a manufacturer by name, withdrawn ones too, behind that of `after_sku` ("": from
+  // the start). nullopt where it has no such sku.
+  std::optional<CataloguePage> offers_of(std::string_view manufacturer, std::string_view after_sku,
+                                         std::size_t limit) const;
   // What other manufacturers have of the same product, cheapest first, at most 10.
   std::vector<Alternative> alternatives(std::string_view offer) const;
 

@@ -143,8 +143,11 @@ void Gateway::IoThread::handle(const http::Request& request, http::Responder res
   Requester& who = exchange->requester;
   who.request_id = make_request_id();
   who.address = request.address;
-  const auto token = token_of(request, shared_.config.gateway.secure_cookie);
-  if (token) who.caller = {token->hash(), token->customer};
+  const bool secure = shared_.config.gateway.secure_cookie;
+  if (const auto token = token_of(request, secure)) who.caller = {token->hash(), token->customer};
+  if (const auto token = manufacturer_token_of(request, secure)) {
+    who.manufacturer = {token->manufacturer, token->hash()};
+  }
   const Visit visit{request,      exchange,      std::move(match.parameter),
                     *operations_, shared_.board, *streams_};
   const bool allowed = request_allowed(request);

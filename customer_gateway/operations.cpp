@@ -1,12 +1,9 @@
-#include "customer_gateway/operations.hpp"
-
 #include <algorithm>
-#include <functional>
-#include <utility>
 
 #include "base/crypto.hpp"
 #include "base/utf8.hpp"
 #include "customer_gateway/card.hpp"
+#include "customer_gateway/operations_ask.hpp"
 
 namespace depot::customer_gateway {
 namespace {
@@ -28,38 +25,7 @@ Failure unknown_offer() {
   return {.problem = Problem::unknown_offer, .detail = "There is no such offer."};
 }
 
-Failure unauthenticated() {
-  return {.problem = Problem::unauthenticated, .detail = "Log in first: the session is unknown."};
-}
-
-bool needs_session(RequestKind kind) {
-  return kind != RequestKind::create_account && kind != RequestKind::log_in &&
-         kind != RequestKind::get_cycle && kind != RequestKind::ready;
-}
-
-// Whose turn it is in the balancer's queue: the session's, else the address's.
-std::uint32_t tenant_of(const Requester& who) {
-  const std::string& name = who.signed_in() ? who.caller.session : who.address;
-  return static_cast<std::uint32_t>(std::hash<std::string>()(name));
-}
-
-template <typename Request>
-std::string encoded(const Request& request) {
-  std::string body;
-  encode(request, body);
-  return body;
-}
-
 std::optional<Nothing> nothing(std::string_view) { return Nothing{}; }
-
-// A reply's body by `decode`, then `view` of it; nullopt where `decode` says so.
-template <typename Decode, typename View>
-auto decoded(Decode decode, View view) {
-  return [=](std::string_view body) {
-    auto value = decode(body);
-    return value ? std::optional(view(std::move(*value))) : std::nullopt;
-  };
-}
 
 auto account_view(const Requester& who) {
   return decoded(protocol::decode_account,
@@ -170,21 +136,6 @@ Operations::Operations(Backend& backend, const CatalogueHolder& catalogue, const
 // Joins what the back end said with the catalogue's names.
 auto Operations::named() const {
   return [this](const auto& value) { return view_of(value, *catalogue_.get()); };
-}
-
-template <typename T, typename View>
-void Operations::ask(const Requester& who, RequestKind kind, std::string body, View view,
-                     Done<T> done) {
-  if (needs_session(kind) && !who.signed_in()) return done(tl::unexpected(unauthenticated()));
-  backend_.call({kind, std::move(body), who.request_id, tenant_of(who)},
-                config_.gateway.request_budget,
-                [this, view = std::move(view), done = std::move(done)](const Outcome& outcome) {
-                  const std::string_view letter = outcome.body.substr(0, 1);
-                  if (letter == "O" || letter == "P" || letter == "p") {
-                    if (std::optional<T> seen = view(outcome.body)) return done(std::move(*seen));
-                  }
-                  done(tl::unexpected(failure_of(outcome)));
-                });
 }
 
 Failure Operations::failure_of(const Outcome& outcome) const {

@@ -1,5 +1,5 @@
-// What a customer can ask Depot for, whoever draws the answer: the JSON handlers and the pages call
-// the same operations and get the same views or failures.
+// What customers and manufacturers can ask Depot for, whoever draws the answer: the JSON handlers
+// and the pages call the same operations and get the same views or failures.
 //
 // The caller has checked syntax. An operation judges the rest in the documented order: session,
 // key, values, then what the back end says. Where it finds a wrong key or value itself, it asks the
@@ -20,16 +20,19 @@
 #include "base/ids.hpp"
 #include "customer_gateway/backend.hpp"
 #include "customer_gateway/catalogue.hpp"
+#include "customer_gateway/manufacturer_views.hpp"
 #include "customer_gateway/views.hpp"
 
 namespace depot::customer_gateway {
 
 // Who asks, and in which HTTP request.
 struct Requester {
-  protocol::Caller caller;  // empty where no well-formed token came along
+  protocol::Caller caller;                    // empty where no well-formed token came along
+  protocol::ManufacturerCaller manufacturer;  // likewise, of a manufacturer's token
   std::string address;
   RequestId request_id{};
   bool signed_in() const { return !caller.customer.empty(); }
+  bool is_manufacturer() const { return !manufacturer.manufacturer.empty(); }
 };
 
 struct CardEntry {
@@ -72,6 +75,15 @@ class Operations {
   void on_order(const Requester&, protocol::RequestKind kind, std::string id, Done<OrderView> done);
   void get_cycle(const Requester&, Done<protocol::Cycle> done);
 
+  // For the manufacturer whose token came along: who it is; how its offers stand in the current
+  // cycle, by name; what was sold of them and cancelled, newest first. `limit` 1..100, `cursor` ""
+  // for the first page; a page of sales may be empty and yet have a next one.
+  void get_manufacturer(const Requester&, Done<ManufacturerView> done);
+  void list_own_offers(const Requester&, std::size_t limit, std::string_view cursor,
+                       Done<OwnOfferList> done);
+  void list_sales(const Requester&, std::size_t limit, std::string_view cursor,
+                  Done<SaleList> done);
+
   // The goods, from memory; keep the pointer while views into it are used.
   std::shared_ptr<const Catalogue> catalogue() const { return catalogue_.get(); }
   std::string etag() const { return catalogue_.etag(); }
@@ -87,6 +99,7 @@ class Operations {
   // is not of the form agreed. Without a session: 401 at once, save for the kinds that need none.
   template <typename T, typename View>
   void ask(const Requester&, protocol::RequestKind kind, std::string body, View view, Done<T> done);
+  void ask_own_offers(const Requester&, const CataloguePage& page, Done<OwnOfferList> done);
   // Says 401 or, where the session is good, `failure`; before it that the key of `order_id`, where
   // one is given, was used: what is recorded under it was sound, so this is another request.
   template <typename T>

@@ -48,8 +48,8 @@ class Page {
   //   an amount of money   its text
   //   a whole number       name: its text; name_raw: digits; where texts count it also one of
   //                        name_one, name_few...; name_none (0), name_low (few are left)
-  //   a time (..._at)      name; name_text
-  //   status, state        name_text
+  //   a time (at, ..._at)  name; name_text
+  //   status, kind         name_text
   //   problem of a line    problem, and problem_<each of them>: true or false
   //   a list               name, and has_<name>: mustache cannot ask whether it has rows
   //   a line of goods      sum: quantity times price

@@ -50,8 +50,10 @@ void Page::set_field(Html& data, const std::string& name, const json::value& val
     set_line_problem(data, value.is_string() ? std::string_view(value.as_string()) : "");
   } else if (const json::string* text = value.if_string()) {
     data.set(name, std::string(*text));
-    if (name.ends_with("_at")) data.set(name + "_text", time_text(language_, *text));
-    if (name == "status" || name == "state") {
+    if (name == "at" || name.ends_with("_at")) {
+      data.set(name + "_text", time_text(language_, *text));
+    }
+    if (name == "status" || name == "kind") {
       data.set(name + "_text", std::string(text_of(language_, name + "." + std::string(*text))));
     }
   } else if (value.is_int64()) {

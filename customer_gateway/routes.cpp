@@ -28,8 +28,9 @@ std::optional<std::string_view> fits(std::string_view pattern, std::string_view 
 std::span<const Route> routes() {
   static const std::vector<Route> all = [] {
     std::vector<Route> table;
-    for (const auto part : {stream_routes(), api_routes(), goods_pages(), cart_pages(),
-                            order_pages(), account_pages(), common_pages()}) {
+    for (const auto part :
+         {stream_routes(), api_routes(), manufacturer_routes(), goods_pages(), cart_pages(),
+          order_pages(), account_pages(), manufacturer_pages(), common_pages()}) {
       table.insert(table.end(), part.begin(), part.end());
     }
     return table;
@@ -41,6 +42,7 @@ Match match_route(std::span<const Route> table, Method method, std::string_view 
   Match match;
   const Method wanted = method == Method::head ? Method::get : method;
   const auto allow = [&](std::string_view name) {
+    if (match.allow.find(name) != std::string::npos) return;  // of two patterns
     (match.allow += match.allow.empty() ? "" : ", ") += name;
   };
   for (const Route& route : table) {

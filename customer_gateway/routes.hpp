@@ -46,10 +46,12 @@ std::string print_routes();  // "GET /v1/orders/{order_id}\n"...
 // The parts of the table, each beside its handlers.
 std::span<const Route> stream_routes();
 std::span<const Route> api_routes();
+std::span<const Route> manufacturer_routes();
 std::span<const Route> goods_pages();
 std::span<const Route> cart_pages();
 std::span<const Route> order_pages();
 std::span<const Route> account_pages();
+std::span<const Route> manufacturer_pages();
 std::span<const Route> common_pages();
 
 // The failure as a page, for a browser that asked for one; false for a program.

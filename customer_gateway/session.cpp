@@ -5,7 +5,20 @@
 namespace depot::customer_gateway {
 namespace {
 
-std::string_view name_of_cookie(bool secure) { return secure ? "__Host-sid" : "sid"; }
+std::string full_name(std::string_view cookie, bool secure) {
+  return (secure ? "__Host-" : "") + std::string(cookie);
+}
+
+// The text of the bearer's token, else of the cookie's; "" for none.
+std::string_view token_text(const http::Request& request, std::string_view cookie, bool secure) {
+  const std::string_view authorization = request.header("authorization");
+  if (!authorization.empty()) {
+    constexpr std::string_view kScheme = "bearer ";
+    if (!http::equal_folded(authorization.substr(0, kScheme.size()), kScheme)) return {};
+    return authorization.substr(kScheme.size());
+  }
+  return cookie_value(request.header("cookie"), full_name(cookie, secure)).value_or("");
+}
 
 }  // namespace
 
@@ -24,22 +37,21 @@ std::optional<std::string_view> cookie_value(std::string_view header, std::strin
 }
 
 std::optional<Token> token_of(const http::Request& request, bool secure) {
-  const std::string_view authorization = request.header("authorization");
-  if (!authorization.empty()) {
-    constexpr std::string_view kScheme = "bearer ";
-    if (!http::equal_folded(authorization.substr(0, kScheme.size()), kScheme)) return std::nullopt;
-    return parse_token(authorization.substr(kScheme.size()));
-  }
-  const auto cookie = cookie_value(request.header("cookie"), name_of_cookie(secure));
-  return cookie ? parse_token(*cookie) : std::nullopt;
+  return parse_token(token_text(request, kCustomerCookie, secure));
 }
 
-std::string session_cookie(std::string_view token, bool secure) {
-  return std::string(name_of_cookie(secure)) + "=" + std::string(token) +
-         "; Path=/; HttpOnly; SameSite=Lax" + (secure ? "; Secure" : "");
+std::optional<ManufacturerToken> manufacturer_token_of(const http::Request& request, bool secure) {
+  return parse_manufacturer_token(token_text(request, kManufacturerCookie, secure));
 }
 
-std::string ended_session_cookie(bool secure) { return session_cookie("", secure) + "; Max-Age=0"; }
+std::string session_cookie(std::string_view token, bool secure, std::string_view name) {
+  return full_name(name, secure) + "=" + std::string(token) + "; Path=/; HttpOnly; SameSite=Lax" +
+         (secure ? "; Secure" : "");
+}
+
+std::string ended_session_cookie(bool secure, std::string_view name) {
+  return session_cookie("", secure, name) + "; Max-Age=0";
+}
 
 bool request_allowed(const http::Request& request) {
   if (http::is_safe(request.method) || !request.header("authorization").empty()) return true;

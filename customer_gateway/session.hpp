@@ -1,5 +1,5 @@
-// Who a request comes from: the token in its cookie or Authorization header, and whether a browser
-// may have been made to send it by another site.
+// Who a request comes from, a customer or a manufacturer: the token in its cookie or Authorization
+// header; and whether a browser may have been made to send it by another site.
 //
 // Threads: values.
 // Source:  RFC 6265, RFC 6750; the algorithm of Go 1.25's net/http CrossOriginProtection.
@@ -17,13 +17,17 @@ namespace depot::customer_gateway {
 // The value of one cookie in a Cookie header; nullopt when it is not there.
 std::optional<std::string_view> cookie_value(std::string_view header, std::string_view name);
 
-// The bearer's token, else the cookie's. nullopt for none, and for what is not a token.
+inline constexpr std::string_view kCustomerCookie = "sid", kManufacturerCookie = "manufacturer";
+
+// The bearer's token, else the cookie's. nullopt for none, and for what is not a token of the kind.
 // `secure`, here and below: the cookie is __Host-sid, which browsers take and send by TLS only.
 std::optional<Token> token_of(const http::Request& request, bool secure);
+std::optional<ManufacturerToken> manufacturer_token_of(const http::Request& request, bool secure);
 
 // Set-Cookie of a new session, and of its end.
-std::string session_cookie(std::string_view token, bool secure);
-std::string ended_session_cookie(bool secure);
+std::string session_cookie(std::string_view token, bool secure,
+                           std::string_view name = kCustomerCookie);
+std::string ended_session_cookie(bool secure, std::string_view name = kCustomerCookie);
 
 // False for an unsafe request that another site may have made a browser send: one that the browser
 // calls cross-site, or whose Origin is not the host asked. Neither header: no browser, so it is no

@@ -112,9 +112,9 @@ void StockStreams::pass() {
 
 // False once the client has gone.
 bool StockStreams::serve(Client& client, TimePoint now) {
-  const std::size_t unsent = client.stream.unsent();
-  if (unsent == 0) {
-    client.unsent_max = static_cast<std::size_t>(limits_.stream_buffer_max);
+  const auto unsent_max = static_cast<std::size_t>(limits_.stream_buffer_max);
+  if (client.stream.unsent() == 0) {
+    client.unsent_max = unsent_max;
     if (std::exchange(client.slow, false)) client.position = 0;
     if (now - client.written >= limits_.stream_heartbeat) {
       static const auto heartbeat = frame_of(": \n\n");
@@ -124,11 +124,15 @@ bool StockStreams::serve(Client& client, TimePoint now) {
   while (client.stream.open() && !client.slow) {
     auto [frame, snapshot] = news_.next(client.position);
     if (!frame) break;
+    const std::size_t unsent = client.stream.unsent();
+    client.slow = unsent > (snapshot ? 0 : client.unsent_max);
+    if (client.slow) {
+      metrics_.slow.add();
+      break;
+    }
     (snapshot ? metrics_.snapshots : metrics_.frames).add();
-    if (snapshot) client.unsent_max += frame->size();
+    if (snapshot) client.unsent_max = unsent_max + frame->size();
     send(client, std::move(frame), now);
-    client.slow = client.stream.unsent() > client.unsent_max;
-    if (client.slow) metrics_.slow.add();
   }
   return client.stream.open();
 }

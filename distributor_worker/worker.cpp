@@ -52,6 +52,8 @@ constexpr Route kRoutes[] = {
     {RequestKind::remove_cart_line, "remove_cart_line_v1", Takes::body_and_line_limits},
     {RequestKind::get_cycle, "get_cycle_v1", Takes::nothing},
     {RequestKind::ready, "readiness_v1", Takes::nothing},
+    {RequestKind::manufacturer_offers, "manufacturer_offers_v1"},
+    {RequestKind::manufacturer_sales, "manufacturer_sales_v1"},
 };
 
 Status status_of(std::string_view answer) {
@@ -82,10 +84,18 @@ std::uint64_t info_number(std::string_view info, std::string_view key) {
   return number;
 }
 
+Counter& orders_counter(Metrics& metrics, const char* verdict) {
+  return metrics.counter("depot_worker_orders_total", "Orders that Redis answered",
+                         {{"verdict", verdict}});
+}
+
 }  // namespace
 
 WorkerCounts::WorkerCounts(Metrics& metrics)
-    : orders(metrics.counter("depot_worker_orders_total", "Orders that Redis answered")) {
+    : placed(orders_counter(metrics, "placed")),
+      refused(orders_counter(metrics, "refused")),
+      repeated(orders_counter(metrics, "repeated")),
+      not_judged(orders_counter(metrics, "not_judged")) {
   for (const char* up_to : {"1", "2", "4", "8", "16", "32", "64"}) {
     batches.push_back(&metrics.counter("depot_worker_batches_total",
                                        "Batches sent, by their largest size",
@@ -102,6 +112,17 @@ std::uint64_t WorkerCounts::batches_total() const {
   std::uint64_t total = 0;
   for (const Counter* count : batches) total += count->value();
   return total;
+}
+
+std::uint64_t WorkerCounts::orders_total() const {
+  return placed.value() + refused.value() + repeated.value() + not_judged.value();
+}
+
+Counter& WorkerCounts::of_order(std::string_view answer) {
+  const char letter = answer.empty() ? 'X' : answer.front();
+  if (letter == 'P') return placed;
+  if (letter == 'N') return refused;
+  return letter == 'p' || letter == 'n' ? repeated : not_judged;
 }
 
 Worker::Worker(const Config& config, WorkerActions& actions, Metrics& metrics)
@@ -233,11 +254,12 @@ void Worker::on_answers(std::uint32_t tag, std::span<const std::string_view> ans
     return deliver(job, answers[0]);
   }
   --batches_in_flight_;
-  counts_.orders.add(std::min(answers.size(), call->jobs.size()));
   const bool sound = !answers.empty() && answers.size() <= call->jobs.size();
   for (std::size_t i = 0; i < call->jobs.size(); ++i) {
     if (!sound) finish(call->jobs[i], Status::unknown);
-    if (sound && i < answers.size()) deliver(call->jobs[i], answers[i]);
+    if (!sound || i >= answers.size()) continue;
+    counts_.of_order(answers[i]).add();
+    deliver(call->jobs[i], answers[i]);
   }
   if (!sound) return;
   // Those that would have passed lines_max open the next batch, in their order.

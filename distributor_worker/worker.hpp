@@ -66,10 +66,13 @@ class WorkerActions {
 
 struct WorkerCounts {
   explicit WorkerCounts(Metrics& metrics);
-  Counter& orders;
+  Counter &placed, &refused;       // orders, by the verdict that Redis gave for the first time
+  Counter &repeated, &not_judged;  // told again; not allowed, or not possible now
   std::vector<Counter*> batches;   // of 1, 2, 3..4, 5..8, ..., 33..64 orders
   std::vector<Counter*> requests;  // by kind, from kRequestKindMin
   std::uint64_t batches_total() const;
+  std::uint64_t orders_total() const;
+  Counter& of_order(std::string_view answer);
 };
 
 class Worker {

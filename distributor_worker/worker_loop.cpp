@@ -205,7 +205,9 @@ void WorkerLoop::report() {
   board_.set_status(boost::json::serialize(
       boost::json::object{{"waiting", worker_.waiting()},
                           {"in_flight_batches", worker_.batches_in_flight()},
-                          {"orders_total", worker_.counts().orders.value()},
+                          {"orders_total", worker_.counts().orders_total()},
+                          {"orders_placed", worker_.counts().placed.value()},
+                          {"orders_refused", worker_.counts().refused.value()},
                           {"batches_total", worker_.counts().batches_total()},
                           {"redis", connected_ ? "connected" : redis_.last_error()}}));
   board_.set_not_ready(!connected_ ? "no Redis: " + redis_.last_error()

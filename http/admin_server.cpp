@@ -32,7 +32,9 @@ AdminServer::~AdminServer() {
 Response AdminServer::answer(const Request& request) const {
   const std::string_view path = request.path;
   const bool drain = path == "/drain", status = path == "/status" && hooks_.status;
-  if (!drain && !status && path != "/livez" && path != "/readyz" && path != "/metrics") {
+  const bool own = drain || status || path == "/livez" || path == "/readyz" || path == "/metrics";
+  std::optional<Response> page = !own && hooks_.pages ? hooks_.pages(path) : std::nullopt;
+  if (!own && !page) {
     return problem_response(protocol::Problem::not_found, "No such path on this admin endpoint.");
   }
   const bool allowed = drain ? request.method == Method::post
@@ -43,6 +45,7 @@ Response AdminServer::answer(const Request& request) const {
     refused.headers.emplace_back("Allow", drain ? "POST" : "GET, HEAD");
     return refused;
   }
+  if (page) return *std::move(page);
   if (path == "/livez") return reply(R"({"status":"live"})");
   if (status) return reply(hooks_.status());
   if (path == "/metrics") {

@@ -8,7 +8,9 @@
 
 #include <boost/asio/io_context.hpp>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "base/metrics.hpp"
@@ -23,6 +25,8 @@ struct AdminHooks {
   std::function<void()> drain;                // POST /drain
   std::function<std::string()> status;        // GET /status: a JSON object of this process
   std::function<std::string()> metrics = {};  // in the place of the registry's text
+  // What more there is to GET: the answer for a path, nullopt where it is none of these.
+  std::function<std::optional<Response>(std::string_view path)> pages = {};
 };
 
 // Of a process with one loop: what it says of itself, and to be stopped by /drain.

@@ -28,9 +28,13 @@ bool same(const OfferRow& a, const OfferRow& b) {
 Agent::Agent(AgentOptions options, AgentActions& actions)
     : options_(std::move(options)), actions_(actions), sessions_(options_.hubs) {}
 
-void Agent::set_offers(const std::vector<OfferRow>& rows) {
+void Agent::set_wanted(const std::vector<OfferRow>& rows) {
   wanted_.clear();
   for (const OfferRow& row : rows) wanted_[row.sku] = row;
+}
+
+void Agent::set_offers(const std::vector<OfferRow>& rows) {
+  set_wanted(rows);
   if (state_.epoch == 0) return;  // The snapshot will have them.
   std::vector<OfferRow> changed;
   for (const auto& [sku, row] : wanted_) {

@@ -66,6 +66,9 @@ class Agent {
   // All that is wanted on sale, absolute totals; a sku that was there before and is not now is
   // withdrawn. Also while records are under way.
   void set_offers(const std::vector<protocol::OfferRow>& rows);
+  // The same where a snapshot follows at once: within the on_cycle() that names another cycle, or
+  // the same one of another data set.
+  void set_wanted(const std::vector<protocol::OfferRow>& rows);
   void on_sync(std::size_t hub, std::string_view frame, TimePoint now);
   void on_published(std::string_view topic, std::string_view header, std::string_view body,
                     TimePoint now);

@@ -23,6 +23,7 @@ namespace {
 constexpr auto kTick = 50ms;
 constexpr auto kSettle = 200ms;  // Editors write a file in several steps.
 constexpr auto kReportEvery = 500ms;
+constexpr auto kUnsettledMax = 2s;  // Each batch that is made is under way for a moment.
 constexpr int kMessagesPerTurn = 256;
 
 }  // namespace
@@ -42,10 +43,11 @@ AgentLoop::AgentLoop(messaging::Context& context, const Config& config, AgentFil
               .epoch_min = static_cast<std::uint64_t>(wall_now().time_since_epoch().count()),
               .head_every = config.hub.head_every},
              *this),
+      production_(file_.production),
       unacknowledged_(
           metrics.gauge("depot_manufacturer_unacknowledged", "Offer records under way")),
       behind_(metrics.gauge("depot_manufacturer_ledger_entries", "Ledger entries that are here")) {
-  agent_.set_offers(read_offers(file_.catalogue, config.currency));
+  production_.set_catalogue(read_offers(file_, config.currency));
   std::filesystem::create_directories(data_);
   in_.subscribe("head/" + file_.id + "/");
   in_.subscribe("cycle/");
@@ -78,8 +80,11 @@ void AgentLoop::run(StopSignal& stop) {
     const TimePoint now = steady_now();
     drain_sockets(now);
     watch_file(now);
+    produce(now);
     agent_.on_tick(now);
-    board_.set_not_ready(agent_.settled() ? "" : "not every offer is acknowledged by the hub yet");
+    if (agent_.settled()) settled_ = now;
+    const bool ready = now - settled_ < kUnsettledMax;
+    board_.set_not_ready(ready ? "" : "not every offer is acknowledged by the hub yet");
     if (now >= report_due_) report();
   }
 }
@@ -111,10 +116,28 @@ void AgentLoop::watch_file(TimePoint now) {
   if (now < read_due_) return;
   read_due_ = TimePoint::max();
   try {
-    agent_.set_offers(read_offers(file_.catalogue, config_.currency));
+    production_.set_catalogue(read_offers(file_.catalogue, config_.currency));
+    agent_.set_offers(production_.wanted());
     log_.info("catalogue read", {{"file", file_.catalogue}});
   } catch (const StartupError& error) {
     log_.error("catalogue refused; the offers stay as they were", {{"why", error.what()}});
+  }
+}
+
+// Only while all that was stated is in the ledger: then that says what is available.
+void AgentLoop::produce(TimePoint now) {
+  static const std::map<std::string, Totals> nothing;
+  if (cycle_.state != protocol::CycleState::open || !agent_.settled()) return;
+  const Ledger& ledger = agent_.ledger();
+  const Made batches =
+      production_.decide(ledger.cycle() == cycle_.id ? ledger.totals() : nothing, now);
+  if (batches.empty()) return;
+  // Before it is offered: what was offered once must never be taken back.
+  const std::string why = save_made(made_path_, cycle_.id, production_.made());
+  if (!why.empty()) log_.error("what was made cannot be kept", {{"why", why}});
+  agent_.set_offers(production_.wanted());
+  for (const auto& [sku, units] : batches) {
+    fmt::print("made {} x {}\n", units, agent_.state().offers.at(sku).name);
   }
 }
 
@@ -137,6 +160,8 @@ void AgentLoop::on_new_ledger(const std::string& store_id) {
   const std::string path = fmt::format("{}/ledger-{}.jsonl", data_, store_id);
   kept_ = std::ofstream(path, std::ios::trunc);
   if (!kept_) log_.error("the ledger cannot be kept", {{"file", path}});
+  made_path_ = fmt::format("{}/production-{}.json", data_, store_id);
+  cycle_ = {};  // What was made is another's.
 }
 
 void AgentLoop::on_entry(const KeptEntry& entry, bool news) {
@@ -149,7 +174,13 @@ void AgentLoop::on_entry(const KeptEntry& entry, bool news) {
 
 void AgentLoop::on_cycle(const protocol::Cycle& cycle) {
   if (cycle.id == cycle_.id && cycle.state == cycle_.state) return;
-  cycle_ = cycle;
+  if (std::exchange(cycle_, cycle).id != cycle.id) {
+    Made made;
+    const std::string why = load_made(made_path_, cycle.id, made);
+    if (!why.empty()) log_.error("what was made is not known, and counts as 0", {{"why", why}});
+    production_.set_made(std::move(made));
+    agent_.set_wanted(production_.wanted());
+  }
   const WallTime closes{std::chrono::milliseconds(cycle.closes_at_ms)};
   fmt::print("cycle {} is {}, until {}\n", cycle.id, name_of(cycle.state), to_rfc3339(closes));
 }
@@ -178,6 +209,16 @@ void AgentLoop::report() {
                     {"cut", total.cut},
                     {"available", total.available}});
   }
+  boost::json::array lines;
+  for (const Production::Line& line : production_.lines()) {
+    const auto made = production_.made().find(line.sku);
+    lines.push_back({{"sku", line.sku},
+                     {"batch", line.batch},
+                     {"every_ms", line.every.count()},
+                     {"pause_at", line.pause_at},
+                     {"made", made == production_.made().end() ? 0 : made->second},
+                     {"standing", line.standing}});
+  }
   const KeptEntry newest = ledger.empty() ? KeptEntry{} : ledger.newest();
   board_.set_status(boost::json::serialize(
       boost::json::object{{"id", file_.id},
@@ -185,7 +226,8 @@ void AgentLoop::report() {
                           {"offers", state.offers.size()},
                           {"acknowledged", agent_.settled()},
                           {"ledger", {{"epoch", newest.epoch}, {"number", newest.number}}},
-                          {"skus", std::move(skus)}}));
+                          {"skus", std::move(skus)},
+                          {"lines", std::move(lines)}}));
 }
 
 }  // namespace depot::manufacturer

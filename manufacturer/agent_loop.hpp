@@ -1,5 +1,5 @@
-// Moves frames between an Agent and its hubs, reads the catalogue again when its file changes,
-// keeps the ledger in a file, and prints what was sold.
+// Moves frames between an Agent and its hubs, reads the catalogue again when its file changes, runs
+// the production lines, keeps the ledger and what was made in files, and prints what was sold.
 //
 // Threads: run() is one thread's; board() is anybody's.
 // Errors:  the constructor throws StartupError; a catalogue that turns bad later is logged, and the
@@ -17,19 +17,20 @@
 #include "base/stop_signal.hpp"
 #include "manufacturer/agent.hpp"
 #include "manufacturer/catalogue.hpp"
+#include "manufacturer/production.hpp"
 #include "messaging/socket.hpp"
 
 namespace depot::manufacturer {
 
 class AgentLoop final : private AgentActions {
  public:
-  // `data`: the folder for <id>/ledger-<store id>.jsonl.
+  // `data`: the folder for <id>/ledger-<store id>.jsonl and <id>/production-<store id>.json.
   AgentLoop(messaging::Context& context, const Config& config, AgentFile file, std::string data,
             Log& log, Metrics& metrics);
   ~AgentLoop();
   void run(StopSignal& stop);
 
-  const StatusBoard& board() const { return board_; }  // Ready: every offer is acknowledged.
+  const StatusBoard& board() const { return board_; }  // Ready: offers are acknowledged.
 
  private:
   void send(std::size_t hub, std::string_view frame) override;
@@ -42,6 +43,7 @@ class AgentLoop final : private AgentActions {
 
   void drain_sockets(TimePoint now);
   void watch_file(TimePoint now);
+  void produce(TimePoint now);
   void report();
 
   messaging::Context& context_;
@@ -52,8 +54,10 @@ class AgentLoop final : private AgentActions {
   messaging::Socket out_, in_;
   std::vector<messaging::Socket> sync_;
   Agent agent_;
+  Production production_;
+  std::string made_path_;  // of the data set that we are connected to
   int watch_fd_ = -1;
-  TimePoint read_due_ = TimePoint::max(), report_due_{};
+  TimePoint read_due_ = TimePoint::max(), report_due_{}, settled_{};
   std::ofstream kept_;
   protocol::Cycle cycle_;
   Gauge &unacknowledged_, &behind_;

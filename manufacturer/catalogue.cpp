@@ -1,5 +1,6 @@
 #include "manufacturer/catalogue.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <map>
@@ -14,7 +15,9 @@
 namespace depot::manufacturer {
 namespace {
 
-constexpr std::int64_t kOfferedMax = 1'000'000'000'000;  // As protocol/sync.cpp and the function.
+using namespace std::chrono_literals;
+constexpr std::size_t kLinesMax = 1'000;
+constexpr std::int64_t kBatchMax = 1'000'000;
 
 std::string wrong_name(const std::string& text) {
   return is_name(text) ? "" : "must be 1 to 200 bytes, printable and not blank";
@@ -82,10 +85,25 @@ std::vector<Offers> read(const std::string& path, const Currency& currency, bool
 
 AgentFile read_agent_file(const std::string& path) {
   AgentFile file;
+  const auto add_line = [&lines = file.production](const std::string& place) {
+    const auto wrong_sku = [&lines](const std::string& sku) {
+      const bool known = std::ranges::find(lines, sku, &ProductionLine::sku) != lines.end();
+      return known ? "has a line already" : wrong_id(sku);
+    };
+    ProductionLine& line = lines.emplace_back(ProductionLine{.place = place});
+    YamlTable row;
+    row.text("sku", line.sku, wrong_sku);
+    row.integer("batch", line.batch, 1, kBatchMax);
+    row.duration("every", line.every, 100ms, 24h * 31);
+    row.integer("pause_at", line.pause_at, 1, kOfferedMax);
+    for (const char* key : {"sku", "batch", "every"}) row.required(key);
+    return row;
+  };
   YamlTable table;
   table.text("id", file.id, wrong_id);
   table.text("name", file.name, wrong_name);
   table.text("catalogue", file.catalogue);
+  table.rows("production", kLinesMax, add_line);
   for (const char* key : {"id", "name", "catalogue"}) table.required(key);
   read_yaml_file(path, table);
   file.catalogue = std::filesystem::absolute(path).parent_path() / file.catalogue;
@@ -95,6 +113,17 @@ AgentFile read_agent_file(const std::string& path) {
 std::vector<protocol::OfferRow> read_offers(const std::string& path, const Currency& currency) {
   std::vector<Offers> one = read(path, currency, false);
   return one.empty() ? std::vector<protocol::OfferRow>() : std::move(one.front().rows);
+}
+
+std::vector<protocol::OfferRow> read_offers(const AgentFile& file, const Currency& currency) {
+  std::vector<protocol::OfferRow> rows = read_offers(file.catalogue, currency);
+  std::string errors;
+  for (const ProductionLine& line : file.production) {
+    if (std::ranges::find(rows, line.sku, &protocol::OfferRow::sku) != rows.end()) continue;
+    errors += "\n" + line.place + ": production: no sku '" + line.sku + "' in " + file.catalogue;
+  }
+  if (!errors.empty()) throw StartupError(errors.substr(1), kExitConfig);
+  return rows;
 }
 
 std::vector<Offers> read_offers_of_many(const std::string& path, const Currency& currency) {

@@ -6,6 +6,8 @@
 // Source:  docs/OPERATIONS.md, "Files".
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -14,9 +16,21 @@
 
 namespace depot::manufacturer {
 
+inline constexpr std::int64_t kOfferedMax = 1'000'000'000'000;  // As protocol/sync.cpp.
+
+// Every `every`, `batch` more units of a sku, except while `pause_at` or more are available.
+struct ProductionLine {
+  std::string sku = {};
+  std::int64_t batch = 0;
+  std::chrono::milliseconds every{};
+  std::int64_t pause_at = 0;  // 0: never
+  std::string place = {};     // "<file>:<line>:<column>"
+};
+
 struct AgentFile {
   std::string id, name;
-  std::string catalogue;  // a path, made relative to the YAML's folder
+  std::string catalogue;                   // a path, made relative to the YAML's folder
+  std::vector<ProductionLine> production;  // a sku at most once
 };
 AgentFile read_agent_file(const std::string& path);
 
@@ -26,6 +40,8 @@ struct Offers {
 };
 // Of one manufacturer: sku,name,unit_price,offered.
 std::vector<protocol::OfferRow> read_offers(const std::string& path, const Currency& currency);
+// Those of the agent's file. A line that makes what is not among them is an error (exit 78).
+std::vector<protocol::OfferRow> read_offers(const AgentFile& file, const Currency& currency);
 // Of many: manufacturer_id,manufacturer_name,sku,name,unit_price,offered; by id.
 std::vector<Offers> read_offers_of_many(const std::string& path, const Currency& currency);
 

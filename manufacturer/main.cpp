@@ -13,14 +13,17 @@ int main(int argc, char** argv) try {
       "  depot-manufacturer --config config.yml demo/alder-mill.yml\n"
       "  depot-manufacturer --data /srv/alder alder-mill.yml\n",
       argc, argv,
-      {{"FILE", "the manufacturer: YAML with id, name and catalogue (a CSV file)", file},
-       {"--data", "where the ledger is kept; var/manufacturers beside config.yml by default",
+      {{"FILE", "the manufacturer: YAML with id, name, catalogue (a CSV file), production lines",
+        file},
+       {"--data",
+        "where its ledger, and what was made, is kept; var/manufacturers beside config.yml by "
+        "default",
         data}});
   const Config config = load_config(options.config_path);
   if (options.check_config && file.empty()) return print_config(config);
   manufacturer::AgentFile agent = manufacturer::read_agent_file(file);
   if (options.check_config) {
-    manufacturer::read_offers(agent.catalogue, config.currency);
+    manufacturer::read_offers(agent, config.currency);
     return print_config(config);
   }
 

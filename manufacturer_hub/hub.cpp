@@ -1,5 +1,6 @@
 #include "manufacturer_hub/hub.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "base/crypto.hpp"
@@ -111,6 +112,10 @@ void Hub::on_hello(const std::string& peer, std::string_view body, TimePoint now
   Manufacturer& maker = manufacturers_[hello->id];
   maker.name = hello->name;
   maker.peer = peer;
+  maker.told.reset();
+  if (hello->ledger_epoch && hello->ledger_number) {
+    maker.told.emplace(*hello->ledger_epoch, *hello->ledger_number);
+  }
   actions_.greet(peer, *hello);
 }
 
@@ -275,21 +280,57 @@ void Hub::send_error(std::string_view peer, SyncError code, std::string_view tex
   send(peer, {.type = SyncType::error, .flags = static_cast<std::uint32_t>(code)}, text);
 }
 
-std::string Hub::status_json() const {
-  boost::json::array rows;
-  std::size_t connected = 0;
+bool Hub::connected(const Manufacturer& maker) const {
+  const auto session = sessions_.find(maker.peer);
+  return session != sessions_.end() && session->second.welcomed;
+}
+
+std::optional<std::uint64_t> Hub::Manufacturer::behind() const {
+  if (!told) return head_epoch == 0 ? 0 : head_number + 1;
+  if (told->first != head_epoch) return std::nullopt;
+  return head_number - std::min(head_number, told->second);
+}
+
+Behind Hub::behind() const {
+  Behind all;
   for (const auto& [id, maker] : manufacturers_) {
-    const auto session = sessions_.find(maker.peer);
-    connected += session != sessions_.end();
+    const std::uint64_t one = connected(maker) ? maker.behind().value_or(0) : 0;
+    all.sum += one;
+    all.max = std::max(all.max, one);
+  }
+  return all;
+}
+
+std::string Hub::status_json() const {
+  namespace json = boost::json;
+  json::array rows;
+  std::size_t sessions = 0;
+  for (const auto& [id, maker] : manufacturers_) {
+    sessions += sessions_.contains(maker.peer);
+    const auto behind = maker.behind();
+    json::value told;
+    if (maker.told) told = {{"epoch", maker.told->first}, {"number", maker.told->second}};
     rows.push_back({{"id", id},
                     {"name", maker.name},
-                    {"connected", session != sessions_.end() && session->second.welcomed},
+                    {"connected", connected(maker)},
                     {"last_number", maker.last},
-                    {"head", maker.head_number}});
+                    {"in_flight", maker.in_flight},
+                    {"head_epoch", maker.head_epoch},
+                    {"head", maker.head_number},
+                    {"told", std::move(told)},
+                    {"behind", behind ? json::value(*behind) : json::value()}});
   }
-  return boost::json::serialize(boost::json::object{{"manufacturers", std::move(rows)},
-                                                    {"gateways", sessions_.size() - connected},
-                                                    {"feed_number", feed_number_}});
+  json::value cycle;  // null before Redis was there once
+  if (!store_id_.empty()) {
+    cycle = {{"id", cycle_.id},
+             {"state", protocol::name_of(cycle_.state)},
+             {"opens_at_ms", cycle_.opens_at_ms},
+             {"closes_at_ms", cycle_.closes_at_ms}};
+  }
+  return json::serialize(json::object{{"manufacturers", std::move(rows)},
+                                      {"gateways", sessions_.size() - sessions},
+                                      {"feed_number", feed_number_},
+                                      {"cycle", std::move(cycle)}});
 }
 
 }  // namespace depot::manufacturer_hub

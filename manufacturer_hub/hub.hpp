@@ -11,6 +11,7 @@
 
 #include <array>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -48,6 +49,9 @@ struct CataloguePage {
   std::string next_cursor;  // "0" behind the last page
   std::uint64_t number;
   std::string_view record;
+};
+struct Behind {  // connected manufacturers, in ledger entries that they were not told of yet
+  std::uint64_t sum = 0, max = 0;
 };
 inline constexpr std::size_t kPageEntries = 200;  // Of a ledger or the feed; a shorter one is last.
 
@@ -94,6 +98,7 @@ class Hub {
   std::uint64_t feed_number() const { return feed_number_; }
   bool publishing() const { return !window_.empty(); }
   std::string status_json() const;
+  Behind behind() const;
 
  private:
   // The answer to a FETCH or SNAPSHOT, one page of the store at a time.
@@ -118,6 +123,10 @@ class Hub {
     std::uint64_t sent_epoch = 0, sent_last = 0;  // handed to the store
     std::size_t in_flight = 0;
     std::uint64_t head_epoch = 0, head_number = 0;  // of its ledger
+    // What it was told of it: what it said that it has, or what was sent since.
+    std::optional<std::pair<std::uint64_t, std::uint64_t>> told{};
+    // In entries; nullopt where what it has is of another epoch than the head.
+    std::optional<std::uint64_t> behind() const;
     TimePoint head_sent{}, asked{};
   };
   struct Kind {
@@ -137,6 +146,7 @@ class Hub {
   Job* job_for(std::uint64_t ticket, bool good);
   bool send_page(Job& job, const messaging::SyncHeader& header, std::string_view body);
   void end_job(std::uint64_t ticket, std::uint64_t epoch, std::uint64_t to);
+  bool connected(const Manufacturer& maker) const;
   bool alive(const std::string& peer, TimePoint now);
   void drop(const std::string& peer);
   void complain(std::string_view who, std::string_view what, TimePoint now);

@@ -113,6 +113,10 @@ void Hub::on_fetch(const std::string& peer, Session& session, const SyncHeader& 
   Job job{.peer = peer, .kind = Job::Kind::snapshot, .epoch = data_set_, .from = kNoPosition};
   if (!session.manufacturer.empty()) {
     const bool all = header.from == kNoPosition;
+    // It asks for what is behind what it has; what was sent and got lost it lacks after all.
+    auto& told = manufacturers_[session.manufacturer].told;
+    told.reset();
+    if (!all && header.from > 0) told.emplace(header.epoch, header.from - 1);
     job.kind = Job::Kind::ledger;
     job.epoch = all ? 0 : header.epoch;
     job.from = all ? 0 : header.from;
@@ -162,11 +166,13 @@ void Hub::end_job(std::uint64_t ticket, std::uint64_t epoch, std::uint64_t to) {
 void Hub::on_ledger(std::uint64_t ticket, const Result<std::vector<LedgerLine>>& page) {
   Job* job = job_for(ticket, page.has_value());
   if (!job) return;
+  auto& told = manufacturers_[sessions_[job->peer].manufacturer].told;
   for (const LedgerLine& line : *page) {
     const SyncHeader header{SyncType::record, 0, line.epoch, line.number, line.number};
     if (!send_page(*job, header, line.entry)) return;
     job->epoch = line.epoch;
     job->from = line.number + 1;
+    told.emplace(line.epoch, line.number);
   }
   if (page->size() >= kPageEntries) return read_page(ticket);
   end_job(ticket, job->epoch, job->from == 0 ? kNoPosition : job->from - 1);

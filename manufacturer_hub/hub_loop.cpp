@@ -110,6 +110,9 @@ HubLoop::HubLoop(messaging::Context& context, const Config& config, int index, L
       feed_number_(metrics.gauge("depot_hub_feed_number", "Newest entry read of the feed")),
       connected_(metrics.gauge("depot_hub_redis_connected", "1 while Redis is there")),
       misshapen_(metrics.gauge("depot_hub_misshapen", "Messages of a wrong number of frames")),
+      behind_sum_(metrics.gauge("depot_hub_behind_entries",
+                                "Ledger entries that connected manufacturers were not told of")),
+      behind_max_(metrics.gauge("depot_hub_behind_entries_max", "The most of one of them")),
       unsent_(metrics.counter("depot_hub_unsent_total", "Frames to peers that are gone or slow")) {
   cycle_bounds(config.cycle, wall_now());  // A bad zone or period is said now.
   in_.bind(config.hub_in_endpoint(index));
@@ -337,6 +340,9 @@ void HubLoop::report() {
   next_report_ = now_ + config_.hub.head_every;
   feed_number_.set(static_cast<std::int64_t>(hub_.feed_number()));
   misshapen_.set(static_cast<std::int64_t>(in_.malformed() + out_.malformed() + sync_.malformed()));
+  const Behind behind = hub_.behind();
+  behind_sum_.set(static_cast<std::int64_t>(behind.sum));
+  behind_max_.set(static_cast<std::int64_t>(behind.max));
   board_.set_status(hub_.status_json());
 }
 

@@ -58,7 +58,7 @@ class HubLoop final : private HubActions {
   Hub hub_;
   store::RedisClient commands_, feed_;
   const std::string feed_max_;
-  Gauge &feed_number_, &connected_, &misshapen_;
+  Gauge &feed_number_, &connected_, &misshapen_, &behind_sum_, &behind_max_;
   Counter& unsent_;
   TimePoint now_{}, next_try_{}, next_report_{};
   bool up_ = false, preparing_ = false, reading_ = false, ready_ = false;

@@ -28,9 +28,11 @@ enum class RequestKind : std::uint8_t {
   remove_cart_line = 17,
   get_cycle = 18,
   ready = 19,
+  manufacturer_offers = 20,
+  manufacturer_sales = 21,
 };
 inline constexpr std::uint8_t kRequestKindMin = 1;
-inline constexpr std::uint8_t kRequestKindMax = 19;
+inline constexpr std::uint8_t kRequestKindMax = 21;
 std::string_view name_of(RequestKind kind);  // "place_order"; for metrics and logs
 
 // One reply in three: done (ok), no (refused, bad_request), or not known to have happened.

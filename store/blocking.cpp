@@ -60,24 +60,47 @@ Result<BlockingRedis> BlockingRedis::connect(const std::string& url,
   return fail(ErrorCode::bad_input, error.what());
 }
 
-Result<Value> BlockingRedis::command(const std::vector<std::string>& arguments) {
+void BlockingRedis::append(const std::vector<std::string>& arguments) {
   std::vector<const char*> argv;
   std::vector<std::size_t> lengths;
   for (const std::string& argument : arguments) {
     argv.push_back(argument.data());
     lengths.push_back(argument.size());
   }
-  const std::unique_ptr<void, decltype(&freeReplyObject)> reply(
-      redisCommandArgv(context_.get(), static_cast<int>(argv.size()), argv.data(), lengths.data()),
-      &freeReplyObject);
-  if (!reply) {  // Broken for good: a late answer would be taken for the next command's.
-    return fail(ErrorCode::unknown, "redis: " + std::string(context_->errstr));
-  }
-  Value value = to_value(*static_cast<const redisReply*>(reply.get()));
-  if (value.kind == Value::Kind::error) {
-    return fail(classify_error(value.text), "redis: " + value.text);
+  // It fails without memory only, and says so in `err`: the next reply fails, too.
+  redisAppendCommandArgv(context_.get(), static_cast<int>(argv.size()), argv.data(),
+                         lengths.data());
+}
+
+Result<Value> BlockingRedis::receive() {
+  void* raw = nullptr;
+  const int got = context_->err != 0 ? REDIS_ERR : redisGetReply(context_.get(), &raw);
+  const std::unique_ptr<void, decltype(&freeReplyObject)> reply(raw, &freeReplyObject);
+  if (got == REDIS_OK && reply) return to_value(*static_cast<const redisReply*>(reply.get()));
+  // Broken for good: a late answer would be taken for the next command's.
+  return fail(ErrorCode::unknown, "redis: " + std::string(context_->errstr));
+}
+
+Result<Value> BlockingRedis::command(const std::vector<std::string>& arguments) {
+  append(arguments);
+  Result<Value> value = receive();
+  if (value && value->kind == Value::Kind::error) {
+    return fail(classify_error(value->text), "redis: " + value->text);
   }
   return value;
+}
+
+Result<std::vector<Value>> BlockingRedis::commands(
+    const std::vector<std::vector<std::string>>& all) {
+  for (const auto& arguments : all) append(arguments);
+  std::vector<Value> values;
+  values.reserve(all.size());
+  while (values.size() < all.size()) {
+    Result<Value> value = receive();
+    if (!value) return tl::unexpected(value.error());
+    values.push_back(std::move(*value));
+  }
+  return values;
 }
 
 }  // namespace depot::store

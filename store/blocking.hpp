@@ -35,10 +35,14 @@ class BlockingRedis {
 
   // Fails where the connection does, or Redis answers with an error (its text in the message).
   Result<Value> command(const std::vector<std::string>& arguments);
+  // Many at once, in one trip; an answer that is an error stands in its place (Kind::error).
+  Result<std::vector<Value>> commands(const std::vector<std::vector<std::string>>& all);
 
  private:
   explicit BlockingRedis(std::unique_ptr<redisContext, FreeContext> context)
       : context_(std::move(context)) {}
+  void append(const std::vector<std::string>& arguments);
+  Result<Value> receive();
   std::unique_ptr<redisContext, FreeContext> context_;
 };
 

@@ -27,9 +27,12 @@ document.querySelector(".filter")?.addEventListener("change", ({ target }) => {
 
 // Times stand there in UTC; here they are the reader's.
 const time = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short" });
-for (const each of document.querySelectorAll("time[datetime]")) {
-  each.textContent = time.format(new Date(each.dateTime));
+function tellTimes(within) {
+  for (const each of within.querySelectorAll("time[datetime]")) {
+    each.textContent = time.format(new Date(each.dateTime));
+  }
 }
+tellTimes(document);
 
 // A card number is checked as it is typed (Luhn), and goes nowhere before the form is sent.
 function isCardNumber(text) {
@@ -90,4 +93,22 @@ if (waiting) {
     says.textContent = "";
   };
   retry();
+}
+
+// What changes by itself is asked for again while somebody looks: the server lays it out anew.
+const fresh = document.querySelector("[data-refresh]");
+if (fresh) {
+  setInterval(() => {
+    if (document.hidden || fresh.contains(document.activeElement)) return;
+    const request = new XMLHttpRequest();
+    request.responseType = "document";
+    request.open("GET", location.href);
+    request.onload = () => {
+      const now = request.response?.getElementById(fresh.id);
+      if (!now) return;
+      fresh.replaceChildren(...[...now.childNodes].map((node) => document.importNode(node, true)));
+      tellTimes(fresh);
+    };
+    request.send();
+  }, fresh.dataset.refresh * 1000);
 }

@@ -13,7 +13,9 @@ register('hello_v1', function(args)
   local cycle, cycle_row = current_cycle()
   if not cycle then return problem('unavailable', 'no cycle has been started') end
   local now, row = now_ms(), call('HGET', 'manufacturers:{s0}', id)
-  if not row and open ~= '1' then return problem('forbidden', 'unknown manufacturer ' .. id) end
+  if not row and open ~= '1' and call('HEXISTS', 'enrolled:{s0}', id) == 0 then
+    return problem('forbidden', 'unknown manufacturer ' .. id .. '; see depot manufacturer add')
+  end
   local known_name, agent_epoch, last = nil, 0, 0
   if row then known_name, agent_epoch, last = decode(row) end
   local head = read_heads({id})[id] or {0, 0}
@@ -138,27 +140,38 @@ register('accept_v1', function(args)
   return DONE
 end)
 
--- In pages: the manufacturers ("m<cursor>"), then the offers ("n<cursor>"). "0" begins and ends.
-register('catalogue_v1', function(args)
+-- A page of a scan of the hash `first` and then of `second`, as the arguments (cursor, count) say:
+-- where to go on, names and values, the key scanned. "0" begins and ends; nil: no such arguments.
+local function scan_both(args, first, second)
   local from, count = args[1] == '0' and 'm0' or args[1] or '', to_integer(args[2])
   local kind, cursor = from:match('^([mn])(%d+)$')
   if not cursor or not to_integer(cursor) or not count or count < 1 or count > ARGUMENTS_MAX then
-    return problem('malformed', 'catalogue_v1 cursor count')
+    return
   end
+  local key = kind == 'm' and first or second
+  local after, scanned = unpack(call('HSCAN', key, cursor, 'COUNT', args[2]))
+  if after ~= '0' then after = kind .. after elseif kind == 'm' then after = 'n0' end
+  return after, scanned, key
+end
+
+-- In pages: the manufacturers, then the offers.
+register('catalogue_v1', function(args)
   local cycle, cycle_row = current_cycle()
   if not cycle then return problem('unavailable', 'no cycle has been started') end
-  local key = kind == 'm' and 'manufacturers:{s0}' or 'names:{s0}'
-  local after, scanned = unpack(call('HSCAN', key, cursor, 'COUNT', args[2]))
+  local after, scanned, key = scan_both(args, 'manufacturers:{s0}', 'names:{s0}')
+  if not after then return problem('malformed', 'catalogue_v1 cursor count') end
   local ids, items, makers = {}, {}, {}
   for i = 1, #scanned, 2 do
-    if kind == 'm' then push(makers, scanned[i], (decode(scanned[i + 1]))) end
-    if kind == 'n' then push(ids, scanned[i]) end
+    if key == 'names:{s0}' then
+      push(ids, scanned[i])
+    else
+      push(makers, scanned[i], (decode(scanned[i + 1])))
+    end
   end
   local offers = read_offers(cycle[1], ids)
   for i, id in ipairs(ids) do
     local offer = offers[id] or {price = 0, left = 0}
     push(items, id, scanned[2 * i], offer.price, offer.left, not offers[id])
   end
-  if after ~= '0' then after = kind .. after elseif kind == 'm' then after = 'n0' end
   return 'O\147' .. encode(after, feed_number()) .. '\147' .. encode(items, makers) .. cycle_row
 end, {'no-writes'})

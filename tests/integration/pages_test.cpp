@@ -1,12 +1,9 @@
-// The pages as a browser without scripts uses them: links, forms, cookies.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
+// The pages as a browser without scripts uses them: what they show, and logging in.
+#include "tests/integration/pages.hpp"
 
-#include <csignal>
+#include <boost/json.hpp>
 #include <set>
 
-#include "tests/support/cluster.hpp"
-#include "tests/support/customer.hpp"
 #include "tests/support/wait.hpp"
 
 namespace depot::test {
@@ -15,107 +12,6 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 using testing::Not;
-using Form = std::vector<std::pair<std::string, std::string>>;
-
-std::string encoded(const Form& form) {
-  std::string out;
-  char escape[4];
-  for (const auto& [name, value] : form) {
-    (out += out.empty() ? "" : "&") += name + "=";
-    for (const unsigned char c : value) {
-      std::snprintf(escape, sizeof(escape), "%%%02X", c);
-      out += escape;
-    }
-  }
-  return out;
-}
-
-// Keeps the session's cookie and the last page.
-class Browser {
- public:
-  explicit Browser(int port) : client_(port) {}
-
-  HttpReply get(const std::string& path) { return keep(client_.request("GET", path, "", head())); }
-  HttpReply post(const std::string& path, const Form& form) {
-    Headers headers = head();
-    headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
-    headers.emplace_back("Sec-Fetch-Site", "same-origin");
-    return keep(client_.request("POST", path, encoded(form), headers));
-  }
-  // The value of the first field of that name in the last page.
-  std::string field(const std::string& name) const {
-    return behind("name=\"" + name + "\" value=\"");
-  }
-  std::string behind(const std::string& mark) const {
-    const std::size_t at = page_.find(mark);
-    if (at == std::string::npos) return "";
-    return page_.substr(at + mark.size(), page_.find('"', at + mark.size()) - at - mark.size());
-  }
-  void sign_up(bool with_card = true) {
-    email_ = unique("page") + "@example.test";
-    const auto reply = post("/signup", {{"email", email_},
-                                        {"password", kPassword},
-                                        {"first_name", "Ada"},
-                                        {"last_name", "Lovelace"},
-                                        {"next", field("next")},
-                                        {"offer_id", field("offer_id")},
-                                        {"quantity", field("quantity")}});
-    ASSERT_EQ(reply.status, 303) << reply.body;
-    if (with_card) attach_card();
-  }
-  HttpReply attach_card(const std::string& number = "4242 4242 4242 4242") {
-    return post("/account/card", {{"number", number},
-                                  {"exp_month", "12"},
-                                  {"exp_year", "2035"},
-                                  {"cvc", "737"},
-                                  {"next", field("next")}});
-  }
-  HttpReply add(const std::string& offer, int quantity) {
-    return post("/cart/add", {{"offer_id", offer}, {"quantity", std::to_string(quantity)}});
-  }
-  // Presses the button of the cart that the last page shows.
-  HttpReply buy(const std::string& mode = "all_or_nothing") {
-    return post("/cart/buy",
-                {{"key", field("key")}, {"cart_version", field("cart_version")}, {"mode", mode}});
-  }
-  const std::string& email() const { return email_; }
-  Headers head() const {
-    Headers headers{{"Accept", "text/html"}};
-    if (!cookie_.empty()) headers.emplace_back("Cookie", cookie_);
-    return headers;
-  }
-
- private:
-  HttpReply keep(HttpReply reply) {
-    const std::string cookie = reply.header("set-cookie");
-    if (!cookie.empty()) cookie_ = cookie.substr(0, cookie.find(';'));
-    if (!reply.body.empty()) page_ = reply.body;
-    return reply;
-  }
-  HttpClient client_;
-  std::string cookie_, page_, email_;
-};
-
-class PagesTest : public testing::Test {
- protected:
-  void start() {
-    cluster_.start();
-    cluster_.import({{.manufacturer = "alder",
-                      .sku = "mug",
-                      .offered = 10,
-                      .unit_price = "5.00",
-                      .name = "Mug"},
-                     {.manufacturer = "alder", .sku = "lamp", .offered = 1, .name = "Lamp <b>&'x'"},
-                     {.manufacturer = "beech",
-                      .sku = "mug",
-                      .offered = 50,
-                      .unit_price = "6.00",
-                      .name = "Mug"}});
-  }
-  std::int64_t left(const std::string& offer) { return available(cluster_.port(), offer); }
-
-  Cluster cluster_{{"gateway.request_budget", "1500ms"}};
-};
 
 TEST_F(PagesTest, EveryPageComesWithAStrictPolicyAndWithoutScriptsOrStylesWithinIt) {
   start();
@@ -221,6 +117,32 @@ TEST_F(PagesTest, TheLanguageIsTheBrowsersOrTheOneChosen) {
   EXPECT_EQ(odd.header("location"), "/");
 }
 
+TEST_F(PagesTest, AManufacturerSignsInByTokenAndSeesItsOwnOnly) {
+  start();
+  const auto added = cluster_.depot({"manufacturer", "add", "alder", "--name", "Alder", "--json"});
+  ASSERT_EQ(added.exit_code, 0) << added.err;
+  const std::string token(boost::json::parse(added.out).at("token").as_string());
+  Customer customer(cluster_.port());
+  ASSERT_EQ(customer.buy({{"alder:mug", 3}}, "k").status, 201);
+  Browser browser(cluster_.port());
+  EXPECT_THAT(browser.get("/manufacturer").body, HasSubstr("name=\"token\""));
+  for (const std::string wrong : {"", "alder", "alder~" + std::string(43, 'A'), token + "x"}) {
+    const HttpReply refused = browser.post("/manufacturer/login", {{"token", wrong}});
+    EXPECT_EQ(refused.status, 401) << wrong;
+    EXPECT_THAT(refused.body, HasSubstr("This is not a token"));
+    EXPECT_EQ(refused.header("set-cookie"), "");
+  }
+  const HttpReply in = browser.post("/manufacturer/login", {{"token", token + " "}});
+  EXPECT_EQ(in.status, 303);
+  EXPECT_THAT(in.header("set-cookie"), HasSubstr("HttpOnly; SameSite=Lax"));
+  const std::string page = browser.get("/manufacturer").body;
+  EXPECT_THAT(page, HasSubstr("<td>€5.00</td><td>10</td><td>3</td><td>0</td><td class=\"low\">7"));
+  EXPECT_THAT(page, HasSubstr("<td>Sold</td><td>3</td>"));
+  EXPECT_THAT(page, Not(HasSubstr("€6.00")));  // The other's mug.
+  EXPECT_EQ(browser.post("/manufacturer/logout", {}).header("location"), "/manufacturer");
+  EXPECT_THAT(browser.get("/manufacturer").body, HasSubstr("name=\"token\""));
+}
+
 TEST_F(PagesTest, LogInLeadsBackAndNeverAway) {
   start();
   Browser browser(cluster_.port());
@@ -250,188 +172,6 @@ TEST_F(PagesTest, LogInLeadsBackAndNeverAway) {
   EXPECT_EQ(wrong.status, 401);
   EXPECT_THAT(wrong.body, HasSubstr("do not go together"));
   EXPECT_THAT(wrong.body, HasSubstr("value=\"" + browser.email() + "\""));
-}
-
-TEST_F(PagesTest, FormsComeBackWithWhatWasTypedSaveSecrets) {
-  start();
-  Browser browser(cluster_.port());
-  const HttpReply refused = browser.post("/signup", {{"email", "not an e-mail"},
-                                                     {"password", "s3cret"},
-                                                     {"first_name", "<b>\"Ada\"&"},
-                                                     {"last_name", ""}});
-  EXPECT_EQ(refused.status, 422);
-  EXPECT_THAT(refused.body, HasSubstr("value=\"&lt;b&gt;&quot;Ada&quot;&amp;\""));
-  EXPECT_THAT(refused.body, HasSubstr("This is not an e-mail address."));
-  EXPECT_THAT(refused.body, HasSubstr("A password has 8 to 128 characters."));
-  EXPECT_THAT(refused.body, HasSubstr("Write your last name"));
-  EXPECT_THAT(refused.body, Not(HasSubstr("Write your first name")));
-  EXPECT_THAT(refused.body, Not(HasSubstr("s3cret")));
-
-  browser.sign_up(false);
-  const HttpReply card = browser.attach_card("4242 4242 4242 4241");
-  EXPECT_EQ(card.status, 422);
-  EXPECT_THAT(card.body, HasSubstr("This is not a card number."));
-  EXPECT_THAT(card.body, HasSubstr("value=\"2035\""));
-  EXPECT_THAT(card.body, Not(testing::AnyOf(HasSubstr("4241"), HasSubstr("737"))));
-  EXPECT_EQ(browser.attach_card().status, 303);
-  EXPECT_THAT(browser.get("/account").body, HasSubstr("ending in 4242"));
-  EXPECT_EQ(browser.post("/account/card/remove", {}).status, 303);
-  EXPECT_THAT(browser.get("/account").body, HasSubstr("No card is attached."));
-}
-
-TEST_F(PagesTest, TheAccountIsChangedAndDeletedWithThePasswordOnly) {
-  start();
-  Browser other(cluster_.port());
-  other.sign_up();
-  Browser browser(cluster_.port());
-  browser.sign_up();
-  EXPECT_EQ(
-      browser.post("/account", {{"form", "name"}, {"first_name", "Grace"}, {"last_name", "Hopper"}})
-          .status,
-      303);
-  const HttpReply taken = browser.post(
-      "/account", {{"form", "email"}, {"email", other.email()}, {"current_password", kPassword}});
-  EXPECT_EQ(taken.status, 409);
-  EXPECT_THAT(taken.body, HasSubstr("There is an account with this e-mail."));
-  EXPECT_THAT(taken.body, HasSubstr("value=\"Grace\""));
-  const HttpReply wrong = browser.post(
-      "/account",
-      {{"form", "password"}, {"password", "another password"}, {"current_password", "wrong"}});
-  EXPECT_EQ(wrong.status, 403);
-  EXPECT_THAT(wrong.body, HasSubstr("This is not your password."));
-  EXPECT_EQ(browser
-                .post("/account", {{"form", "password"},
-                                   {"password", "another password"},
-                                   {"current_password", kPassword}})
-                .status,
-            303);
-  EXPECT_EQ(browser.post("/account/delete", {{"current_password", kPassword}}).status, 403);
-  EXPECT_EQ(browser.post("/account/delete", {{"current_password", "another password"}})
-                .header("location"),
-            "/?done=deleted");
-  EXPECT_EQ(
-      browser.post("/login", {{"email", browser.email()}, {"password", "another password"}}).status,
-      401);
-}
-
-TEST_F(PagesTest, BuyingNeedsLogInAndCardAndHappensOnce) {
-  start();
-  Browser browser(cluster_.port());
-  const HttpReply stranger_adds = browser.add("alder:mug", 3);
-  EXPECT_EQ(stranger_adds.header("location"),
-            "/login?need=1&next=%2Fcart&offer_id=alder%3Amug&quantity=3");
-  browser.get(stranger_adds.header("location"));
-  browser.sign_up(false);  // What was to be added is in the cart.
-  EXPECT_THAT(browser.get("/cart?done=added").body, HasSubstr("Added to your cart."));
-  EXPECT_THAT(browser.get("/cart").body, HasSubstr("€15.00"));
-  const HttpReply no_card = browser.buy();
-  EXPECT_EQ(no_card.header("location"), "/account?need=card&next=%2Fcart");
-  browser.get(no_card.header("location"));
-  EXPECT_EQ(browser.attach_card().header("location"), "/cart");
-
-  browser.get("/cart");
-  const HttpReply bought = browser.buy();
-  EXPECT_EQ(bought.status, 303);
-  EXPECT_THAT(bought.header("location"),
-              testing::MatchesRegex("/orders/[A-Za-z0-9_-]+.done=placed"));
-  EXPECT_EQ(browser.buy().header("location"), bought.header("location"));  // The form again.
-  const HttpReply order = browser.get(bought.header("location"));
-  EXPECT_THAT(order.body, HasSubstr("Your order is placed"));
-  EXPECT_THAT(order.body, HasSubstr("3 × €5.00"));
-  EXPECT_THAT(browser.get("/cart").body, HasSubstr("There is nothing in it."));
-  EXPECT_TRUE(wait_until(
-      5s, [&] { return left("alder:mug") == 7; }, "7 are left"));
-
-  const std::string path = bought.header("location").substr(0, 24);
-  for (int twice = 0; twice < 2; ++twice) {
-    EXPECT_EQ(browser.post(path + "/cancel", {}).header("location"), path + "?done=cancelled");
-  }
-  EXPECT_TRUE(wait_until(
-      5s, [&] { return left("alder:mug") == 10; }, "10 are left again"));
-  Browser stranger(cluster_.port());
-  stranger.sign_up(false);
-  EXPECT_EQ(stranger.get(path).status, 404);
-  EXPECT_EQ(stranger.post(path + "/cancel", {}).status, 404);
-  cluster_.expect_clean_audit();
-}
-
-TEST_F(PagesTest, GoodsThatRanOutLeaveTheCartAndTheRestIsKept) {
-  start();
-  Browser browser(cluster_.port());
-  browser.sign_up();
-  browser.add("alder:lamp", 1);
-  browser.add("alder:mug", 9);
-  browser.get("/cart");
-  Customer faster(cluster_.port());
-  ASSERT_EQ(faster.buy({{"alder:lamp", 1}, {"alder:mug", 4}}, "k").status, 201);
-
-  const HttpReply refused = browser.buy();
-  EXPECT_EQ(refused.status, 409);
-  EXPECT_THAT(refused.body, HasSubstr("Not bought: there is not enough in stock."));
-  EXPECT_THAT(refused.body, HasSubstr("Sold out. It was taken out of your cart."));
-  EXPECT_THAT(refused.body, HasSubstr("you asked for 9: Only 6 left."));
-  EXPECT_THAT(refused.body, HasSubstr("value=\"beech:mug\""));  // The other manufacturer's.
-  EXPECT_THAT(refused.body, HasSubstr("Buy what there is"));
-  const HttpReply part = browser.buy("available");
-  EXPECT_EQ(part.status, 303) << part.body;
-  EXPECT_THAT(browser.get(part.header("location")).body, HasSubstr("6 × €5.00"));
-
-  const HttpReply too_much = browser.add("beech:mug", 51);
-  EXPECT_EQ(too_much.status, 409);
-  EXPECT_THAT(too_much.body, HasSubstr("you asked for 51: Only 50 left."));
-  for (const std::string quantity : {"0", "-1", "1.5", "1e3", "many", "9223372036854775808"}) {
-    const HttpReply bad =
-        browser.post("/cart/add", {{"offer_id", "beech:mug"}, {"quantity", quantity}});
-    EXPECT_EQ(bad.status, 422) << quantity;
-    EXPECT_THAT(bad.body, HasSubstr("This quantity is not possible"));
-  }
-}
-
-TEST_F(PagesTest, WhenNoAnswerComesTheSameKeyIsOfferedAgain) {
-  start();
-  Browser browser(cluster_.port());
-  browser.sign_up();
-  browser.add("alder:mug", 2);
-  browser.get("/cart");
-  const std::string key = browser.field("key");
-  const std::vector<pid_t> workers = cluster_.pids("depot-worker");
-  ASSERT_FALSE(workers.empty());
-  for (const pid_t worker : workers) ::kill(worker, SIGSTOP);
-  const HttpReply nothing = browser.buy();
-  for (const pid_t worker : workers) ::kill(worker, SIGCONT);
-
-  EXPECT_THAT(nothing.status, testing::AnyOf(503, 504));
-  EXPECT_THAT(nothing.body, HasSubstr("Try again"));
-  EXPECT_EQ(browser.field("key"), key);
-  HttpReply bought;
-  EXPECT_TRUE(wait_until(
-      20s, [&] { return (bought = browser.buy()).status == 303; }, "the purchase goes through",
-      [&] { return bought.body; }));
-  EXPECT_TRUE(wait_until(
-      5s, [&] { return left("alder:mug") == 8; }, "2 were bought, once"));
-  cluster_.expect_clean_audit();
-}
-
-TEST_F(PagesTest, FormsOfOtherSitesAndOfOtherKindsAreRefused) {
-  start();
-  Browser browser(cluster_.port());
-  browser.sign_up();
-  HttpClient client(cluster_.port());
-  const auto post = [&](const std::string& body, const Headers& more) {
-    Headers headers = browser.head();
-    headers.insert(headers.end(), more.begin(), more.end());
-    return client.request("POST", "/cart/add", body, headers);
-  };
-  const std::string kind = "application/x-www-form-urlencoded",
-                    body = "offer_id=alder:mug&quantity=1";
-  EXPECT_EQ(post(body, {{"Content-Type", kind}, {"Sec-Fetch-Site", "cross-site"}}).status, 403);
-  EXPECT_EQ(post(body, {{"Content-Type", kind}, {"Origin", "http://evil.example"}}).status, 403);
-  EXPECT_EQ(post("{}", {{"Content-Type", "application/json"}}).status, 415);
-  EXPECT_EQ(post("offer_id=%zz", {{"Content-Type", kind}}).status, 400);
-  EXPECT_EQ(post("offer_id=%ff&quantity=1", {{"Content-Type", kind}}).status, 400);
-  EXPECT_THAT(browser.get("/cart").body, HasSubstr("There is nothing in it."));
-  // The API speaks JSON to browsers too.
-  EXPECT_EQ(browser.get("/v1/nothing").header("content-type"), "application/problem+json");
 }
 
 }  // namespace

@@ -137,7 +137,7 @@ bool Wire::fill(std::chrono::steady_clock::time_point end) {
   return true;
 }
 
-HttpReply Wire::read_reply(std::chrono::milliseconds timeout, bool head) {
+HttpReply Wire::read_head(std::chrono::milliseconds timeout) {
   const auto end = std::chrono::steady_clock::now() + timeout;
   std::size_t head_end;
   while ((head_end = buffer_.find("\r\n\r\n")) == std::string::npos) {
@@ -145,6 +145,21 @@ HttpReply Wire::read_reply(std::chrono::milliseconds timeout, bool head) {
   }
   HttpReply reply = parse_head(std::string_view(buffer_).substr(0, head_end));
   buffer_.erase(0, head_end + 4);
+  return reply;
+}
+
+std::optional<std::string> Wire::read_more(std::chrono::milliseconds timeout) {
+  pollfd item{fd_, POLLIN, 0};
+  if (buffer_.empty() && ::poll(&item, 1, static_cast<int>(timeout.count())) == 1 &&
+      !fill(std::chrono::steady_clock::now() + std::chrono::seconds(1))) {
+    return std::nullopt;
+  }
+  return std::exchange(buffer_, "");
+}
+
+HttpReply Wire::read_reply(std::chrono::milliseconds timeout, bool head) {
+  const auto end = std::chrono::steady_clock::now() + timeout;
+  HttpReply reply = read_head(timeout);
   if (head || reply.status == 204 || reply.status == 304 || reply.status < 200) return reply;
   const std::string length = reply.header("content-length");
   if (length.empty()) throw WireError("an answer without Content-Length");

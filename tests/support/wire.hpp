@@ -7,6 +7,7 @@
 
 #include <boost/json/value.hpp>
 #include <chrono>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -47,10 +48,15 @@ class Wire {
   // Reads one HTTP answer. `head`: the request was a HEAD, so no body follows.
   HttpReply read_reply(std::chrono::milliseconds timeout = std::chrono::seconds(30),
                        bool head = false);
+  // The head of an answer whose body goes on, and what has come of it since: "" where nothing does
+  // within `timeout`, nullopt once the peer has closed.
+  HttpReply read_head(std::chrono::milliseconds timeout = std::chrono::seconds(30));
+  std::optional<std::string> read_more(std::chrono::milliseconds timeout);
   // True when the peer closes within `timeout`; what it sends before is thrown away.
   bool closes(std::chrono::milliseconds timeout);
   // Everything until the peer closes or `timeout`.
   std::string read_all(std::chrono::milliseconds timeout);
+  int fd() const { return fd_; }
 
  private:
   int fd_ = -1;

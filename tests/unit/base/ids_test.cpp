@@ -59,6 +59,28 @@ TEST(IdsTest, TokensReadBackAndHashTheirSecretOnly) {
   EXPECT_EQ((Token{"another-customer", token.secret}).hash(), token.hash());
 }
 
+TEST(IdsTest, ManufacturersTokensReadBackAndAreNobodyElses) {
+  const std::string secret = make_token_secret();
+  for (const std::string& id : {std::string("a"), std::string("A.b_c-9"), std::string(64, 'm')}) {
+    const ManufacturerToken token{id, secret};
+    const auto read = parse_manufacturer_token(token.text());
+    ASSERT_TRUE(read) << id;
+    EXPECT_EQ(read->manufacturer, id);
+    EXPECT_EQ(read->secret, secret);
+    EXPECT_EQ(read->hash(), (Token{"customer", secret}).hash());
+    EXPECT_FALSE(parse_token(token.text()));
+    for (std::size_t size = 0; size < token.text().size(); ++size) {
+      EXPECT_FALSE(parse_manufacturer_token(token.text().substr(0, size)));
+    }
+  }
+  EXPECT_FALSE(parse_manufacturer_token(Token{make_customer_id(), secret}.text()));
+  for (const std::string& id : {std::string(), std::string("a~b"), std::string(65, 'm')}) {
+    EXPECT_FALSE(parse_manufacturer_token(ManufacturerToken{id, secret}.text())) << id;
+  }
+  EXPECT_FALSE(parse_manufacturer_token("a~" + secret + "A"));
+  EXPECT_FALSE(parse_manufacturer_token("a~" + secret.substr(1) + "="));
+}
+
 RC_GTEST_PROP(IdsTest, TokensChangedAnywhereAreRefusedOrAnother, ()) {
   const Token token{make_customer_id(), make_token_secret()};
   std::string text = token.text();

@@ -124,6 +124,16 @@ TEST_F(ProcessTest, NamesAProgramThatIsNotThere) {
   }
 }
 
+TEST_F(ProcessTest, TellsWhatAProcessUsesAndNothingOfOneThatIsGone) {
+  EXPECT_GT(cpu_seconds(getpid()), 0);
+  EXPECT_LT(cpu_seconds(getpid()), 600);
+  EXPECT_GT(resident_bytes(getpid()), 1 << 20);
+  Process child = shell("exit 0");
+  ASSERT_TRUE(child.wait(kDeadline));
+  EXPECT_EQ(cpu_seconds(child.pid()), 0);
+  EXPECT_EQ(resident_bytes(child.pid()), 0);
+}
+
 TEST_F(ProcessTest, KnowsItsOwnFolder) {
   EXPECT_TRUE(std::filesystem::exists(std::filesystem::path(executable_dir()) / "base_test"));
 }

@@ -57,6 +57,54 @@ TEST(YamlTest, ReadsEveryType) {
   EXPECT_EQ(sample.names, (std::vector<std::string>{"a", "b c"}));
 }
 
+TEST(YamlTest, ReadsRowsAndNamesLineColumnAndRowOfAnError) {
+  struct Row {
+    std::string sku = {}, place = {};
+    int count = 1;
+  };
+  const auto read = [](const std::string& text) {
+    std::vector<Row> rows;
+    YamlTable table;
+    table.rows("rows", 2, [&rows](const std::string& place) {
+      Row& row = rows.emplace_back(Row{.place = place});
+      YamlTable t;
+      t.text("sku", row.sku);
+      t.integer("count", row.count, 1, 9);
+      t.required("sku");
+      return t;
+    });
+    read_yaml(text, "f.yml", table);
+    return rows;
+  };
+  const auto rows = read("rows:\n  - {sku: a, count: 2}\n  - sku: b\n");
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].count, 2);
+  EXPECT_EQ(rows[1].sku, "b");
+  EXPECT_EQ(rows[1].count, 1);
+  EXPECT_EQ(rows[1].place, "f.yml:3:5");
+  EXPECT_TRUE(read("rows: []\n").empty());
+
+  const std::pair<const char*, const char*> cases[] = {
+      {"rows: [{sku: a}, {sku: b, count: 10}]\n",
+       "f.yml:1:34: rows[1].count: must be a number from 1 to 9"},
+      {"rows:\n  - count: 2\n", "f.yml:2:5: rows[0].sku: is missing"},
+      {"rows:\n  - {sku: a, size: 2}\n",
+       "f.yml:2:14: rows[0].size: unknown key; known here: count, sku"},
+      {"rows: [a]\n", "f.yml:1:8: rows[0]: must be a mapping (key: value lines)"},
+      {"rows: a\n", "f.yml:1: rows: must be a list"},
+      {"rows: [{sku: a}, {sku: b}, {sku: c}]\n",
+       "f.yml:1: rows: has 3 entries, at most 2 are allowed"},
+  };
+  for (const auto& [text, error] : cases) {
+    try {
+      read(text);
+      ADD_FAILURE() << text;
+    } catch (const StartupError& thrown) {
+      EXPECT_STREQ(thrown.what(), error);
+    }
+  }
+}
+
 TEST(YamlTest, KeysLeftOutKeepTheirValue) {
   Sample sample;
   read_yaml("id: x\npart:\n", "f.yml", sample.table());

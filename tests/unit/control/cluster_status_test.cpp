@@ -40,6 +40,7 @@ class ClusterStatusTest : public testing::Test {
 
   std::string folder_;
   UpView view_;
+  std::optional<store::BlockingRedis> redis_;
 };
 
 TEST_F(ClusterStatusTest, MetricsOfAllAreOneTextWithAProcessLabel) {
@@ -59,13 +60,31 @@ TEST_F(ClusterStatusTest, MetricsOfAllAreOneTextWithAProcessLabel) {
 TEST_F(ClusterStatusTest, EmbedsWhatEachProcessSaysAndShowsWhoIsSilent) {
   Metrics metrics;
   const auto only = serve("worker-1", metrics);
-  const boost::json::object status = status_document(view_);
+  const boost::json::object status = status_document(view_, redis_);
   const auto& rows = status.at("processes").as_array();
   EXPECT_EQ(rows[0].at("status").at("waiting").as_int64(), 4);
   EXPECT_EQ(rows[0].at("state").as_string(), "ready");
   EXPECT_EQ(rows[0].at("pid").as_int64(), 7);
   EXPECT_TRUE(rows[1].at("status").is_null());
   EXPECT_FALSE(status.at("redis").at("not_ready").as_string().empty());  // There is none here.
+}
+
+TEST_F(ClusterStatusTest, AgentsAreAskedOnlyWhereWanted) {
+  view_.rows[0].process.spec.name = "alder-mill";
+  Metrics metrics;
+  const auto agent = serve("alder-mill", metrics);
+  const auto first_row = [this](bool agents) {
+    return status_document(view_, redis_, agents).at("processes").at(0).as_object();
+  };
+  EXPECT_EQ(first_row(true).at("status").at("waiting").as_int64(), 4);
+  EXPECT_FALSE(first_row(false).contains("status"));
+}
+
+TEST_F(ClusterStatusTest, AProcessHasAKindByItsName) {
+  EXPECT_EQ(kind_of("worker-12"), "worker");
+  EXPECT_EQ(kind_of("gateway-1"), "gateway");
+  EXPECT_EQ(kind_of("alder-mill"), "manufacturer");
+  EXPECT_EQ(kind_of("worker-x"), "manufacturer");
 }
 
 TEST_F(ClusterStatusTest, TheFirstReasonIsWhatIsWaitedFor) {
@@ -79,7 +98,7 @@ TEST_F(ClusterStatusTest, TheFirstReasonIsWhatIsWaitedFor) {
 TEST_F(ClusterStatusTest, ConfigErrorsAreShown) {
   view_.config_error = "config.yml:3: workers.count: must be ...";
   view_.restart_keys = {"hub.pace"};
-  const boost::json::object config = status_document(view_).at("config").as_object();
+  const boost::json::object config = status_document(view_, redis_).at("config").as_object();
   EXPECT_EQ(config.at("error").as_string(), view_.config_error);
   EXPECT_EQ(config.at("restart_needed_for").as_array().size(), 1u);
 }

@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "base/fatal.hpp"
+#include "tests/support/temp_dir.hpp"
 
 namespace depot::control {
 namespace {
@@ -17,6 +18,7 @@ namespace {
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsSupersetOf;
 
 Config config_of(const std::string& yaml) { return parse_config(yaml, "c.yml"); }
 
@@ -53,6 +55,21 @@ TEST(ProgramsTest, AgentsBearTheIdOfTheirManufacturer) {
   EXPECT_THAT(programs.back().arguments, Contains((path / "m.yml").string()));
   std::filesystem::remove_all(path);
   EXPECT_THROW(programs_of(config_of("demo: {catalogues: [/nowhere/m.yml]}"), ""), StartupError);
+}
+
+TEST(ProgramsTest, ShoppersBuyOfTheDemoManufacturersAndStopFirst) {
+  const test::TempDir folder;
+  std::ofstream(folder / "m.yml") << "id: alder\nname: Alder\ncatalogue: m.csv\n";
+  const auto programs = programs_of(
+      config_of("demo: {shoppers: 3, catalogues: [" + (folder / "m.yml") + "]}"), "/c.yml");
+  const Program& shop = programs.back();
+  EXPECT_EQ(shop.spec.name, kShoppers);
+  EXPECT_EQ(shop.arguments.at(1), "shop");
+  EXPECT_THAT(shop.arguments,
+              IsSupersetOf({"/c.yml", "--rate", "3", "--seconds", "0", "--manufacturer", "alder"}));
+  for (const Program& other : programs) {
+    EXPECT_TRUE(&other == &shop || shop.spec.rank < other.spec.rank) << other.spec.name;
+  }
 }
 
 TEST(ProgramsTest, GatewaysTakeTheNextPorts) {

@@ -81,7 +81,8 @@ TEST_F(CatalogueTest, PagesOfGroupsAreWhole) {
       } while (!query.cursor.empty() && names.size() < 9);
       query.limit = 9;
       std::vector<std::string> all;
-      for (const ItemView& item : catalogue_.list(query)->items) all.emplace_back(item.offer_id);
+      const auto whole = catalogue_.list(query);
+      for (const ItemView& item : whole->items) all.emplace_back(item.offer_id);
       EXPECT_EQ(offers, all);
       EXPECT_EQ(names.size(), 4u);
     }
@@ -97,6 +98,24 @@ TEST_F(CatalogueTest, SearchesPartsOfNamesWhateverTheirCase) {
   EXPECT_EQ(listing(catalogue_, {.manufacturer = "a", .text = "p"}), "a:1 a:3 .");
   EXPECT_EQ(listing(catalogue_, {.text = "applenameless"}), ".") << "not across names";
   EXPECT_EQ(listing(catalogue_, {.text = "old"}), ".");
+}
+
+TEST_F(CatalogueTest, AManufacturersOwnOffersArePagedWithTheWithdrawn) {
+  const auto own = [&](const char* manufacturer, const char* after, std::size_t limit) {
+    const auto page = catalogue_.offers_of(manufacturer, after, limit);
+    std::string text = page ? "" : "(bad cursor) ";
+    for (const ItemView& item : page ? page->items : std::vector<ItemView>()) {
+      (text += item.offer_id) += ' ';
+    }
+    return text + (page ? from_hex(page->next_cursor).value_or("?") : "");
+  };
+  EXPECT_EQ(own("a", "", 4), "a:1 a:4 a:3 a:2 ");
+  EXPECT_EQ(own("a", "", 3), "a:1 a:4 a:3 3");
+  EXPECT_EQ(own("a", "3", 3), "a:2 ");
+  EXPECT_EQ(own("a", "2", 3), "");
+  EXPECT_EQ(own("a", "9", 3), "(bad cursor) ");
+  EXPECT_EQ(own("m", "3", 3), "(bad cursor) ") << "another's sku";
+  EXPECT_EQ(own("nobody", "", 3), "");
 }
 
 TEST_F(CatalogueTest, FindsOneWithItsNames) {

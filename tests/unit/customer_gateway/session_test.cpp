@@ -34,6 +34,36 @@ TEST(SessionTest, SecureCookieIsTheHostsOwn) {
   }
 }
 
+TEST(SessionTest, AManufacturersTokenIsNoCustomersAndHasACookieOfItsOwn) {
+  const std::string maker = ManufacturerToken{"tea-co", make_token_secret()}.text();
+  const std::string customer = Token{"AAAAAAAAAAAAAAAA", make_token_secret()}.text();
+  EXPECT_EQ(session_cookie("t", false, kManufacturerCookie),
+            "manufacturer=t; Path=/; HttpOnly; SameSite=Lax");
+  EXPECT_EQ(ended_session_cookie(true, kManufacturerCookie),
+            "__Host-manufacturer=; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=0");
+  struct Row {
+    std::string_view header;
+    std::string value;
+    bool secure, is_customer, is_maker;
+  };
+  const Row rows[] = {
+      {"Authorization", "Bearer " + maker, false, false, true},
+      {"Authorization", "Bearer " + customer, false, true, false},
+      {"Authorization", "Basic " + maker, false, false, false},
+      {"Cookie", "sid=" + customer + "; manufacturer=" + maker, false, true, true},
+      {"Cookie", "sid=" + maker + "; manufacturer=" + customer, false, false, false},
+      {"Cookie", "manufacturer=" + maker, true, false, false},
+      {"Cookie", "__Host-manufacturer=" + maker, true, false, true},
+      {"Cookie", "__Host-manufacturer=" + maker, false, false, false},
+  };
+  for (const Row& row : rows) {
+    const http::Request::Field fields[] = {{row.header, row.value}};
+    const http::Request request{.fields = fields};
+    EXPECT_EQ(token_of(request, row.secure).has_value(), row.is_customer) << row.value;
+    EXPECT_EQ(manufacturer_token_of(request, row.secure).has_value(), row.is_maker) << row.value;
+  }
+}
+
 TEST(SessionTest, OnlyTheSameOriginMayChangeThings) {
   struct Row {
     std::string_view site, origin, host;

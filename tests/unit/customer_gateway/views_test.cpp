@@ -51,6 +51,21 @@ TEST(ViewsTest, CartTotalCountsWhatCanBeBought) {
             std::string::npos);
 }
 
+TEST(ViewsTest, AManufacturersOwnAddUp) {
+  const OwnOfferView offer{{"m:a", 100, 3, 12, 2, 8, 5}, "Apple"};
+  EXPECT_EQ(json_of(offer), R"({"offer_id":"m:a","sku":"a","name":"Apple",)"
+                            R"("unit_price":{"amount_minor":100,"currency":"EUR"},"wanted":3,)"
+                            R"("offered":12,"sold":8,"cut":2,"available":2,"shortage":5,)"
+                            R"("refused":5})");
+  using protocol::LedgerKind;
+  const SaleView sale{{1, 7, LedgerKind::cancelled, 1'700'000'000'042, "ORDER", "a", 2, 100},
+                      "Apple"};
+  EXPECT_EQ(json_of(SaleList{{sale}, "1-7-1"}),
+            R"({"items":[{"entry":"1-7","kind":"cancelled","at":"2023-11-14T22:13:20.042Z",)"
+            R"("order_id":"ORDER","sku":"a","name":"Apple","quantity":2,)"
+            R"("unit_price":{"amount_minor":100,"currency":"EUR"}}],"next_cursor":"1-7-1"})");
+}
+
 TEST(ViewsTest, FailuresBecomeProblems) {
   Failure failure{.problem = protocol::Problem::insufficient_stock, .verdict = true};
   failure.items.push_back(

@@ -26,6 +26,17 @@ TEST_F(WorkerTest, OrdersThatAreReadyTravelAsOneCall) {
   EXPECT_TRUE(worker.idle());
 }
 
+TEST_F(WorkerTest, CountsOrdersByTheirVerdict) {
+  orders(1, 7);
+  worker.turn(now);
+  respond(recorder.take().tag, {"P1", "P2", "p1", "N3", "n3", "X\x94\x03", ""});
+  EXPECT_EQ(worker.counts().placed.value(), 2u);
+  EXPECT_EQ(worker.counts().refused.value(), 1u);
+  EXPECT_EQ(worker.counts().repeated.value(), 2u);
+  EXPECT_EQ(worker.counts().not_judged.value(), 2u);
+  EXPECT_EQ(worker.counts().orders_total(), 7u);
+}
+
 TEST_F(WorkerTest, TheOptionsSayWhatTheConfigSays) {
   order(1);
   worker.turn(now);
@@ -137,6 +148,8 @@ TEST_F(WorkerTest, EveryOtherKindIsACallOfItsOwnSentAsItComes) {
       {RequestKind::remove_cart_line, {"remove_cart_line_v1", "0", "body", "1024", "1000000"}},
       {RequestKind::get_cycle, {"get_cycle_v1", "0"}},
       {RequestKind::ready, {"readiness_v1", "0"}},
+      {RequestKind::manufacturer_offers, {"manufacturer_offers_v1", "0", "body"}},
+      {RequestKind::manufacturer_sales, {"manufacturer_sales_v1", "0", "body"}},
   };
   std::uint32_t tag = 0;
   for (const auto& row : table) {
@@ -152,7 +165,7 @@ TEST_F(WorkerTest, EveryOtherKindIsACallOfItsOwnSentAsItComes) {
 }
 
 TEST_F(WorkerTest, KindsThatAreNoneAreBadRequests) {
-  for (const int kind : {0, 20, 255}) {
+  for (const int kind : {0, 22, 255}) {
     request(static_cast<RequestKind>(kind), 1, "body");
     EXPECT_EQ(recorder.answers.back().status, Status::bad_request) << kind;
   }
@@ -285,7 +298,7 @@ TEST_F(WorkerTest, CountsBatchesByTheirSize) {
   for (const Counter* count : worker.counts().batches) batches.push_back(count->value());
   EXPECT_EQ(batches, (std::vector<std::uint64_t>{1, 1, 2, 1, 0, 0, 1}));
   EXPECT_EQ(worker.counts().batches_total(), 6u);
-  EXPECT_EQ(worker.counts().orders.value(), 79u);
+  EXPECT_EQ(worker.counts().orders_total(), 79u);
   EXPECT_EQ(worker.counts().requests[0]->value(), 79u);
 }
 

@@ -63,6 +63,24 @@ TEST_F(AdminTest, OtherPathsAreNotFound) {
   EXPECT_EQ(fetch(where, "GET", "/readyz")->status, 200);
 }
 
+TEST_F(AdminTest, ServesThePagesOfItsHookByGetOnlyAndKeepsItsOwnPaths) {
+  AdminHooks with_pages = hooks();
+  with_pages.pages = [](std::string_view path) -> std::optional<Response> {
+    if (path != "/ops" && path != "/livez") return std::nullopt;
+    return Response{.content_type = "text/html", .body = "<p>"};
+  };
+  const AdminServer admin("127.0.0.1:0", metrics, std::move(with_pages));
+  const std::string where = "127.0.0.1:" + std::to_string(admin.port());
+  EXPECT_EQ(fetch(where, "GET", "/ops")->body, "<p>");
+  EXPECT_EQ(fetch(where, "GET", "/ops")->header("content-type"), "text/html");
+  EXPECT_EQ(fetch(where, "HEAD", "/ops")->status, 200);
+  const auto refused = fetch(where, "POST", "/ops");
+  EXPECT_EQ(refused->status, 405);
+  EXPECT_EQ(refused->header("allow"), "GET, HEAD");
+  EXPECT_NE(fetch(where, "GET", "/livez")->body, "<p>");
+  EXPECT_EQ(fetch(where, "GET", "/other")->status, 404);
+}
+
 TEST_F(AdminTest, ATakenAddressIsNamed) {
   const AdminServer admin("127.0.0.1:0", metrics, {});
   const std::string where = "127.0.0.1:" + std::to_string(admin.port());

@@ -42,7 +42,10 @@ class AgentTest : public testing::Test, public AgentActions {
     entries_.push_back(entry.number);
     news_ += news;
   }
-  void on_cycle(const protocol::Cycle& cycle) override { cycle_told_ = cycle.id; }
+  void on_cycle(const protocol::Cycle& cycle) override {
+    cycle_told_ = cycle.id;
+    if (!wanted_in_cycle_.empty()) agent_->set_wanted(wanted_in_cycle_);
+  }
   void on_trouble(SyncError code, std::string_view) override { troubles_.push_back(code); }
 
   static std::string frame(const SyncHeader& header, std::string_view body = {}) {
@@ -116,6 +119,7 @@ class AgentTest : public testing::Test, public AgentActions {
 
   TimePoint now_{1h};
   std::string cycle_ = "2026-11", cycle_told_;
+  std::vector<OfferRow> wanted_in_cycle_;  // set when a cycle is told
   std::vector<Frame> sent_, published_;
   std::vector<std::string> ledgers_;
   std::vector<std::uint64_t> entries_;

@@ -39,6 +39,26 @@ TEST_F(AgentTest, StatesItsTotalsAgainForANewCycle) {
   EXPECT_EQ(protocol::decode_offer_record(records[0].body)->rows.size(), 3u);
 }
 
+TEST_F(AgentTest, WhatACycleIsFoundWithStandsInItsFirstRecord) {
+  const auto first_record = [this] {
+    const auto records = published_records();
+    EXPECT_EQ(records.size(), 1u);
+    const auto record = protocol::decode_offer_record(records.at(0).body);
+    EXPECT_EQ(record->rows.size(), 1u);
+    return record->cycle + " " + std::to_string(record->rows.at(0).offered);
+  };
+  agent_->set_offers(goods(1, 10));
+  wanted_in_cycle_ = goods(1, 34);
+  begin();
+  EXPECT_EQ(first_record(), "2026-11 34");
+  ack(1);
+  wanted_in_cycle_ = goods(1, 10);
+  std::string body;
+  encode(protocol::Cycle{"2026-12", protocol::CycleState::open, 1, 2}, body);
+  agent_->on_published("cycle/", frame({SyncType::record, 0, 7, 41, 44}), body, now_);
+  EXPECT_EQ(first_record(), "2026-12 10");
+}
+
 TEST_F(AgentTest, AGapInCyclesIsAskedFor) {
   agent_->set_offers(goods(1));
   begin();

@@ -112,6 +112,49 @@ TEST_F(CatalogueTest, ReadsTheAgentsFile) {
   }
 }
 
+TEST_F(CatalogueTest, ReadsProductionLinesAndNamesWhatIsWrongWithOneAtItsPlace) {
+  file("m.csv", "sku,name,unit_price,offered\nA,Apple,1,1\nB,Pear,1,1\n");
+  const auto read = [this](const std::string& production) {
+    const AgentFile agent = read_agent_file(
+        file("m.yml", "id: m\nname: M\ncatalogue: m.csv\nproduction:\n" + production));
+    read_offers(agent, {});
+    return agent.production;
+  };
+  const auto lines = read(
+      "  - {sku: A, batch: 12, every: 90s, pause_at: 120}\n"
+      "  - {sku: B, batch: 1, every: 100ms}\n");
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[0].sku, "A");
+  EXPECT_EQ(lines[0].batch, 12);
+  EXPECT_EQ(lines[0].every, std::chrono::seconds(90));
+  EXPECT_EQ(lines[0].pause_at, 120);
+  EXPECT_EQ(lines[1].pause_at, 0);
+
+  const std::pair<const char*, const char*> cases[] = {
+      {"  - {sku: A, batch: 0, every: 9s}\n",
+       ":5:21: production[0].batch: must be a number from 1 to 1000000"},
+      {"  - {sku: A, batch: 1, every: 9}\n",
+       ":5:31: production[0].every: must be a duration such as 250ms, 5s, 15m, 24h or 14d, from "
+       "100ms to 31d"},
+      {"  - {sku: A, batch: 1}\n", ":5:5: production[0].every: is missing"},
+      {"  - {sku: A, batch: 1, every: 9s, pause_at: 0}\n",
+       ":5:45: production[0].pause_at: must be a number from 1 to 1000000000000"},
+      {"  - {sku: A, batch: 1, every: 9s}\n  - {sku: A, batch: 1, every: 9s}\n",
+       ":6:11: production[1].sku: has a line already"},
+      {"  - {sku: C, batch: 1, every: 9s}\n", ":5:5: production: no sku 'C' in "},
+  };
+  for (const auto& [production, error] : cases) {
+    try {
+      read(production);
+      ADD_FAILURE() << production;
+    } catch (const StartupError& thrown) {
+      EXPECT_EQ(thrown.exit_code(), kExitConfig);
+      EXPECT_TRUE(std::string(thrown.what()).starts_with(folder_ + "/m.yml" + error))
+          << thrown.what();
+    }
+  }
+}
+
 TEST_F(CatalogueTest, MissingFileIsNamed) {
   EXPECT_THROW(read_offers(folder_ + "/none.csv", {}), StartupError);
 }

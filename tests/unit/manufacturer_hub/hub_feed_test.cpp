@@ -258,6 +258,70 @@ TEST_F(HubTest, StatusNamesManufacturersAndGateways) {
   EXPECT_EQ(maker.at("head").to_number<int>(), 1);
   EXPECT_EQ(status.at("gateways").to_number<int>(), 1);
   EXPECT_EQ(status.at("feed_number").to_number<int>(), 2);
+  const auto& cycle = status.at("cycle");
+  EXPECT_EQ(cycle.at("id").as_string(), "2026-11");
+  EXPECT_EQ(cycle.at("state").as_string(), "open");
+  EXPECT_EQ(cycle.at("closes_at_ms").to_number<std::int64_t>(), store_.cycle.closes_at_ms);
+}
+
+TEST_F(HubTest, StatusSaysHowFarAManufacturerIsBehindItsLedger) {
+  const auto row = [this] {
+    return boost::json::parse(hub_->status_json()).at("manufacturers").as_array().at(0);
+  };
+  const auto behind = [&] { return row().at("behind").to_number<int>(); };
+  says("p1", {.type = SyncType::hello}, hello_of("m1"));  // It has no position yet.
+  answer();
+  EXPECT_TRUE(row().at("told").is_null());
+  EXPECT_EQ(behind(), 1) << "the entry that opens the ledger";
+  says("p1", {.type = SyncType::fetch, .from = kNoPosition});
+  answer();
+  EXPECT_EQ(behind(), 0);
+  EXPECT_EQ(row().at("told").at("number").to_number<int>(), 0);
+
+  says("p1", record(1, 1), offer("A", 10));
+  answer();
+  store_.sell("m1:A", 1);
+  store_.sell("m1:A", 1);
+  follow_feed();
+  tick(10ms);
+  EXPECT_EQ(behind(), 3);
+  EXPECT_EQ(hub_->behind().sum, 3u);
+  EXPECT_EQ(hub_->behind().max, 3u);
+  slow_.insert("p1");
+  room_ = 2;
+  says("p1", {.type = SyncType::fetch, .epoch = 1, .from = 1});
+  answer();
+  EXPECT_EQ(behind(), 1) << "the third was not sent yet";
+  room_ = 100;
+  says("p1", {.type = SyncType::fetch, .epoch = 1, .from = 2});
+  EXPECT_EQ(behind(), 2) << "the second got lost: it asks for it again";
+  answer();
+  EXPECT_EQ(behind(), 0);
+
+  gone_.insert("p1");
+  tick(600ms);
+  store_.sell("m1:A", 1);
+  follow_feed();
+  tick(10ms);
+  EXPECT_FALSE(row().at("connected").as_bool());
+  EXPECT_EQ(behind(), 1);
+  EXPECT_EQ(hub_->behind().sum, 0u) << "of those that are connected";
+}
+
+TEST_F(HubTest, WhatIsOfAnotherLedgerEpochIsNotCounted) {
+  std::string body;
+  encode(protocol::SyncHello{true, "m1", "M", {}, {}, 7, 40}, body);
+  says("p1", {.type = SyncType::hello}, body);
+  calls_.clear();
+  protocol::SyncWelcome welcome;
+  welcome.ledger_epoch = 8;
+  welcome.ledger_number = 3;
+  hub_->on_greeted("p1", welcome);
+  const auto status = boost::json::parse(hub_->status_json());
+  const auto& row = status.at("manufacturers").as_array().at(0);
+  EXPECT_TRUE(row.at("behind").is_null());
+  EXPECT_EQ(row.at("told").at("epoch").to_number<int>(), 7);
+  EXPECT_EQ(row.at("head_epoch").to_number<int>(), 8);
 }
 
 RC_GTEST_FIXTURE_PROP(HubTest, SurvivesAnyFrames, ()) {

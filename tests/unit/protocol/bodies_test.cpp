@@ -1,9 +1,11 @@
-// Accounts, carts, cycles and sync: what one side writes, the other reads; and nothing else.
+// Accounts, carts, manufacturers, cycles and sync: what one side writes, the other reads; and
+// nothing else.
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include "protocol/accounts.hpp"
 #include "protocol/carts.hpp"
+#include "protocol/manufacturers.hpp"
 #include "protocol/msgpack.hpp"
 #include "protocol/sync.hpp"
 
@@ -108,6 +110,75 @@ TEST(CartsTest, ReadsACart) {
   EXPECT_EQ(cart->version, 9);
   EXPECT_EQ(cart->lines.at(0).unit_price, 120);
   EXPECT_EQ(cart->lines.at(0).problem, LineProblem::price_changed);
+}
+
+const ManufacturerCaller kMaker{"tea-co", std::string(16, 's')};
+
+TEST(ManufacturersTest, RequestsHaveTheFormOfTheirComments) {
+  std::string expected;
+  Writer(expected).array(3).string("tea-co").string(kMaker.secret).array(2).string("a").string("b");
+  EXPECT_EQ(encoded(OwnOffersRequest{kMaker, {"a", "b"}}), expected);
+  expected.clear();
+  Writer(expected).array(4).string("tea-co").string(kMaker.secret).integer(7).nil();
+  EXPECT_EQ(encoded(SalesRequest{kMaker, 7, {}}), expected);
+  expected.pop_back();
+  Writer(expected).array(3).integer(2).integer(300).integer(1);
+  EXPECT_EQ(encoded(SalesRequest{kMaker, 7, LedgerPlace{2, 300, 1}}), expected);
+}
+
+TEST(ManufacturersTest, ReadsOffers) {
+  std::string body = "O";
+  Writer writer(body);
+  writer.array(2).string("Tea Company").array(7).string("tea-co:a").integer(100).integer(9);
+  writer.integer(12).integer(1).integer(11).integer(5);
+  expect_exact(body, decode_own_offers);
+  const auto own = decode_own_offers(body);
+  EXPECT_EQ(own->name, "Tea Company");
+  const OwnOffer& offer = own->offers.at(0);
+  EXPECT_EQ(offer.offer, "tea-co:a");
+  EXPECT_EQ((std::vector{offer.unit_price, offer.wanted, offer.offered, offer.cut, offer.sold,
+                         offer.refused}),
+            (std::vector<std::int64_t>{100, 9, 12, 1, 11, 5}));
+  body.replace(body.find(':'), 1, "_");
+  EXPECT_FALSE(decode_own_offers(body)) << "not an offer's id";
+}
+
+TEST(ManufacturersTest, ReadsSales) {
+  const auto page = [](int kind) {
+    std::string body = "O";
+    Writer writer(body);
+    writer.array(2).array(3).integer(1).integer(7).integer(2).array(8).integer(1).integer(8);
+    writer.integer(kind).integer(1'700).string("ORDER").string("a").integer(3).integer(250);
+    return body;
+  };
+  expect_exact(page(3), decode_sales_page);
+  const auto read = decode_sales_page(page(3));
+  EXPECT_EQ((std::vector{read->next->epoch, read->next->number, read->next->row}),
+            (std::vector<std::int64_t>{1, 7, 2}));
+  const Sale& sale = read->sales.at(0);
+  EXPECT_EQ(sale.kind, LedgerKind::cancelled);
+  EXPECT_EQ(sale.order + sale.sku, "ORDERa");
+  EXPECT_EQ((std::vector{sale.epoch, sale.number, sale.time_ms, sale.quantity, sale.unit_price}),
+            (std::vector<std::int64_t>{1, 8, 1'700, 3, 250}));
+  for (const int kind : {0, 1, 4, 5}) EXPECT_FALSE(decode_sales_page(page(kind))) << kind;
+  std::string last = "O";
+  Writer(last).array(2).nil().array(0);
+  expect_exact(last, decode_sales_page);
+  EXPECT_FALSE(decode_sales_page(last)->next);
+}
+
+TEST(ManufacturersTest, ReadsWhoThereIs) {
+  std::string body = "O";
+  Writer writer(body);
+  writer.array(2).string("m7").array(10).string("a").string("Ada").boolean(false).integer(2);
+  writer.integer(9).string("b").string("Bert").integer(1'700).integer(0).integer(0);
+  expect_exact(body, decode_manufacturer_page);
+  const auto page = decode_manufacturer_page(body);
+  EXPECT_EQ(page->next, "m7");
+  EXPECT_FALSE(page->rows.at(0).enrolled_ms);
+  EXPECT_EQ(page->rows[0].number, 9);
+  EXPECT_EQ(page->rows.at(1).name, "Bert");
+  EXPECT_EQ(page->rows[1].enrolled_ms, 1'700);
 }
 
 const Cycle kCycle{"2026-11", CycleState::open, 1'000, 2'000};

@@ -59,6 +59,22 @@ class RedisClientTest : public testing::Test {
   std::vector<std::string> outcomes_;
 };
 
+TEST_F(RedisClientTest, ABlockingConnectionAsksManyThingsInOneTrip) {
+  auto redis = BlockingRedis::connect(shop_.config().redis_url());
+  ASSERT_TRUE(redis);
+  const auto answers = redis->commands({{"SET", "k", "v"}, {"HGET", "k", "x"}, {"GET", "k"}});
+  ASSERT_TRUE(answers);
+  ASSERT_EQ(answers->size(), 3u);
+  EXPECT_EQ(answers->at(0).text, "OK");
+  EXPECT_EQ(answers->at(1).kind, Value::Kind::error);
+  EXPECT_EQ(answers->at(2).text, "v");
+  EXPECT_TRUE(redis->commands({})->empty());
+  EXPECT_EQ(redis->command({"GET", "k"})->text, "v");
+  shop_.stop();
+  EXPECT_FALSE(redis->commands({{"GET", "k"}, {"GET", "k"}}));
+  EXPECT_FALSE(redis->command({"GET", "k"}));
+}
+
 TEST_F(RedisClientTest, AnswersComeInOrder) {
   ASSERT_TRUE(connect());
   std::vector<std::string> wanted;

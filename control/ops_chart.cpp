@@ -1,0 +1,182 @@
+#include "control/ops_chart.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "control/ops_html.hpp"
+
+namespace depot::control {
+namespace {
+
+// The picture, in its own units: 320 is about a phone's width, so that text is 11 px there.
+constexpr double kWidth = 320, kHeight = 170;
+constexpr double kLeft = 50, kRight = 312, kTop = 8, kBottom = 148;
+constexpr double kLines = 4, kTimes = 5;  // about so many steps along an axis
+
+// The next of 1, 2, 5, 10, 20, ... that is not below `value`.
+double round_step(double value) {
+  const double decade = std::pow(10, std::floor(std::log10(value)));
+  for (const double factor : {1.0, 2.0, 5.0}) {
+    if (value <= decade * factor * (1 + 1e-9)) return decade * factor;
+  }
+  return decade * 10;
+}
+
+double round_seconds(double value) {
+  for (const double step : {1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600}) {
+    if (value <= step) return step;
+  }
+  return 3600 * round_step(value / 3600);
+}
+
+struct Range {
+  double least = std::numeric_limits<double>::infinity();
+  double most = -std::numeric_limits<double>::infinity();
+  bool empty() const { return least > most; }
+  void take(const Series& series) {
+    for (const auto& value : series.values) {
+      if (!value) continue;
+      least = std::min(least, *value);
+      most = std::max(most, *value);
+    }
+  }
+};
+
+// Where a value stands, and the values that get a line across.
+class Axis {
+ public:
+  Axis(const Chart& chart, Range range) : logarithmic_(chart.scale == Chart::Scale::logarithmic) {
+    if (range.empty()) range = {0, 0};
+    if (logarithmic_) {
+      low_ = std::floor(std::log10(std::max(range.least, 1e-6)) + 1e-9);
+      high_ = std::max(low_ + 1, std::ceil(std::log10(std::max(range.most, 1e-6)) - 1e-9));
+      for (double at = low_; at <= high_; ++at) ticks.push_back(std::pow(10, at));
+      return;
+    }
+    const double from = chart.scale == Chart::Scale::from_zero ? 0 : std::max(0.0, range.least);
+    const double step = round_step(std::max(range.most - from, chart.span_min) / kLines);
+    low_ = std::floor(from / step) * step;
+    high_ = std::max(low_ + step, std::ceil(range.most / step - 1e-9) * step);
+    for (int i = 0; low_ + i * step <= high_ + step / 2; ++i) ticks.push_back(low_ + i * step);
+  }
+  double place(double value) const {
+    const double at = logarithmic_ ? std::log10(std::max(value, 1e-6)) : value;
+    return kBottom - (std::clamp(at, low_, high_) - low_) / (high_ - low_) * (kBottom - kTop);
+  }
+  std::vector<double> ticks;
+
+ private:
+  bool logarithmic_;
+  double low_ = 0, high_ = 1;
+};
+
+double place_of(double age, const ChartTime& time) {
+  return kRight - std::clamp(age / std::max(time.span, 1e-3), 0.0, 1.0) * (kRight - kLeft);
+}
+
+// A gap ends the line; a value alone between gaps is a dot, by the round end of a line.
+std::string path_of(const Series& series, const ChartTime& time, const Axis& axis) {
+  std::string path;
+  bool drawing = false;
+  for (std::size_t i = 0; i < series.values.size(); ++i) {
+    const auto& value = series.values[i];
+    if (value) {
+      path += fmt::format("{}{:.1f} {:.1f}", drawing ? 'L' : 'M', place_of(time.ages[i], time),
+                          axis.place(*value));
+      if (!drawing) path += "h.01";
+    }
+    drawing = value.has_value();
+  }
+  return path;
+}
+
+std::string age_text(double age) {
+  if (age < 0.5) return "now";
+  if (age < 60) return fmt::format("−{:.0f} s", age);
+  return age < 3600 ? fmt::format("−{:.0f} min", age / 60) : fmt::format("−{:.1f} h", age / 3600);
+}
+
+std::string now_of(const Chart& chart, const Series& series) {
+  return or_none(series.values.empty() ? std::nullopt : series.values.back(), chart.text);
+}
+
+// The picture in words, for those who do not see it.
+std::string description_of(const Chart& chart, const ChartTime& time) {
+  std::string words = chart.note + " Over the last " + long_time(std::llround(time.span)) + ":";
+  for (const Series& series : chart.series) {
+    Range range;
+    range.take(series);
+    words +=
+        fmt::format(" {} {}", series.name,
+                    range.empty() ? "nothing"
+                                  : fmt::format("{} now, {} to {}", now_of(chart, series),
+                                                chart.text(range.least), chart.text(range.most)));
+    words += &series == &chart.series.back() ? "." : ";";
+  }
+  return words;
+}
+
+}  // namespace
+
+std::string svg_of(const Chart& chart, const ChartTime& time) {
+  Range range;
+  for (const Series& series : chart.series) range.take(series);
+  const Axis axis(chart, range);
+  std::string out = fmt::format(
+      "<svg class=\"chart\" viewBox=\"0 0 {} {}\" role=\"img\" aria-labelledby=\"{}-t {}-d\">\n"
+      "<title id=\"{}-t\">{}</title>\n<desc id=\"{}-d\">{}</desc>\n",
+      kWidth, kHeight, chart.id, chart.id, chart.id, escaped(chart.title), chart.id,
+      escaped(description_of(chart, time)));
+  for (const double tick : axis.ticks) {
+    const double y = axis.place(tick);
+    out += fmt::format("<path class=\"grid\" d=\"M{} {:.1f}H{}\"/>", kLeft, y, kRight);
+    out += fmt::format("<text class=\"end\" x=\"{}\" y=\"{:.1f}\">{}</text>\n", kLeft - 5, y + 4,
+                       escaped(chart.text(tick)));
+  }
+  const double step = round_seconds(time.span / kTimes);
+  for (double age = 0; age <= time.span; age += step) {
+    const double x = place_of(age, time);
+    out += fmt::format("<path class=\"tick\" d=\"M{:.1f} {}v4\"/>", x, kBottom);
+    out += fmt::format("<text class=\"{}\" x=\"{:.1f}\" y=\"{}\">{}</text>\n",
+                       age == 0 ? "end" : "middle", age == 0 ? kRight + 6 : x, kBottom + 17,
+                       age_text(age));
+  }
+  for (std::size_t i = 0; i < chart.series.size(); ++i) {
+    const std::string path = path_of(chart.series[i], time, axis);
+    if (!path.empty()) out += fmt::format("<path class=\"line s{}\" d=\"{}\"/>\n", i + 1, path);
+  }
+  if (range.empty()) {
+    out += fmt::format("<text class=\"middle\" x=\"{}\" y=\"{}\">nothing in this time</text>\n",
+                       (kLeft + kRight) / 2, (kTop + kBottom) / 2);
+  }
+  return out + "</svg>\n";
+}
+
+std::string html_of(const Chart& chart, const ChartTime& time) {
+  Table table{chart.id + "-n", chart.title, {"Until (UTC)"}, {}};
+  std::string legend;
+  for (std::size_t i = 0; i < chart.series.size(); ++i) {
+    const Series& series = chart.series[i];
+    table.columns.push_back(series.name);
+    legend += fmt::format(
+        "<li><svg class=\"key\" viewBox=\"0 0 28 8\" aria-hidden=\"true\"><path class=\"line s{}\" "
+        "d=\"M2 4H26\"/></svg>{} <b>{}</b></li>\n",
+        i + 1, escaped(series.name), escaped(now_of(chart, series)));
+  }
+  for (std::size_t i = time.words.size(); i-- > 0;) {
+    auto& row = table.rows.emplace_back(1, time.words[i]);
+    for (const Series& series : chart.series) row.push_back(or_none(series.values[i], chart.text));
+  }
+  return fmt::format(
+      "<div class=\"card\">\n<h3>{}</h3>\n<p class=\"hint\">{}</p>\n<ul "
+      "class=\"legend\">\n{}</ul>\n"
+      "{}<details>\n<summary>Numbers<span class=\"unseen\"> of {}</span></summary>\n{}</details>\n"
+      "</div>\n",
+      escaped(chart.title), escaped(chart.note), legend, svg_of(chart, time), escaped(chart.title),
+      html_of(table));
+}
+
+}  // namespace depot::control

@@ -1,0 +1,105 @@
+#include "control/ops_html.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace depot::control {
+namespace {
+
+// Digits as a reader wants them: "0.42" as 0.4, "123.4" as 123.
+std::string short_number(double value) {
+  return fmt::format(fmt::runtime(std::abs(value) < 9.95 ? "{:.1f}" : "{:.0f}"), value);
+}
+
+bool is_number(const std::string& text) {
+  return !text.empty() && (std::isdigit(static_cast<unsigned char>(text[0])) != 0 ||
+                           text[0] == '-' || text[0] == '+' || text == kNone);
+}
+
+}  // namespace
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '{':
+        out += "&#123;";  // A value is never taken for one of the page's marks.
+        break;
+      default:
+        out += static_cast<unsigned char>(c) < ' ' ? ' ' : c;  // XML takes no control characters.
+    }
+  }
+  return out;
+}
+
+std::string html_of(const Table& table) {
+  const std::string caption = escaped(table.caption);
+  std::string out = fmt::format(
+      "<div class=\"scroll\" id=\"{}\" role=\"region\" aria-label=\"{}\" tabindex=\"0\">\n"
+      "<table>\n<caption>{}</caption>\n<thead><tr>",
+      table.id, caption, caption);
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    const bool words = !table.rows.empty() && !is_number(table.rows.front()[i]);
+    out += fmt::format("<th scope=\"col\"{}>{}</th>", words ? " class=\"words\"" : "",
+                       escaped(table.columns[i]));
+  }
+  out += "</tr></thead>\n<tbody>\n";
+  for (const auto& row : table.rows) {
+    out += "<tr><th scope=\"row\">" + escaped(row.front()) + "</th>";
+    for (auto cell = row.begin() + 1; cell != row.end(); ++cell) {
+      out += (is_number(*cell) ? "<td>" : "<td class=\"words\">") + escaped(*cell) + "</td>";
+    }
+    out += "</tr>\n";
+  }
+  return out + "</tbody>\n</table>\n</div>\n";
+}
+
+std::string per_second(double value) { return short_number(value) + "/s"; }
+
+std::string seconds_text(double time) {
+  if (time < 0.0009995) return fmt::format("{:.0f} µs", time * 1e6);
+  if (time < 0.9995) return short_number(time * 1e3) + " ms";
+  return short_number(time) + " s";
+}
+
+std::string mebibytes(double count) { return short_number(count) + " MiB"; }
+
+std::string percent(double share) { return short_number(share * 100) + " %"; }
+
+std::string whole(double value) {
+  std::string digits = fmt::format("{:.0f}", value);
+  for (std::size_t at = digits.size(); at > 3 && digits[at - 4] != '-';) {
+    at -= 3;
+    digits.insert(at, "\u202f");  // A narrow space that does not break.
+  }
+  return digits;
+}
+
+std::string long_time(std::int64_t seconds) {
+  const std::int64_t s = std::max<std::int64_t>(0, seconds);
+  if (s >= 86'400) return fmt::format("{} d {} h", s / 86'400, s % 86'400 / 3'600);
+  if (s >= 3'600) return fmt::format("{} h {} min", s / 3'600, s % 3'600 / 60);
+  if (s >= 60) return fmt::format("{} min {} s", s / 60, s % 60);
+  return fmt::format("{} s", s);
+}
+
+std::string or_none(std::optional<double> value, std::string (*text)(double)) {
+  return value ? text(*value) : std::string(kNone);
+}
+
+}  // namespace depot::control

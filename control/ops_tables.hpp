@@ -1,0 +1,27 @@
+// The tables of /ops, from the newest look at everything.
+//
+// Threads: any.
+// Errors:  none; what is not known is a dash, and a table of nothing has no rows.
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <string>
+#include <vector>
+
+#include "control/ops_html.hpp"
+#include "control/ops_sampler.hpp"
+
+namespace depot::control {
+
+constexpr Duration kNow = std::chrono::seconds(10);  // what "now" is for rates and percentiles
+
+// Requests, processes, workers, manufacturers, Redis, the cycle.
+std::vector<Table> tables_of(const OpsState& state, WallTime now);
+
+// Of a status document: the cycle as a hub tells it, null where none does.
+boost::json::value cycle_of(const boost::json::value& status);
+std::string time_left(const boost::json::value& cycle, WallTime now);
+// Rows of the hubs, each manufacturer once, the connected first, by how far they are behind.
+std::vector<boost::json::value> manufacturers_of(const boost::json::value& status);
+
+}  // namespace depot::control

@@ -1,0 +1,85 @@
+// A manufacturer's own page: what it offers, what was sold of it.
+#include "customer_gateway/page.hpp"
+#include "customer_gateway/session.hpp"
+#include "customer_gateway/templates.hpp"
+
+namespace depot::customer_gateway {
+namespace {
+
+using http::Method;
+using protocol::Problem;
+
+constexpr std::size_t kOffersPerPage = 100;
+constexpr std::size_t kSalesShown = 20;
+
+void show_sign_in(const Page& page, const Failure* failure) {
+  Html data;
+  if (failure) {
+    data.set("failure", std::string(problem_text(page, "maker.", failure->problem)));
+  }
+  page.show("maker_login", std::move(data), failure);
+}
+
+std::string cookie_of(const Page& page, std::string_view token) {
+  return token.empty() ? ended_session_cookie(page.secure(), kManufacturerCookie)
+                       : session_cookie(token, page.secure(), kManufacturerCookie);
+}
+
+void show_offers(const Page& page, const OwnOfferList& own, const SaleList& sales) {
+  Html data = page.html([&](JsonWriter& json) {
+    json.object("maker", own.manufacturer, "offers", own.offers, "sales", sales.sales);
+  });
+  if (!own.next_cursor.empty()) {
+    data.set("next", with_query("/manufacturer", "cursor", own.next_cursor));
+  }
+  page.set_number(data, "count", std::ssize(own.offers));
+  page.show("maker", std::move(data));
+}
+
+void get_manufacturer(const Page& page) {
+  if (!page.who().is_manufacturer()) return show_sign_in(page, nullptr);
+  const auto listed = [page](const Answer<OwnOfferList>& own) {
+    if (!own) {
+      const bool ended = own.error().problem == Problem::unauthenticated;
+      return ended ? show_sign_in(page, &own.error()) : page.fail(own.error());
+    }
+    page.operations().list_sales(
+        page.who(), kSalesShown, "", [page, own = *own](const Answer<SaleList>& sales) {
+          sales ? show_offers(page, own, *sales) : page.fail(sales.error());
+        });
+  };
+  page.operations().list_own_offers(page.who(), kOffersPerPage, page.text("cursor"), listed);
+}
+
+void post_sign_in(const Page& page) {
+  const std::string text = page.text("token");
+  const auto token = parse_manufacturer_token(text.substr(0, text.find_last_not_of(" \t") + 1));
+  Requester who = page.who();
+  who.manufacturer = {};
+  if (token) who.manufacturer = {token->manufacturer, token->hash()};
+  page.operations().get_manufacturer(who, [=](const Answer<ManufacturerView>& answer) {
+    if (answer) {
+      page.set_cookie(cookie_of(page, token->text()));
+      return page.redirect("/manufacturer");
+    }
+    const bool wrong = answer.error().problem == Problem::unauthenticated;
+    wrong ? show_sign_in(page, &answer.error()) : page.fail(answer.error(), "/manufacturer");
+  });
+}
+
+void post_sign_out(const Page& page) {
+  page.set_cookie(cookie_of(page, ""));
+  page.redirect("/manufacturer");
+}
+
+constexpr Route kRoutes[] = {
+    {Method::get, "/manufacturer", page<get_manufacturer>},
+    {Method::post, "/manufacturer/login", page<post_sign_in>},
+    {Method::post, "/manufacturer/logout", page<post_sign_out>},
+};
+
+}  // namespace
+
+std::span<const Route> manufacturer_pages() { return kRoutes; }
+
+}  // namespace depot::customer_gateway
