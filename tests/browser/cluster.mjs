@@ -5,18 +5,26 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 
 import { CARD, expect, newEmail, PASSWORD, url } from "./shop.mjs";
 
-const { DEPOT_PROGRAM, DEPOT_CONFIG, DEPOT_UP, DEPOT_REDIS, DEPOT_FOLDER } = process.env;
-export const folder = DEPOT_FOLDER;
+const { DEPOT_PROGRAM, DEPOT_CONFIG, DEPOT_UP, DEPOT_REDIS, DEPOT_ADMIN, DEPOT_FOLDER } = process.env;
+export const admin = `http://${DEPOT_ADMIN}`;
+
+const depot = (...command) =>
+  execFileSync(DEPOT_PROGRAM, [...command, "--config", DEPOT_CONFIG], { stdio: "pipe" }).toString();
 
 // All that a manufacturer offers from now on: rows [sku, name, unit price, offered].
 export function offer(manufacturer, manufacturerName, rows) {
   const quoted = (text) => `"${text.replaceAll('"', '""')}"`;
   const lines = rows.map(([sku, name, price, offered]) =>
     [manufacturer, quoted(manufacturerName), sku, quoted(name), price, offered].join());
-  const path = `${folder}/${manufacturer}.csv`;
+  const path = `${DEPOT_FOLDER}/${manufacturer}.csv`;
   const head = "manufacturer_id,manufacturer_name,sku,name,unit_price,offered";
   writeFileSync(path, [head, ...lines, ""].join("\n"));
-  execFileSync(DEPOT_PROGRAM, ["import", path, "--config", DEPOT_CONFIG], { stdio: "pipe" });
+  depot("import", path);
+}
+
+// What a manufacturer signs in with.
+export function enrol(manufacturer, name) {
+  return depot("manufacturer", "add", manufacturer, "--name", name).trim();
 }
 
 // A customer without a browser.
@@ -118,7 +126,7 @@ export function setCycle(state) {
 
 // The sum of a metric over what the admin listener gathers.
 export async function metric(name) {
-  const text = await (await fetch(`http://${process.env.DEPOT_ADMIN}/metrics`)).text();
+  const text = await (await fetch(`${admin}/metrics`)).text();
   const rows = text.split("\n").filter((line) => line.startsWith(`${name}{`));
   return rows.reduce((sum, row) => sum + Number(row.slice(row.lastIndexOf(" "))), 0);
 }

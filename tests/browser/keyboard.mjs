@@ -7,53 +7,51 @@ import { expect, expectEqual, inBrowser, words } from "./shop.mjs";
 
 const [locale] = words;
 
-// What can be focused, numbered in the order of the document.
-const number = (page) => page.evaluate(() => {
-  const all = [...document.querySelectorAll("a[href], button, input, select, textarea, summary")]
-    .filter((each) => each.type !== "hidden" && !each.disabled && each.checkVisibility());
-  all.forEach((each, i) => { each.dataset.tabNumber = i; });
-  return all.length;
-});
-
+// Where the focus is: the how-manieth of all that can have it, in the order of the document. Counted
+// anew each time, as some pages change by themselves.
 const focused = (page) => page.evaluate(() => {
+  const all = [...document.querySelectorAll(
+    "a[href], button, input, select, textarea, summary, [tabindex='0']")]
+    .filter((each) => each.type !== "hidden" && !each.disabled && each.checkVisibility());
   const element = document.activeElement;
   const { outlineStyle, outlineWidth } = getComputedStyle(element);
   const box = element.getBoundingClientRect();
   return {
-    number: Number(element.dataset.tabNumber ?? -1),
+    count: all.length,
+    number: all.indexOf(element),
     html: element.outerHTML.slice(0, 120),
     outlined: outlineStyle !== "none" && parseFloat(outlineWidth) >= 2,
     box: JSON.stringify(box),
-    seen: box.width > 1 && box.height > 1 && box.top >= 0 && box.bottom <= innerHeight + 1
-      && box.left >= 0 && box.right <= innerWidth + 1,
+    seen: box.width > 1 && box.height > 1 && box.top >= 0 && box.left >= 0
+      && Math.min(box.bottom, box.top + 100) <= innerHeight + 1 && box.right <= innerWidth + 1,
   };
 });
 
 await inBrowser({ locale, tolerate: /50[34]/ }, async (person) => {
-  await visitAll(person, async ({ page, say }) => {
+  await visitAll(person, async ({ page }) => {
     await page.locator("footer").waitFor();
-    const count = await number(page);
-    // As after a fresh load: from the top, wherever the page has put the focus.
+    // As after a fresh load, wherever the page has put the focus.
     await page.evaluate(() => {
-      document.activeElement.blur();
-      const top = document.querySelector(".skip");
-      top.focus();
-      top.blur();
+      const first = document.querySelector(".skip");
+      first.focus();
+      first.blur();
       scrollTo(0, 0);
     });
+    const { count } = await focused(page);
     for (let i = 0; i < count; i += 1) {
       await page.keyboard.press("Tab");
-      const found = await focused(page);
-      if (i === 0 && found.number === 1) await page.keyboard.press("Shift+Tab");
-      const at = i === 0 ? await focused(page) : found;
+      let at = await focused(page);
+      if (i === 0 && at.number === 1) {  // Where the browser goes on behind what had the focus.
+        await page.keyboard.press("Shift+Tab");
+        at = await focused(page);
+      }
       expectEqual(at.number, i, `stop ${i} of ${count}, at ${at.html}`);
       expect(at.outlined, `an outline around ${at.html}`);
       expect(at.seen, `to see ${at.html} ${at.box}`);
     }
-    await page.evaluate(() => document.querySelector(".skip").focus());
-    expectEqual(await page.evaluate(() => document.activeElement.innerText), say("layout.skip"),
-      "the link to the content");
+    await page.locator("a.skip").focus();
+    expectEqual((await focused(page)).number, 0, "the first stop");
     await page.keyboard.press("Enter");
-    expectEqual(await page.evaluate(() => document.activeElement.id), "main", "where it leads");
+    expectEqual(await page.evaluate(() => document.activeElement.tagName), "MAIN", "where it leads");
   });
 });

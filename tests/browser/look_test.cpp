@@ -8,7 +8,9 @@ namespace {
 
 class BrowserLookTest : public BilingualBrowserTest {
  protected:
-  BrowserLookTest() : BilingualBrowserTest({{"gateway.request_budget", "1500ms"}}) {}
+  BrowserLookTest()
+      : BilingualBrowserTest(
+            {{"gateway.request_budget", "1500ms"}, {"admin.sample_every", "200ms"}}) {}
 };
 DEPOT_IN_BOTH_LANGUAGES(BrowserLookTest);
 

@@ -1,5 +1,5 @@
 // Every page of Depot in each of its states, for what is asked of all of them.
-import { Customer, CLOSED, offer, OPEN, setCycle, signal } from "./cluster.mjs";
+import { admin, CLOSED, Customer, enrol, offer, OPEN, setCycle, signal } from "./cluster.mjs";
 import { attachCard, button, CARD, expectText, logIn, signUp, until, url } from "./shop.mjs";
 
 const LONG = "Hand-woven Wschodniosłowiańskoprzeciwdeszczowy throw of undyed mountain wool, 140 × 200 cm";
@@ -69,6 +69,12 @@ async function whileStopped(person, go) {
   signal("depot-worker", "SIGSTOP");
   await go();
   await person.page.locator("[data-retry]").waitFor();
+}
+
+async function asMaker({ page, say }, token) {
+  await page.goto("/manufacturer");
+  await page.getByLabel(say("maker.token"), { exact: true }).fill(token);
+  await button({ page }, say("layout.log_in")).click();
 }
 
 async function goOn() {
@@ -176,6 +182,25 @@ const STATES = [
   }, goOn],
   ["orders, not to be had", "buyer", (person) =>
     whileStopped(person, () => person.page.goto("/orders")), goOn],
+  ["manufacturer, log in", undefined, at("/manufacturer")],
+  ["manufacturer, wrong token", undefined, async (person) => {
+    await asMaker(person, "none.of-ours");
+    await person.page.locator("[role=alert]").waitFor();
+  }],
+  ["manufacturer", undefined, async (person) => {
+    await (await Customer.signUp()).buy("alder:throw", 2);
+    await asMaker(person, enrol("alder", "Alder Mill"));
+    await person.page.getByRole("table").nth(1).waitFor();
+  }],
+  ["manufacturer without offers", undefined, async (person) => {
+    await asMaker(person, enrol("empty", "Empty & Co."));
+    await expectText(person.page, person.say("maker.no_offers"));
+  }],
+  ["operations", undefined, async ({ page }) => {
+    await page.goto(`${admin}/ops`);
+    await page.locator("svg").first().waitFor();
+    await page.locator("#pause").click();
+  }],
 ];
 
 // check(person) in each state; it may throw, and the next state is looked at all the same.
