@@ -45,10 +45,10 @@ std::vector<FieldError> errors_in(const std::optional<std::string>& first_name,
                          const char* pointer, const char* detail) {
     if (value && !good(*value)) errors.push_back({pointer, detail});
   };
+  check(first_name, is_name, "/first_name", kName);  // In the order of the page's fields.
+  check(last_name, is_name, "/last_name", kName);
   check(email, is_email, "/email", "Not an e-mail address.");
   check(password, is_password, "/password", "8 to 128 bytes.");
-  check(first_name, is_name, "/first_name", kName);
-  check(last_name, is_name, "/last_name", kName);
   return errors;
 }
 

@@ -130,7 +130,9 @@ void Page::fail(const Failure& failure, std::string back) const {
     return redirect(with_query("/login?need=1", "next", local_path(back, "/")));
   }
   const protocol::ProblemRow& row = row_of(failure.problem);
-  const std::string name(row.name);
+  std::string name(row.name);
+  // Who only looks need not fear to have done something.
+  if (failure.problem == protocol::Problem::timeout && !here_.empty()) name = "unavailable";
   Html data;
   set(data, {{"heading", std::string(text_of(language_, "problem." + name + ".title"))},
              {"text", std::string(text_of(language_, "problem." + name + ".text"))}});

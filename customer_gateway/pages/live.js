@@ -17,12 +17,16 @@ const number = new Intl.NumberFormat(language);
 const channel = new BroadcastChannel("depot-stock");
 const stock = new Map();  // offer id -> what was last heard of it
 const shownSoldOut = "soldOut" in goods.dataset;
+const rowOf = (offer) => goods.querySelector(`[data-offer="${CSS.escape(offer)}"]`);
+const isTyping = (row) => row.contains(document.activeElement);
+let complete = false;  // All that is on sale has been heard of once.
 let refreshDue = null;
 let gone = 0;
 let back = 0;
 
+let format = null;
 function money({ amount_minor: minor, currency }) {
-  const format = new Intl.NumberFormat(language, { style: "currency", currency });
+  format ??= new Intl.NumberFormat(language, { style: "currency", currency });
   return format.format(minor / 10 ** format.resolvedOptions().maximumFractionDigits);
 }
 
@@ -42,147 +46,168 @@ function show(row, { available, unit_price }) {
   row.classList.toggle("gone", isGone);
   row.classList.toggle("low", !isGone && available <= LOW);
   row.querySelector("form").hidden = isGone;
-  input.max = Math.max(available, 1);
-  if (!isGone && input.valueAsNumber > available) input.value = available;
+  input.max = Math.max(available, 1);  // What was typed stays; too much is said when it is sent.
   if (wasGone === isGone) return;
   isGone ? (gone += 1) : (back += 1);
   row.hidden = false;
+  row.classList.toggle("leaving", isGone && !shownSoldOut);
   if (isGone && !shownSoldOut) setTimeout(() => leave(row), 1500);
 }
 
 // A row without goods leaves the list, unless the reader is in it or it has come back meanwhile.
 function leave(row) {
-  if (!row.classList.contains("gone") || row.contains(document.activeElement)) return;
+  if (!row.classList.contains("gone") || isTyping(row)) return;
   row.hidden = true;
   const product = row.closest(".product");
   product.hidden = ![...product.querySelectorAll(".offer")].some((offer) => !offer.hidden);
 }
 
 function apply(item) {
+  const wasOnSale = stock.get(item.offer_id)?.available > 0;
   stock.set(item.offer_id, item);
-  const row = goods.querySelector(`[data-offer="${CSS.escape(item.offer_id)}"]`);
+  const row = rowOf(item.offer_id);
   if (row) {
     show(row, item);
     if (item.available > 0) row.closest(".product").hidden = false;
-  } else if (item.available > 0 && refreshDue === null && mayFit(item.offer_id)) {
-    refreshDue = setTimeout(refresh, REFRESH_MS);
+  } else if (complete && !wasOnSale && item.available > 0 && mayFit(item.offer_id)) {
+    back += 1;
+    refreshDue ??= setTimeout(refresh, REFRESH_MS);
   }
 }
 
 function mayFit(offer) {
   const { manufacturer } = goods.dataset;
-  return !goods.dataset.q && (!manufacturer || offer.startsWith(`${manufacturer}:`));
+  return !manufacturer || offer.startsWith(`${manufacturer}:`);
 }
 
-// Goods that this page has not got: the server lays the page out anew, and what is new of it is put
-// in. Rows that are here stay, with what was typed and the focus.
+// Goods came back that this page has not got: the server lays the page out anew, and what is new of
+// it is put in. (A policy of trusted types leaves XMLHttpRequest to read a page with.)
 function refresh() {
   const request = new XMLHttpRequest();
   request.responseType = "document";
   request.open("GET", location.href);
   request.onload = () => {
-    refreshDue = null;
     const fresh = request.response?.getElementById("goods");
     if (!fresh) return;
-    const known = new Map([...goods.children].map((row) => [key(row), row]));
-    let at = goods.firstElementChild;
-    for (const row of [...fresh.children]) {
-      const old = known.get(key(row));
-      const keep = old && same(old, row) ? old : document.importNode(row, true);
-      if (keep === at) {
-        at = at.nextElementSibling;  // To move it would take the focus out of it.
-      } else {
-        goods.insertBefore(keep, at);
-      }
-      if (keep === old) known.delete(key(row));
-    }
-    for (const old of known.values()) old.remove();
+    merge(goods, fresh);
     goods.hidden = goods.children.length === 0;
     document.querySelector("#region > .empty")?.toggleAttribute("hidden", !goods.hidden);
-    for (const item of stock.values()) applyShown(item);
+    for (const item of stock.values()) if (rowOf(item.offer_id)) apply(item);
   };
-  request.onerror = () => { refreshDue = null; };
+  request.onloadend = () => { refreshDue = null; };
   request.send();
 }
-const key = (product) => product.querySelector("h2").textContent;
-const offersOf = (product) =>
-  [...product.querySelectorAll("[data-offer]")].map((row) => row.dataset.offer).sort().join();
-const same = (a, b) => offersOf(a) === offersOf(b);
-function applyShown(item) {
-  if (goods.querySelector(`[data-offer="${CSS.escape(item.offer_id)}"]`)) apply(item);
+
+// Makes `list` what `fresh` is, products and the offers in them. Rows that are in both stay, with
+// what was typed; the one that the reader is in is neither moved, which would end the focus, nor
+// taken away.
+function merge(list, fresh) {
+  const key = (row) => row.dataset.offer ?? row.querySelector("h2").textContent;
+  const wanted = new Set([...fresh.children].map(key));
+  for (const row of [...list.children]) if (!wanted.has(key(row)) && !isTyping(row)) row.remove();
+  const known = new Map([...list.children].map((row) => [key(row), row]));
+  let at = list.firstElementChild;
+  for (const row of fresh.children) {
+    const old = known.get(key(row));
+    const [offers, freshOffers] = [old, row].map((each) => each?.querySelector(".offers"));
+    if (offers && freshOffers) merge(offers, freshOffers);
+    if (old && (old === at || isTyping(old))) {
+      at = old.nextElementSibling;
+    } else {
+      list.insertBefore(old ?? document.importNode(row, true), at);
+    }
+  }
 }
 
-function hear({ items }) {
+// `all`: nothing else is on sale.
+function hear({ items, all }) {
   live.hidden = false;
   for (const item of items) apply(item);
+  complete ||= all;
+}
+
+function lose() {
+  live.hidden = true;
 }
 
 // The leader's part: the stream, passed on to the other tabs in pieces of what came at once.
-function followStream(end) {
-  return new Promise((resolve) => {
-    let pending = [];
-    let timer = null;
-    const pass = (items) => {
-      pending.push(...items);
-      timer ??= setTimeout(() => {
-        hear({ items: pending });
-        channel.postMessage({ items: pending });
-        pending = [];
-        timer = null;
-      });
-    };
-    const source = new EventSource("/v1/catalogue/stream");
-    const stop = (opened) => { source.close(); resolve(opened); };
-    source.addEventListener("snapshot", ({ data }) => pass(JSON.parse(data).items));
-    source.addEventListener("stock", ({ data }) => pass([JSON.parse(data)]));
-    source.onerror = () => {
-      live.hidden = true;
-      if (source.readyState === EventSource.CLOSED) stop(false);
-    };
-    const answer = ({ data }) => {
-      if (data.hello) channel.postMessage({ items: [...stock.values()] });
-    };
-    channel.addEventListener("message", answer);
-    end.addEventListener("abort", () => {
-      channel.removeEventListener("message", answer);
-      stop(true);
+function openStream() {
+  let pending = [];
+  let all = false;
+  let timer = null;
+  const pass = (items) => {
+    pending.push(...items);
+    timer ??= setTimeout(() => {
+      const heard = { items: pending, all };
+      pending = [];
+      timer = null;
+      hear(heard);
+      channel.postMessage(heard);
     });
+  };
+  const source = new EventSource("/v1/catalogue/stream");
+  source.addEventListener("snapshot", ({ data }) => {
+    const { items } = JSON.parse(data);
+    const named = new Set(items.map((item) => item.offer_id));
+    all = true;
+    pass(items);  // What it does not name is withdrawn.
+    pass([...stock.values()].filter((item) => !named.has(item.offer_id))
+      .map((item) => ({ ...item, available: 0 })));
   });
+  source.addEventListener("stock", ({ data }) => pass([JSON.parse(data)]));
+  source.onerror = () => {
+    lose();
+    channel.postMessage({ lost: true });
+  };
+  return source;
 }
 
-// One look at what the page may show, by pages of the API; the browser asks by ETag.
+// One look at all goods (1,000 at most), by pages of the API; the browser asks by ETag.
 async function poll(end) {
   const query = new URLSearchParams({ limit: 100, include_sold_out: true });
-  if (goods.dataset.manufacturer) query.set("manufacturer", goods.dataset.manufacturer);
-  if (goods.dataset.q) query.set("q", goods.dataset.q);
   for (let pages = 0; pages < 10; pages += 1) {
     const reply = await fetch(`/v1/catalogue?${query}`, { signal: end });
     if (!reply.ok) return;
     const { items, next_cursor: cursor } = await reply.json();
-    hear({ items });
+    const heard = { items, all: !cursor };
+    hear(heard);
+    channel.postMessage(heard);
     if (!cursor) return;
     query.set("cursor", cursor);
   }
 }
 
 const pause = (ms, end) => new Promise((resolve) => {
-  const timer = setTimeout(resolve, ms);
-  end.addEventListener("abort", () => { clearTimeout(timer); resolve(); });
+  const timer = setTimeout(stop, ms);
+  function stop() {
+    clearTimeout(timer);
+    end.removeEventListener("abort", stop);
+    resolve();
+  }
+  end.addEventListener("abort", stop);
 });
 
-// Lead for as long as this tab is visible: the stream, and polling while there is none.
+// Lead for as long as this tab is visible: the stream, which the browser opens again by itself where
+// it can, and polling while it is not open.
 async function lead(end) {
+  const answer = ({ data }) => {
+    if (data.hello) channel.postMessage({ items: [...stock.values()], all: complete });
+  };
+  channel.addEventListener("message", answer);
+  let source = null;
   while (!end.aborted) {
-    if (await followStream(end)) return;
-    for (let rounds = 0; rounds < 3 && !end.aborted; rounds += 1) {
-      await poll(end).catch(() => { live.hidden = true; });
-      await pause(POLL_MS * (1 + Math.random() / 2), end);
-    }
+    if (!source || source.readyState === EventSource.CLOSED) source = openStream();
+    await pause(POLL_MS * (0.5 + Math.random()), end);
+    if (!end.aborted && source.readyState !== EventSource.OPEN) await poll(end).catch(lose);
   }
+  source?.close();
+  channel.removeEventListener("message", answer);
 }
 
 channel.addEventListener("message", ({ data }) => {
-  if (data.items && !document.hidden) hear(data);
+  if (document.hidden) return;
+  if (data.items) hear(data);
+  if (data.lost) lose();
 });
 setInterval(tellNews, 5000);
 

@@ -17,6 +17,9 @@ addEventListener("pageshow", () => {
   }
 });
 
+// What went wrong is read first, and the next Tab leads to its links.
+document.querySelector("[role=alert][tabindex]")?.focus();
+
 // Filters that are chosen, not typed, show their effect at once.
 document.querySelector(".filter")?.addEventListener("change", ({ target }) => {
   if (target.matches("select, [type=checkbox]")) target.form.requestSubmit();
@@ -42,32 +45,34 @@ function isCardNumber(text) {
   }, 0);
   return sum % 10 === 0;
 }
-const card = document.querySelector("[data-card]");
+const card = document.getElementById("card_number");
 if (card) {
-  const check = () => {
-    const wrong = card.value !== "" && !isCardNumber(card.value);
-    card.setCustomValidity(wrong ? card.dataset.card : "");
-    return wrong;
+  const why = document.getElementById("card_number_error");
+  const mark = (wrong) => {
+    card.setCustomValidity(wrong ? why.textContent : "");
+    why.hidden = !wrong;
+    wrong ? card.setAttribute("aria-describedby", why.id) : card.removeAttribute("aria-describedby");
   };
   card.addEventListener("input", () => {
-    card.toggleAttribute("aria-invalid", false);
-    if (!check() && card.value) card.setAttribute("aria-invalid", "false");
+    const right = isCardNumber(card.value);
+    right ? card.setAttribute("aria-invalid", "false") : card.removeAttribute("aria-invalid");
+    mark(false);
   });
   card.addEventListener("change", () => {
-    if (check()) card.setAttribute("aria-invalid", "true");
+    const wrong = card.value !== "" && !isCardNumber(card.value);
+    if (wrong) card.setAttribute("aria-invalid", "true");
+    mark(wrong);
   });
 }
 
 // Depot was busy: the same request again by itself, later and later, a few times. Sending it again
 // is safe, a purchase carries its key.
-const waiting = document.querySelector("form[data-retry]");
+const waiting = document.querySelector("[data-retry]");
 if (waiting) {
   const says = waiting.querySelector("[role=status]");
-  const wait = async (seconds) => {
-    for (let left = Math.ceil(seconds); left > 0; left -= 1) {
-      says.textContent = waiting.dataset.retry.replace("{n}", left);
-      await new Promise((resolve) => setTimeout(resolve, 1000));
-    }
+  const wait = (seconds) => {
+    says.textContent = waiting.dataset.retry.replace("{n}", Math.ceil(seconds));
+    return new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
   };
   const isBack = async () => {
     try {
@@ -80,7 +85,8 @@ if (waiting) {
     for (let attempt = 0; attempt < 8; attempt += 1) {
       await wait(Math.min(2 ** attempt, 30) * (1 + Math.random()));
       if (!document.hidden && (await isBack())) {
-        waiting.method === "get" ? location.replace(waiting.action) : waiting.requestSubmit();
+        const link = waiting.querySelector("a");
+        link ? location.replace(link.href) : waiting.requestSubmit();
         return;
       }
     }

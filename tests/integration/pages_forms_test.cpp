@@ -128,7 +128,7 @@ TEST_F(PagesTest, GoodsThatRanOutLeaveTheCartAndTheRestIsKept) {
   EXPECT_EQ(refused.status, 409);
   EXPECT_THAT(refused.body, HasSubstr("Not bought: there is not enough in stock."));
   EXPECT_THAT(refused.body, HasSubstr("Sold out. It was taken out of your cart."));
-  EXPECT_THAT(refused.body, HasSubstr("9 asked: Only 6 left."));
+  EXPECT_THAT(refused.body, HasSubstr("you asked for 9: Only 6 left."));
   EXPECT_THAT(refused.body, HasSubstr("value=\"beech:mug\""));  // The other manufacturer's.
   EXPECT_THAT(refused.body, HasSubstr("Buy what there is"));
   const HttpReply part = browser.buy("available");
@@ -137,7 +137,7 @@ TEST_F(PagesTest, GoodsThatRanOutLeaveTheCartAndTheRestIsKept) {
 
   const HttpReply too_much = browser.add("beech:mug", 51);
   EXPECT_EQ(too_much.status, 409);
-  EXPECT_THAT(too_much.body, HasSubstr("51 asked: Only 50 left."));
+  EXPECT_THAT(too_much.body, HasSubstr("you asked for 51: Only 50 left."));
   for (const std::string quantity : {"0", "-1", "1.5", "1e3", "many", "9223372036854775808"}) {
     const HttpReply bad =
         browser.post("/cart/add", {{"offer_id", "beech:mug"}, {"quantity", quantity}});

@@ -1,0 +1,37 @@
+// Pages that stay open: numbers that follow the stock, and a cluster that fails under them.
+#include "tests/browser/browser.hpp"
+
+namespace depot::test {
+namespace {
+
+class BrowserLiveTest : public BilingualBrowserTest {
+ protected:
+  BrowserLiveTest() : BilingualBrowserTest({{"gateway.request_budget", "1500ms"}}) {}
+  void SetUp() override { start(); }
+  void TearDown() override {
+    if (!IsSkipped()) cluster_.expect_clean_audit();
+  }
+};
+DEPOT_IN_BOTH_LANGUAGES(BrowserLiveTest);
+
+TEST_P(BrowserLiveTest, ThePageOfGoodsFollowsTheStockWithAndWithoutAStream) {
+  expect_flow("live.mjs");
+}
+
+TEST_P(BrowserLiveTest, WhileNoWorkerAnswersAPurchaseIsTriedAgainAndMadeOnce) {
+  expect_flow("overload.mjs");
+}
+
+class BrowserTabsTest : public BrowserTest {
+ protected:
+  void SetUp() override { start(); }
+};
+
+TEST_F(BrowserTabsTest, EightTabsShareOneStreamAndCanStillBuy) { expect_success("tabs.mjs"); }
+
+TEST_F(BrowserTabsTest, AKilledGatewayIsFollowedAgainAndTakesForms) {
+  expect_success("killed.mjs");
+}
+
+}  // namespace
+}  // namespace depot::test
