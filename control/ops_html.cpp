@@ -50,7 +50,7 @@ std::string escaped(std::string_view text) {
 std::string html_of(const Table& table) {
   const std::string caption = escaped(table.caption);
   std::string out = fmt::format(
-      "<div class=\"scroll\" id=\"{}\" role=\"region\" aria-label=\"{}\" tabindex=\"0\">\n"
+      "<section class=\"scroll\" id=\"{}\" aria-label=\"{}\" tabindex=\"0\">\n"
       "<table>\n<caption>{}</caption>\n<thead><tr>",
       table.id, caption, caption);
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
@@ -66,7 +66,7 @@ std::string html_of(const Table& table) {
     }
     out += "</tr>\n";
   }
-  return out + "</tbody>\n</table>\n</div>\n";
+  return out + "</tbody>\n</table>\n</section>\n";
 }
 
 std::string per_second(double value) { return short_number(value) + "/s"; }
