@@ -126,7 +126,8 @@ TEST_F(PagesTest, AManufacturerSignsInByTokenAndSeesItsOwnOnly) {
   ASSERT_EQ(customer.buy({{"alder:mug", 3}}, "k").status, 201);
   Browser browser(cluster_.port());
   EXPECT_THAT(browser.get("/manufacturer").body, HasSubstr("name=\"token\""));
-  for (const std::string wrong : {"", "alder", "alder~" + std::string(43, 'A'), token + "x"}) {
+  for (const std::string& wrong :
+       std::vector<std::string>{"", "alder", "alder~" + std::string(43, 'A'), token + "x"}) {
     const HttpReply refused = browser.post("/manufacturer/login", {{"token", wrong}});
     EXPECT_EQ(refused.status, 401) << wrong;
     EXPECT_THAT(refused.body, HasSubstr("This is not a token"));
