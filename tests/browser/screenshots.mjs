@@ -10,9 +10,10 @@ const BYTES_MAX = 200_000;
 
 // A manufacturer of the demo, as its agent would offer.
 function demo(id) {
-  const read = (ending) => readFileSync(new URL(`../../demo/${id}.${ending}`, import.meta.url), "utf8");
-  const name = read("yml").match(/^name: (.*)$/m)[1];
-  const rows = [...read("csv").matchAll(/^([^,]+),("[^"]*"|[^,]*),([\d.]+),(\d+)$/gm)].map(
+  const demos = new URL("../../demo/", import.meta.url);
+  const read = (file) => readFileSync(new URL(file, demos), "utf8");
+  const name = read(`${id}.yml`).match(/^name: (.*)$/m)[1];
+  const rows = [...read(`${id}.csv`).matchAll(/^([^,]+),("[^"]*"|[^,]*),([\d.]+),(\d+)$/gm)].map(
     ([, sku, product, price, count]) => [sku, product.replaceAll('"', ""), price, Number(count)]);
   expect(rows.length > 5, `the goods of ${id}`);
   offer(id, name, rows);
