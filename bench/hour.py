@@ -7,7 +7,7 @@ Markdown table, the machine, and a verdict; exit 1 where a bound is broken:
   goods      15 to 24 of the demo manufacturers' are on sale, at every minute; some sell out and
              come back
   processes  memory within 10 % of that at minute 5; Redis and the agents may grow by 2 KB for each
-             order placed since
+             order placed since; none is started again
   disk       var/ below 200 MB
 """
 import argparse
@@ -110,6 +110,8 @@ def broken_bounds(samples):
     for minute, sample in enumerate(samples):
         if not GOODS_MIN <= sample["goods"] <= GOODS_MAX:
             broken.append(f"minute {minute}: {sample['goods']} goods on sale")
+        if sample["restarts"] != samples[0]["restarts"]:
+            broken.append(f"minute {minute}: a process was started again")
         if sample["disk"] > DISK_MAX:
             broken.append(f"minute {minute}: {sample['disk'] / 1e6:.0f} MB on disk")
     for what in ("sell_outs", "restocks", "orders"):

@@ -20,7 +20,7 @@ namespace net = boost::asio;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr double kBuyers = 0.83;  // Of those who come: measured, with the habits of shopper.cpp.
+constexpr double kBuyers = 0.81;  // Of those who come: measured, with the habits of shopper.cpp.
 constexpr double kSteps = 10;     // of a visit
 constexpr milliseconds kPaceMax{400}, kTurn{100};
 constexpr std::size_t kGoodsMax = 1'000;  // of one manufacturer, or of all: nobody sees more

@@ -204,7 +204,7 @@ net::awaitable<bool> Visitor::check_out() {
     for (const json::value& line : placed.at("lines").as_array()) {
       const std::string good =
           fmt::format("{} ({})", text(line, "name"), text(line, "manufacturer_name"));
-      shop_.figures_.units[good] += number(line, "quantity");
+      shop_.figures_.units[good] += static_cast<std::uint64_t>(number(line, "quantity"));
     }
   }
   co_return true;

@@ -93,10 +93,12 @@ std::string path_of(const Series& series, const ChartTime& time, const Axis& axi
   return path;
 }
 
+// Ages are whole steps of round_seconds: of 90 s it says 90 s.
 std::string age_text(double age) {
-  if (age < 0.5) return "now";
-  if (age < 60) return fmt::format("−{:.0f} s", age);
-  return age < 3600 ? fmt::format("−{:.0f} min", age / 60) : fmt::format("−{:.1f} h", age / 3600);
+  if (age == 0) return "now";
+  const auto whole_of = [age](double unit) { return std::fmod(age, unit) == 0; };
+  if (whole_of(3'600)) return fmt::format("−{:.0f} h", age / 3'600);
+  return whole_of(60) ? fmt::format("−{:.0f} min", age / 60) : fmt::format("−{:.0f} s", age);
 }
 
 std::string now_of(const Chart& chart, const Series& series) {

@@ -67,7 +67,7 @@ std::string memory_hint(const json::value& redis, const OpsState& state) {
   const auto growth = all.growth(&Sample::redis_used);
   // A shorter time says more about the buffers of the moment than about an hour.
   if (growth && all.seconds() >= 30) {
-    hint += fmt::format(", {:+.1f} MiB/h", *growth * 3'600 / kMebibyte);
+    hint += fmt::format(", {}{}/h", *growth < 0 ? "" : "+", mebibytes(*growth * 3'600 / kMebibyte));
   }
   return hint;
 }

@@ -40,8 +40,8 @@ enum Count : std::size_t {
   cpu_seconds_of,                                     // and the other kinds, as in kKinds
   all_requests = cpu_seconds_of + std::size(kKinds),  // at or below each bound, the last: all
   order_requests = all_requests + kBuckets,           // of POST /v1/orders
-  kCounts = order_requests + kBuckets,
 };
+inline constexpr std::size_t kCounts = order_requests + kBuckets;
 using Counts = std::array<double, kCounts>;
 
 // Adds what a gateway's /metrics says of its requests. One pass; other families are skipped.

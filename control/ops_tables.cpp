@@ -73,7 +73,8 @@ Table processes_table(const OpsState& state) {
     const std::string why = text_at(row, "not_ready");
     std::string now = text_at(row, "state");
     if (!why.empty() && now == "ready") now = "not ready";  // It was, and may be again.
-    add(text_at(row, "name"), now + (why.empty() ? "" : ": " + why), row);
+    if (!why.empty()) (now += ": ") += why;
+    add(text_at(row, "name"), now, row);
   }
   const json::value& redis = at(*state.status, "redis");
   const std::string why = text_at(redis, "not_ready");
@@ -169,6 +170,7 @@ std::vector<json::value> manufacturers_of(const json::value& status) {
     }
   });
   std::vector<json::value> all;
+  all.reserve(rows.size());
   for (auto& [id, row] : rows) all.push_back(std::move(row));
   std::ranges::stable_sort(all, std::greater(), [](const json::value& row) {
     return std::pair(at(row, "connected") == json::value(true), number_at(row, "behind"));

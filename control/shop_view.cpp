@@ -44,6 +44,7 @@ std::vector<std::string> best_sellers(const Figures& figures) {
   for (const auto& [good, units] : figures.units) all.emplace_back(units, good);
   std::ranges::sort(all, std::greater());
   std::vector<std::string> names;
+  names.reserve(all.size());
   for (const auto& [units, good] : all) names.push_back(fmt::format("{} {}", grouped(units), good));
   return names;
 }
@@ -134,7 +135,7 @@ Extras extras_of(const Figures& figures, std::uint64_t seed) {
   if (!figures.flash) return extras;
   const bench::Flash& flash = *figures.flash;
   extras.rows.push_back({"flash sale", fmt::format("{}: {} left, {} sold, {} refused",
-                                                   flash.good.name, grouped(flash.good.available),
+                                                   flash.good.name, flash.good.available,
                                                    grouped(flash.placed), grouped(flash.refused))});
   extras.members["flash_sale"] = {{"offer_id", flash.good.offer},
                                   {"available_before", flash.good.available},

@@ -88,7 +88,8 @@ void Page::show(const std::string& name, Html data, const Failure* failure) cons
   if (!done.empty()) data.set("done", std::string(text_of(language_, "done." + done)));
   set(data, {{"signed_in", who().signed_in()},
              {"here", here_.empty() ? "/" : here_},
-             {"css", asset_path("depot.css")},
+             {"depot_css", asset_path("depot.css")},
+             {"goods_css", asset_path("goods.css")},
              {"icon", asset_path("icon.svg")},
              {"main_js", asset_path("main.js")},
              {"live_js", asset_path("live.js")}});

@@ -9,22 +9,18 @@ namespace {
 
 using http::Method;
 
-void send_asset(const Visit& visit, std::string_view name, std::string type) {
-  const bool current = visit.request.path == asset_path(name);
+void get_asset(const Visit& visit) {
+  const std::string_view path = visit.request.path, name = path.substr(path.rfind('/') + 1);
+  const bool current = path == asset_path(name);
   http::Response response;
-  response.content_type = std::move(type);
+  response.content_type = name.ends_with(".css")  ? "text/css; charset=utf-8"
+                          : name.ends_with(".js") ? "text/javascript; charset=utf-8"
+                                                  : "image/svg+xml";
   response.headers = {
       {"Cache-Control", current ? "public, max-age=31536000, immutable" : "no-cache"},
       {"X-Content-Type-Options", "nosniff"}};
   response.body = page_file(name);
   visit.exchange->send(std::move(response));
-}
-
-void get_css(const Visit& visit) { send_asset(visit, "depot.css", "text/css; charset=utf-8"); }
-void get_icon(const Visit& visit) { send_asset(visit, "icon.svg", "image/svg+xml"); }
-void get_script(const Visit& visit) {
-  const std::string_view path = visit.request.path;
-  send_asset(visit, path.substr(path.rfind('/') + 1), "text/javascript; charset=utf-8");
 }
 
 void get_problem(const Page& page) {
@@ -55,10 +51,11 @@ void post_preferences(const Page& page) {
 constexpr Route kRoutes[] = {
     {Method::get, "/problems/{name}", page<get_problem>},
     {Method::post, "/preferences", page<post_preferences>},
-    {Method::get, "/assets/{hash}/depot.css", get_css},
-    {Method::get, "/assets/{hash}/icon.svg", get_icon},
-    {Method::get, "/assets/{hash}/main.js", get_script},
-    {Method::get, "/assets/{hash}/live.js", get_script},
+    {Method::get, "/assets/{hash}/depot.css", get_asset},
+    {Method::get, "/assets/{hash}/goods.css", get_asset},
+    {Method::get, "/assets/{hash}/icon.svg", get_asset},
+    {Method::get, "/assets/{hash}/main.js", get_asset},
+    {Method::get, "/assets/{hash}/live.js", get_asset},
 };
 
 }  // namespace

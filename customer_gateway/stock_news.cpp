@@ -20,8 +20,8 @@ void write(JsonWriter& json, const StockView& view) {
               Minor{view.unit_price});
 }
 
-std::string make_gateway_id() {  // 10 characters: no run of digits as long as a card number
-  std::array<std::uint8_t, 5> bytes{};
+std::string make_gateway_id() {  // Short, for each event carries it.
+  std::array<std::uint8_t, 3> bytes{};
   random_bytes(bytes);
   return to_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
@@ -45,30 +45,33 @@ void StockNews::renew() {
   const std::scoped_lock lock(mutex_);
   kept_.clear();
   kept_bytes_ = 0;
-  newest_.fetch_add(1, std::memory_order_release);
+  kept_behind_ = newest() + 1;
+  newest_.store(kept_behind_, std::memory_order_release);
 }
 
 void StockNews::publish(TimePoint now) {
   if (changed_.empty() || now < due_) return;
   const auto catalogue = catalogue_.get();
+  std::uint64_t number = newest();
   std::string text;
   for (const std::string& offer : std::exchange(changed_, {})) {
     const auto item = catalogue->find(offer);
     if (!item) continue;  // It has no name yet, and is told once it has.
     JsonWriter json(currency_);
     json.value(StockView{item->offer_id, item->available, item->unit_price});
-    text.append("event: stock\ndata: ").append(json.take()).append("\n\n");
+    text.append("event: stock\n").append(id_line(++number));
+    text.append("data: ").append(json.take()).append("\n\n");
   }
   if (text.empty()) return;
   due_ = now + every_;
-  text.pop_back();
-  const std::uint64_t number = newest() + 1;
-  text.append(id_line(number)).append("\n");
   auto frame = std::make_shared<const std::string>(std::move(text));
   const std::scoped_lock lock(mutex_);
   kept_bytes_ += frame->size();
-  kept_.push_back(std::move(frame));
-  for (; kept_bytes_ > kept_max_; kept_.pop_front()) kept_bytes_ -= kept_.front()->size();
+  kept_.push_back({number, std::move(frame)});
+  for (; kept_bytes_ > kept_max_; kept_.pop_front()) {
+    kept_bytes_ -= kept_.front().frame->size();
+    kept_behind_ = kept_.front().last;
+  }
   newest_.store(number, std::memory_order_release);
 }
 
@@ -86,8 +89,11 @@ StockNews::News StockNews::next(std::uint64_t& position) {
   if (position == newest()) return {};
   const std::scoped_lock lock(mutex_);
   const std::uint64_t number = newest();
-  const std::uint64_t oldest = number + 1 - kept_.size();  // at least 2
-  if (position + 1 >= oldest) return {kept_[++position - oldest]};
+  if (position >= kept_behind_) {
+    const auto& next = *std::ranges::upper_bound(kept_, position, {}, &Kept::last);
+    position = next.last;
+    return {next.frame};
+  }
   if (snapshot_number_ != number) {
     snapshot_ = std::make_shared<const std::string>(snapshot_text(number));
     snapshot_number_ = number;

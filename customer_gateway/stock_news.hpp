@@ -1,10 +1,10 @@
-// What changed in the stock, for live streams: numbered frames that all streams share.
+// What changed in the stock, for live streams: numbered events in frames that all streams share.
 //
 // The feed says which offers changed. Their present values become one frame of Server-Sent Events,
 // at most every `stream_every`; the first after some quiet at once. Frames are kept, up to
 // `stream_buffer_max` bytes, for clients that read slowly or come back; who lacks more is sent a
-// snapshot, made at most once for each number. An id, "<gateway>-<n>", stands on a frame's last
-// event: a connection that breaks within a frame is resumed before it.
+// snapshot, made at most once for each number. An event's id is "<gateway>-<n>"; a connection that
+// breaks within a frame is resumed with the whole of it, which tells nothing wrong.
 //
 // Threads: changed(), renew() and publish() are the feed's; the others anybody's. The lock is held
 //          while a snapshot is written.
@@ -43,7 +43,7 @@ class StockNews {
     http::Stream::Frame frame;  // null when there is nothing new
     bool snapshot = false;
   };
-  // What comes next for a client that stands at `position`, which moves behind it.
+  // What comes next for a client that has seen all up to `position`, which moves behind it.
   News next(std::uint64_t& position);
 
   // One stream more, of all threads; false beyond `streams_max`.
@@ -63,9 +63,14 @@ class StockNews {
   std::set<std::string, std::less<>> changed_;  // the feed's
   TimePoint due_;                               // likewise
 
+  struct Kept {
+    std::uint64_t last;  // the number of its last event
+    http::Stream::Frame frame;
+  };
   std::mutex mutex_;                      // guards what follows
   std::atomic<std::uint64_t> newest_{1};  // set under it
-  std::deque<http::Stream::Frame> kept_;  // the last of them is `newest_`
+  std::deque<Kept> kept_;
+  std::uint64_t kept_behind_ = 1;  // the number before their first event
   std::size_t kept_bytes_ = 0;
   http::Stream::Frame snapshot_;
   std::uint64_t snapshot_number_ = 0;

@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 using protocol::Problem;
 
 // Of the 500 ms that a stream may lag: 50 of the feed's loop, `stream_every`, and this.
-constexpr auto kLookEvery = 50ms;
+constexpr auto kLookEvery = 20ms;
 constexpr auto kPassEvery =
     250ms;  // For who has left, has taken what it had, or needs a heartbeat.
 // About half a millisecond's work, which is what a purchase may wait for.

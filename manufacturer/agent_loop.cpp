@@ -178,6 +178,11 @@ void AgentLoop::on_cycle(const protocol::Cycle& cycle) {
     Made made;
     const std::string why = load_made(made_path_, cycle.id, made);
     if (!why.empty()) log_.error("what was made is not known, and counts as 0", {{"why", why}});
+    std::int64_t units = 0;
+    for (const auto& [sku, count] : made) units += count;
+    if (!file_.production.empty()) {
+      log_.info("production", {{"cycle", cycle.id}, {"made", units}, {"file", made_path_}});
+    }
     production_.set_made(std::move(made));
     agent_.set_wanted(production_.wanted());
   }

@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 #include <csignal>
+#include <filesystem>
 #include <future>
 
 #include "tests/support/cluster.hpp"
@@ -116,6 +117,20 @@ TEST(RecoveryTest, RenamedProductIsShownUnderItsNewName) {
   EXPECT_EQ(name_shown(cluster, "m1:a"), "Gizmo II") << "import returned before it was shown";
   EXPECT_EQ(available(cluster.port(), "m1:a"), 5);
   cluster.expect_clean_audit();
+}
+
+TEST(RecoveryTest, ALogThatHasGrownIsSetAsideWhileItsProcessGoesOn) {
+  Cluster cluster;
+  const std::string log = cluster.folder() + "/var/log/worker-1.log";
+  std::filesystem::create_directories(cluster.folder() + "/var/log");
+  write_file(log, "the first line\n");
+  std::filesystem::resize_file(log, 17 << 20);
+  cluster.start();
+  EXPECT_TRUE(wait_until(
+      20s, [&] { return std::filesystem::file_size(log) < 1'000'000; }, "the log is emptied"));
+  EXPECT_TRUE(read_file(log + ".1").starts_with("the first line\n"));
+  cluster.stop();
+  EXPECT_FALSE(read_file(log).empty()) << "what it said since";
 }
 
 TEST(RecoveryTest, ManufacturerWhoWithdrawsTensOfThousandsStopsNobodysCatalogue) {

@@ -79,17 +79,20 @@ TEST_F(StreamsTest, ResumesBehindTheLastIdAndBeginsAnewBehindAnother) {
   Customer customer(cluster_.port());
   ASSERT_EQ(customer.buy({{"m1:a", 1}}, unique("key")).status, 201);
   EventStream back(cluster_.port(), id);
-  const auto missed = back.next();
-  ASSERT_TRUE(missed);
-  EXPECT_EQ(missed->type, "stock");
-  EXPECT_EQ(missed->json().at("available"), 999);
-  EXPECT_NE(missed->last_id, id);
+  std::int64_t left = 1'000;
+  while (left > 999) {
+    const auto missed = back.next();
+    ASSERT_TRUE(missed);
+    ASSERT_EQ(missed->type, "stock");
+    EXPECT_NE(missed->last_id, id);
+    if (missed->json().at("offer_id") == "m1:a") left = missed->json().at("available").as_int64();
+  }
 
-  EventStream stranger(cluster_.port(), "0123456789-1");
+  EventStream stranger(cluster_.port(), "012345-1");
   const auto snapshot = stranger.next();
   ASSERT_TRUE(snapshot);
   EXPECT_EQ(snapshot->type, "snapshot");
-  EXPECT_EQ(snapshot->last_id, back.last_id());
+  EXPECT_EQ(snapshot->json().at("items").at(0).at("available"), 999);
 }
 
 TEST_F(StreamsTest, KeepsAQuietStreamAliveByComments) {
@@ -107,6 +110,7 @@ TEST_F(StreamsTest, BeyondTheLimitItIs503AndAnEndMakesRoom) {
   expect_unavailable(get(kPath));
   EXPECT_TRUE(wait_until(
       5s, [&] { return cluster_.metric("depot_http_streams") == 3; }, "three are counted"));
+  EXPECT_THAT(cluster_.depot({"status", "--json"}).out, testing::HasSubstr("\"streams\":3"));
   third.reset();
   EXPECT_TRUE(wait_until(
       5s,
@@ -188,7 +192,7 @@ TEST_F(StreamsTest, ADrainSaysByeWithATimeToComeBack) {
 }
 
 TEST(SlowStreamTest, AClientThatDoesNotReadIsBoundedAndThenGetsAFreshSnapshot) {
-  Cluster cluster{{"gateway.stream_buffer_max", "128KiB"}, {"gateway.write_deadline", "5m"}};
+  Cluster cluster{{"gateway.stream_buffer_max", "192KiB"}, {"gateway.write_deadline", "5m"}};
   cluster.start();
   std::vector<Offer> offers;
   for (int i = 0; i < 1'000; ++i) {
@@ -218,7 +222,7 @@ TEST(SlowStreamTest, AClientThatDoesNotReadIsBoundedAndThenGetsAFreshSnapshot) {
     const json::value& item = event->type == "snapshot" ? told.at("items").as_array().back() : told;
     if (item.at("offer_id").as_string() == last) seen = item.at("available").as_int64();
   }
-  EXPECT_EQ(snapshots, 2);
+  EXPECT_GE(snapshots, 2);
   EXPECT_LT(slow.bytes(), quick.bytes() * 3 / 4) << "what it did not take was not kept for it";
 }
 

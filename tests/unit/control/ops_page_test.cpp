@@ -118,6 +118,17 @@ TEST(OpsChartTest, PlacesValuesOnTheirAxes) {
   EXPECT_THAT(paths(svg, "line s1"), ElementsAre("M50.0 148.0h.01L312.0 8.0"));
 }
 
+TEST(OpsChartTest, NamesTimesByWholeUnits) {
+  ChartTime time = time_of({0});
+  const auto names = [&](double span) {
+    time.span = span;
+    return texts(parse(svg_of(chart_of({1.0}), time)).get_child("svg"), "text");
+  };
+  EXPECT_THAT(names(100), testing::IsSupersetOf({"now", "−30 s", "−1 min", "−90 s"}));
+  EXPECT_THAT(names(300), testing::IsSupersetOf({"now", "−1 min", "−5 min"}));
+  EXPECT_THAT(names(5 * 3'600), testing::IsSupersetOf({"now", "−1 h", "−5 h"}));
+}
+
 TEST(OpsChartTest, AGapEndsTheLine) {
   const auto values = {std::optional(0.0), std::optional<double>(), std::optional(4.0)};
   const ptree svg = parse(svg_of(chart_of(values), time_of({10, 5, 0}))).get_child("svg");
