@@ -107,8 +107,7 @@ def check_homes(_):
 def check_sizes(_):
     for path in tracked(".cpp", ".hpp", ".lua", ".js", ".mjs", ".css", ".py", ".sh"):
         lines = lines_of(path)
-        # A style sheet has a declaration a line, and is one file because it is one request.
-        if len(lines) > FILE_LINES_MAX and not path.endswith(".css"):
+        if len(lines) > FILE_LINES_MAX:
             yield f"{path}:{len(lines)}: more than {FILE_LINES_MAX} lines; split it"
         for number, line in enumerate(lines, 1):
             if len(line) > LINE_COLUMNS_MAX:
