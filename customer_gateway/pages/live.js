@@ -1,8 +1,9 @@
 // The quantities on the page of goods follow the stock.
 //
 // Browsers allow six connections to one host over all their tabs. So of the tabs that are visible
-// one holds the stream (a Web Lock says which) and tells the others (BroadcastChannel). A hidden tab
-// holds nothing. Where no stream can be had the catalogue is asked for every few seconds, by ETag.
+// one holds the stream (a Web Lock says which) and tells the others (BroadcastChannel). A tab that
+// is hidden holds nothing. Where no stream can be had the catalogue is asked for every few seconds,
+// by ETag.
 
 const POLL_MS = 5000;
 const REFRESH_MS = 3000;  // at the earliest, for goods that came back
@@ -187,8 +188,8 @@ const pause = (ms, end) => new Promise((resolve) => {
   end.addEventListener("abort", stop);
 });
 
-// Lead for as long as this tab is visible: the stream, which the browser opens again by itself where
-// it can, and polling while it is not open.
+// Lead for as long as this tab is visible: the stream, which the browser opens again by itself
+// where it can, and polling while it is not open.
 async function lead(end) {
   const answer = ({ data }) => {
     if (data.hello) channel.postMessage({ items: [...stock.values()], all: complete });

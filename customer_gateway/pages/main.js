@@ -51,7 +51,8 @@ if (card) {
   const mark = (wrong) => {
     card.setCustomValidity(wrong ? why.textContent : "");
     why.hidden = !wrong;
-    wrong ? card.setAttribute("aria-describedby", why.id) : card.removeAttribute("aria-describedby");
+    card.removeAttribute("aria-describedby");
+    if (wrong) card.setAttribute("aria-describedby", why.id);
   };
   card.addEventListener("input", () => {
     const right = isCardNumber(card.value);

@@ -43,9 +43,10 @@ await inBrowser({ locale }, async (person) => {
 
 // Each line is looked at anew by every view, marked and explained.
 async function linesAtFault({ page, say, row, euro }) {
-  offer("alder", "Alder Mill", [["tea", "Green tea", "2.49", 3], ["mug", "Enamel mug", "5.50", 1000],
-    ["candle", "Candle", "2.00", 1000]]);
-  await until("the withdrawal is in the catalogue", async () => await available("alder:lamp") === 0);
+  const withoutLamps = (price) => offer("alder", "Alder Mill", [["tea", "Green tea", price, 3],
+    ["mug", "Enamel mug", "5.50", 1000], ["candle", "Candle", "2.00", 1000]]);
+  withoutLamps("2.49");
+  await until("the lamp is withdrawn", async () => (await available("alder:lamp")) === 0);
   await page.reload();
   const why = (name) => row(name).locator(".why").innerText();
   expectEqual(await why("Brass lamp"), say("line.withdrawn"), "withdrawn");
@@ -57,8 +58,7 @@ async function linesAtFault({ page, say, row, euro }) {
   await others.getByRole("button").click();
   await expectText(page, euro.format(29));
 
-  offer("alder", "Alder Mill", [["tea", "Green tea", "1.99", 3], ["mug", "Enamel mug", "5.50", 1000],
-    ["candle", "Candle", "2.00", 1000]]);
+  withoutLamps("1.99");
   await until("3 are left", async () => {
     await page.goto("/cart");
     return (await why("Green tea")).includes("3");

@@ -7,8 +7,8 @@ import {
 
 const [locale] = words;
 
-offer("alder", "Alder Mill", [["tea", "Green tea", "1.99", 10], ["mug", "Enamel mug", "5.00", 12345],
-  ["lamp", "Brass lamp", "25.00", 1]]);
+offer("alder", "Alder Mill", [["tea", "Green tea", "1.99", 10],
+  ["mug", "Enamel mug", "5.00", 12345], ["lamp", "Brass lamp", "25.00", 1]]);
 offer("beech", "Beech & Sons", [["mug", "Enamel mug", "4.50", 7], ["candle", "Candle", "2.00", 1]]);
 const other = await Customer.signUp();
 await other.buy("beech:candle");

@@ -5,7 +5,9 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 
 import { CARD, expect, newEmail, PASSWORD, url } from "./shop.mjs";
 
-const { DEPOT_PROGRAM, DEPOT_CONFIG, DEPOT_UP, DEPOT_REDIS, DEPOT_ADMIN, DEPOT_FOLDER } = process.env;
+const {
+  DEPOT_PROGRAM, DEPOT_CONFIG, DEPOT_UP, DEPOT_REDIS, DEPOT_ADMIN, DEPOT_FOLDER,
+} = process.env;
 export const admin = `http://${DEPOT_ADMIN}`;
 
 const depot = (...command) =>

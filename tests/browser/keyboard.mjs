@@ -7,7 +7,7 @@ import { expect, expectEqual, inBrowser, words } from "./shop.mjs";
 
 const [locale] = words;
 
-// Where the focus is: the how-manieth of all that can have it, in the order of the document. Counted
+// Where the focus is: its place among all that can have it, in the order of the document. Counted
 // anew each time, as some pages change by themselves.
 const focused = (page) => page.evaluate(() => {
   const all = [...document.querySelectorAll(
@@ -52,6 +52,7 @@ await inBrowser({ locale, tolerate: /50[34]/ }, async (person) => {
     await page.locator("a.skip").focus();
     expectEqual((await focused(page)).number, 0, "the first stop");
     await page.keyboard.press("Enter");
-    expectEqual(await page.evaluate(() => document.activeElement.tagName), "MAIN", "where it leads");
+    const behind = await page.evaluate(() => document.activeElement.tagName);
+    expectEqual(behind, "MAIN", "where it leads");
   });
 });

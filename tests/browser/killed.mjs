@@ -1,7 +1,9 @@
 // usage: node killed.mjs URL
 // The gateway is killed under an open page, and started again: its numbers go on, its form works.
 import { available, Customer, offer, pids, signal } from "./cluster.mjs";
-import { addToCart, buyCart, expect, expectText, inBrowser, offerRow, until, url } from "./shop.mjs";
+import {
+  addToCart, buyCart, expect, expectText, inBrowser, offerRow, until, url,
+} from "./shop.mjs";
 
 offer("alder", "Alder Mill", [["tea", "Green tea", "1.99", 100]]);
 const buyer = await Customer.signUp();

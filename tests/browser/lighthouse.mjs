@@ -7,8 +7,8 @@ import { expect, FLAGS, url } from "./shop.mjs";
 const RUNS = 3;
 const MIN = 95;
 
-const nouns = ["board", "tray", "lamp", "bowl", "blanket", "lantern", "mug", "flask", "basket", "coat"];
-const kinds = ["Walnut", "Oak", "Brass", "Linen", "Wool", "Copper", "Enamel", "Steel", "Canvas", "Ash"];
+const nouns = "board tray lamp bowl blanket lantern mug flask basket coat".split(" ");
+const kinds = "Walnut Oak Brass Linen Wool Copper Enamel Steel Canvas Ash".split(" ");
 for (const [maker, name] of [["alder", "Alder Mill"], ["beech", "Beech & Sons"]]) {
   offer(maker, name, Array.from({ length: 250 }, (_, i) => [`s${i}`,
     `${kinds[i % 10]} ${nouns[Math.floor(i / 10) % 10]} no. ${1 + Math.floor(i / 100)}`,

@@ -16,8 +16,8 @@ await inBrowser({ locale, javaScriptEnabled: true, tolerate: /50[34]/ }, async (
   await visitAll(person, async ({ page }) => {
     const html = await page.document.text();
     const { results } = await validator.validateString(html);
-    const found = results.flatMap(({ messages }) => messages).map((one) =>
-      `${one.ruleId} ${one.line}:${one.column}: ${one.message}\n    ${html.split("\n")[one.line - 1]}`);
+    const found = results.flatMap(({ messages }) => messages).map(({ ruleId, line, message }) =>
+      `${ruleId}, line ${line}: ${message}\n    ${html.split("\n")[line - 1]}`);
     expect(found.length === 0, `no fault:\n${found.join("\n")}`);
   });
 });

@@ -5,8 +5,8 @@ import { Customer, offer } from "./cluster.mjs";
 import { expectEqual, inBrowser, offerRow, until, words } from "./shop.mjs";
 
 const [locale, currency] = words;
-const PRICES = ["0.01", "0.99", "1.00", "9.90", "999.99", "1000.00", "1234.56", "9999.99", "10000.00",
-  "99999.90", "100000.00", "1000000.00"];
+const PRICES = ["0.01", "0.99", "1.00", "9.90", "999.99", "1000.00", "1234.56", "9999.99",
+  "10000.00", "99999.90", "100000.00", "1000000.00"];
 const LEFT = [2, 3, 5, 6, 12, 13, 22, 23, 26, 1000, 1235, 10001, 123457, 1000000];
 const rows = [...PRICES.map((price, i) => [`p${i}`, `Price ${i}`, price, 2]),
   ...LEFT.map((count, i) => [`q${i}`, `Quantity ${i}`, "1.00", count])];

@@ -2,14 +2,15 @@
 import { admin, CLOSED, Customer, enrol, offer, OPEN, setCycle, signal } from "./cluster.mjs";
 import { attachCard, button, CARD, expectText, logIn, signUp, until, url } from "./shop.mjs";
 
-const LONG = "Hand-woven Wschodniosłowiańskoprzeciwdeszczowy throw of undyed mountain wool, 140 × 200 cm";
+const LONG = "Hand-woven Wschodniosłowiańskoprzeciwdeszczowy throw of mountain wool, 140 × 200 cm";
 
 // What a shop may hold: one product of two makers, few left, sold out, long names, odd letters.
 function restock(price = "1.99", teas = 1000, candle = true) {
   offer("alder", "Alder Mill Woodworks & Daughters, of the Upper Valley", [
     ["tea", "Green tea", price, teas], ["mug", "Enamel mug", "5.00", 123456],
     ["throw", LONG, "999999.99", 1000], ["few", "Lamp <b> & 'shade'", "25.00", 4],
-    ["last", "Last lamp", "25.00", 1], ["gone", "Brass lamp", "25.00", 1], ...(candle ? [["candle", "Candle", "2.00", 1000]] : [])]);
+    ["last", "Last lamp", "25.00", 1], ["gone", "Brass lamp", "25.00", 1],
+    ...(candle ? [["candle", "Candle", "2.00", 1000]] : [])]);
   offer("beech", "Beech", [["mug", "Enamel mug", "4.50", 1000], ["last", "Last lamp", "26.00", 5],
     ["candle", "Candle", "2.10", 1000], ["tea", "Green tea", "2.10", 1000]]);
 }

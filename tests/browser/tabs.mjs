@@ -1,7 +1,9 @@
 // usage: node tabs.mjs URL
 // Eight tabs of one browser, which has six connections to a host: one stream for all of them.
 import { Customer, metric, offer } from "./cluster.mjs";
-import { addToCart, buyCart, expectEqual, expectText, inBrowser, offerRow, until } from "./shop.mjs";
+import {
+  addToCart, buyCart, expectEqual, expectText, inBrowser, offerRow, until,
+} from "./shop.mjs";
 
 offer("alder", "Alder Mill", [["tea", "Green tea", "1.99", 100]]);
 const buyer = await Customer.signUp();
