@@ -205,11 +205,12 @@ def with_streams(cluster, left, options):
 def row(streams, figures):
     latency, lag = figures["latency_ms"], figures.get("lag_ms")
     cells = [str(streams), f"{figures['orders_per_second']:,.0f}", f"{latency['p50']:.1f}",
-             f"{latency['p99']:.1f}"]
+             f"{latency['p99']:.1f}", f"{figures['cpu_us_per_purchase']['gateway']:.1f}",
+             f"{figures['server_cpu_us_per_purchase']:.1f}"]
     if lag:
         cells += [f"{lag[0]:.0f} / {lag[1]:.0f} / {lag[2]:.0f}",
                   f"{figures['read_bytes'] / 1e6:,.0f}", f"{figures['bytes_each'] / 1024:.1f}"]
-    return "| " + " | ".join(cells + [""] * (7 - len(cells))) + " |"
+    return "| " + " | ".join(cells + [""] * (9 - len(cells))) + " |"
 
 
 def machine():
@@ -245,8 +246,9 @@ def main():
     text = (f"\n## {datetime.date.today()}: {options.streams:,} streams, {options.products:,} "
             f"products\n\n`{command}` on {machine()}; {options.connections} customers at once for "
             f"{options.seconds} s a row, rows in the order run.\n\n"
-            "| streams | purchases/s | p50 ms | p99 ms | lag p50 / p99 / max ms | MB read | "
-            "KiB of gateway a stream |\n|---:|---:|---:|---:|---:|---:|---:|\n"
+            "| streams | purchases/s | p50 ms | p99 ms | CPU us a purchase: gateway | all | "
+            "lag p50 / p99 / max ms | MB read | KiB of gateway a stream |\n"
+            "|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
             + "\n".join(rows) + "\n")
     print(text)
     if options.record:
