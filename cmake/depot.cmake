@@ -68,9 +68,9 @@ function(depot_test_sources)
 endfunction()
 
 # depot_test(store SOURCES a_test.cpp USES depot_store LABELS unit TIMEOUT 60): one GoogleTest
-# executable; each of its tests is a CTest of its own.
+# executable; each of its tests is a CTest of its own. SERIAL: beside no other, since it measures.
 function(depot_test name)
-  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;USES;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "SERIAL" "TIMEOUT" "SOURCES;USES;LABELS" ${ARGN})
   include(GoogleTest)
   add_executable(${name}_test ${ARG_SOURCES})
   depot_test_sources(${ARG_SOURCES})
@@ -83,7 +83,7 @@ function(depot_test name)
   # and not every build.
   gtest_discover_tests(
     ${name}_test DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 NO_PRETTY_VALUES
-    PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT}
+    PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} RUN_SERIAL ${ARG_SERIAL}
                ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/support/tsan.supp")
 endfunction()
 

@@ -52,11 +52,5 @@ TEST_F(BrowserTest, PicturesOfTheCatalogueAndOfACartWithAShortage) {
   expect_success("screenshots.mjs", {folder ? folder : cluster_.folder()});
 }
 
-// Three runs, because the machine may be busy beside.
-TEST_F(BrowserTest, LighthouseGivesTheCatalogueOf500GoodsAtLeast95) {
-  start("lighthouse");
-  expect_success("lighthouse.mjs");
-}
-
 }  // namespace
 }  // namespace depot::test
