@@ -1,6 +1,6 @@
 // What happens behind the pages: manufacturers offer, other customers buy, processes stop and end.
 // browser.hpp says in the environment which cluster that is.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 
 import { CARD, expect, newEmail, PASSWORD, url } from "./shop.mjs";
@@ -22,6 +22,13 @@ export function offer(manufacturer, manufacturerName, rows) {
   const head = "manufacturer_id,manufacturer_name,sku,name,unit_price,offered";
   writeFileSync(path, [head, ...lines, ""].join("\n"));
   depot("import", path);
+}
+
+// Simulated customers, until they have done; resolves to their exit code.
+export function crowd(...words) {
+  const command = ["shop", ...words, "--config", DEPOT_CONFIG];
+  const shop = spawn(DEPOT_PROGRAM, command, { stdio: "ignore" });
+  return new Promise((resolve) => { shop.on("exit", resolve); });
 }
 
 // What a manufacturer signs in with.

@@ -46,7 +46,7 @@ TEST_P(BrowserZlotyTest, ALiveNumberLooksLikeTheServers) {
 }
 
 // The pictures of the documents are made by: DEPOT_SCREENSHOTS=$PWD/docs ./test BrowserTest.Picture
-TEST_F(BrowserTest, PicturesOfTheCatalogueAndOfACartWithAShortage) {
+TEST_F(BrowserTest, PicturesOfTheCatalogueACartWithAShortageAndOperationsUnderLoad) {
   start();
   const char* folder = std::getenv("DEPOT_SCREENSHOTS");
   expect_success("screenshots.mjs", {folder ? folder : cluster_.folder()});

@@ -1,8 +1,9 @@
 // usage: node screenshots.mjs URL FOLDER
-// The pictures of the documents: the demo's catalogue, and a cart of which a part is gone.
+// The pictures of the documents: the demo's catalogue, a cart of which a part is gone, and the
+// operator's page while a crowd buys.
 import { readFileSync, statSync } from "node:fs";
 
-import { available, Customer, offer } from "./cluster.mjs";
+import { admin, available, crowd, Customer, offer } from "./cluster.mjs";
 import { expect, expectText, inBrowser, until, words } from "./shop.mjs";
 
 const [folder] = words;
@@ -48,4 +49,15 @@ await inBrowser({ locale: "en", viewport, colorScheme: "light" }, async (person)
   await expectText(page, say("cart.others"));
   await expectText(page, say("line.sold_out"));
   await shoot(page, "cart");
+});
+
+await inBrowser({ locale: "en", viewport: { width: 1280, height: 900 } }, async ({ page }) => {
+  const gone = crowd("--rate", "40", "--customers", "60", "--seconds", "30", "--burst", "150@15");
+  await until("half a minute on the charts", async () => {
+    await page.goto(`${admin}/ops`);
+    const [, seconds] = (await page.locator("#lately").innerText()).match(/(\d+) s/) ?? [];
+    return seconds >= 28;
+  }, 60_000);
+  await shoot(page, "ops");
+  expect((await gone) === 0, "books that are right behind the crowd");
 });
