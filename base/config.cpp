@@ -84,6 +84,7 @@ void bind_gateway(YamlTable& t, GatewayConfig& c) {
   t.integer("gateway.attempts_max", c.attempts_max, 1, 10);
   t.duration("gateway.stream_every", c.stream_every, 50ms, 350ms);
   t.duration("gateway.stream_heartbeat", c.stream_heartbeat, 1s, 5min);
+  t.duration("gateway.stream_drain_max", c.stream_drain_max, 1s, 10min);
   t.integer("gateway.streams_max", c.streams_max, 0, 1'000'000);
   t.size("gateway.stream_buffer_max", c.stream_buffer_max, 4'096, 64 << 20);
   t.flag("gateway.secure_cookie", c.secure_cookie);

@@ -39,6 +39,7 @@ struct GatewayConfig {
   int attempts_max = 3;
   Millis stream_every{250};  // Of live stock: changes are gathered for this long.
   Millis stream_heartbeat{15'000};
+  Millis stream_drain_max{30'000};
   int streams_max = 5'000;
   std::int64_t stream_buffer_max = 256 * 1024;  // Changes that a client may be behind by.
   bool secure_cookie = false;  // Customers come by HTTPS only, through a proxy that ends TLS.

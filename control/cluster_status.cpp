@@ -135,7 +135,7 @@ std::string ask(const Config& config, const std::string& process, const char* pa
 
 std::string_view kind_of(std::string_view process) {
   const std::string_view kind = process.substr(0, process.find_last_not_of("0123456789"));
-  constexpr std::string_view kKinds[] = {"balancer", "worker", "hub", "gateway"};
+  constexpr std::string_view kKinds[] = {"balancer", "worker", "hub", "gateway", "shoppers"};
   return std::ranges::find(kKinds, kind) != std::end(kKinds) ? kind : "manufacturer";
 }
 

@@ -25,8 +25,8 @@
 namespace depot::control {
 
 inline constexpr std::size_t kBuckets = LatencyMetric::kBoundsSeconds.size() + 1;
-inline constexpr std::string_view kKinds[] = {"gateway", "balancer",     "worker", "hub",
-                                              "redis",   "manufacturer", "up"};
+inline constexpr std::string_view kKinds[] = {"gateway", "balancer",     "worker",   "hub",
+                                              "redis",   "manufacturer", "shoppers", "up"};
 
 // What is counted, each a place in Counts.
 enum Count : std::size_t {

@@ -239,7 +239,7 @@ void Up::trim_logs(TimePoint now) {
     std::error_code error;
     if (fs::file_size(log, error) <= kLogBytesMax || error) continue;
     fs::copy_file(log, log + ".1", fs::copy_options::overwrite_existing, error);
-    fs::resize_file(log, 0, error);
+    if (!error) fs::resize_file(log, 0, error);
     if (error) log_.error("cannot empty a log", {{"file", log}, {"why", error.message()}});
   }
 }

@@ -162,8 +162,9 @@ void Gateway::IoThread::handle(const http::Request& request, http::Responder res
     if (!show_failure(visit, failure)) exchange->fail(failure);
     return;
   }
-  http::Response response = http::problem_response(protocol::Problem::method_not_allowed,
-                                                   "This path takes: " + match.allow);
+  const Failure failure{protocol::Problem::method_not_allowed, "This path takes: " + match.allow};
+  if (show_failure(visit, failure)) return;
+  http::Response response = response_of(failure, exchange->currency());
   response.headers.emplace_back("Allow", match.allow);
   exchange->send(std::move(response));
 }

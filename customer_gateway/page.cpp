@@ -17,7 +17,6 @@ constexpr std::string_view kPolicy =
     "frame-ancestors 'none'; require-trusted-types-for 'script'";
 
 std::string address_of(const http::Request& request) {
-  if (!http::is_safe(request.method)) return {};
   return std::string(request.path) + (request.query.empty() ? "" : "?") +
          std::string(request.query);
 }
@@ -30,7 +29,9 @@ std::string cookie_of(const http::Request& request, std::string_view name) {
 
 void serve(const Visit& visit, void (*handler)(const Page&)) {
   if (http::is_safe(visit.request.method)) {
-    return handler(Page(visit, parse_form(visit.request.query).value_or(Form{})));
+    Form query = parse_form(visit.request.query).value_or(Form{});
+    std::erase_if(query, [](const auto& field) { return !is_utf8(field.second); });
+    return handler(Page(visit, std::move(query)));
   }
   const auto form = parse_form(visit.request.body);
   const bool readable =
@@ -43,10 +44,17 @@ void serve(const Visit& visit, void (*handler)(const Page&)) {
 }
 
 bool show_failure(const Visit& visit, const Failure& failure) {
+  const std::string_view path = visit.request.path;
   const bool asked = visit.request.header("accept").find("text/html") != std::string_view::npos &&
-                     !visit.request.path.starts_with("/v1/");
-  if (asked) Page(visit, {}).fail(failure);
-  return asked;
+                     !path.starts_with("/v1/");
+  if (!asked) return false;
+  const Page page(visit, {});
+  const bool form_only = failure.problem == protocol::Problem::method_not_allowed &&
+                         visit.request.method == http::Method::get;
+  // The address of a form, from the address bar: its page is the one above it.
+  form_only ? page.redirect(std::string(path.substr(0, std::max(path.rfind('/'), std::size_t{1}))))
+            : page.fail(failure);
+  return true;
 }
 
 Page::Page(const Visit& visit, Form fields)
@@ -54,12 +62,18 @@ Page::Page(const Visit& visit, Form fields)
       operations_(visit.operations),
       parameter_(visit.parameter),
       here_(address_of(visit.request)),
+      sent_(!http::is_safe(visit.request.method)),
       language_(preferred_language(cookie_of(visit.request, "lang"),
                                    visit.request.header("accept-language"))),
       theme_(cookie_of(visit.request, "theme")),
       fields_(std::make_shared<const Form>(std::move(fields))),
       cookies_(std::make_shared<std::vector<std::string>>()) {
   if (theme_ != "light" && theme_ != "dark") theme_.clear();
+}
+
+bool Page::sale_is_closed() const {
+  const auto cycle = operations_.cycle();
+  return cycle && cycle->state != protocol::CycleState::open;
 }
 
 void Page::sign_in(const SignedIn& as) const {
@@ -84,10 +98,10 @@ std::int64_t Page::integer(std::string_view name) const {
 }
 
 void Page::show(const std::string& name, Html data, const Failure* failure) const {
-  const std::string done = text("done");
-  if (!done.empty()) data.set("done", std::string(text_of(language_, "done." + done)));
+  const std::string_view done = text_of(language_, "done." + text("done"));
+  if (!done.empty()) data.set("done", std::string(done));
   set(data, {{"signed_in", who().signed_in()},
-             {"here", here_.empty() ? "/" : here_},
+             {"here", here_},
              {"depot_css", asset_path("depot.css")},
              {"goods_css", asset_path("goods.css")},
              {"icon", asset_path("icon.svg")},
@@ -101,6 +115,9 @@ void Page::show(const std::string& name, Html data, const Failure* failure) cons
   }
   http::Response response;
   if (failure) response = response_of(*failure, exchange_->currency());
+  const auto later = std::ranges::find(response.headers, "Retry-After",
+                                       [](const auto& header) { return header.first; });
+  if (later != response.headers.end()) data.set("retry_after", later->second);
   response.content_type = "text/html; charset=utf-8";
   response.body = template_of(language_, name).render(data);
   if (!failure) response.headers.emplace_back("Cache-Control", "no-store");
@@ -136,8 +153,8 @@ void Page::fail(const Failure& failure, std::string back) const {
   if (failure.problem == protocol::Problem::timeout && !here_.empty()) name = "unavailable";
   Html data;
   set(data, {{"heading", std::string(text_of(language_, "problem." + name + ".title"))},
-             {"text", std::string(text_of(language_, "problem." + name + ".text"))}});
-  if (!back.empty() && row.http_status >= 500) data.set("again", local_path(back, "/"));
+             {"text", std::string(problem_text(*this, "failed.", failure.problem))}});
+  if (row.http_status >= 500) data.set(sent_ ? "back" : "again", local_path(back, "/"));
   show("problem", std::move(data), &failure);
 }
 

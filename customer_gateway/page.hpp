@@ -38,6 +38,7 @@ class Page {
   const std::string& parameter() const { return parameter_; }  // of the path
   Language language() const { return language_; }
   bool secure() const { return operations_.config().gateway.secure_cookie; }
+  bool sale_is_closed() const;  // as far as this gateway has heard
 
   // A field of the query, or of the form that was sent: "" and -1 for none.
   std::string text(std::string_view name) const { return optional_text(name).value_or(""); }
@@ -65,14 +66,16 @@ class Page {
   void show(const std::string& name, Html data, const Failure* failure = nullptr) const;
   void redirect(std::string where) const;
   void set_cookie(std::string cookie) const { cookies_->push_back(std::move(cookie)); }
-  // A stranger is sent to log in, and then back to `back` ("" = here); else a page says why.
+  // A stranger is sent to log in, and then back to `back` ("" = here); else a page says why, and
+  // leads there. What was only asked for is asked for again by itself.
   void fail(const Failure& failure, std::string back = {}) const;
 
  private:
   std::shared_ptr<Exchange> exchange_;
   Operations& operations_;
   std::string parameter_;
-  std::string here_;  // path and query; "" for a form that was sent
+  std::string here_;  // path and query
+  bool sent_;         // It is a form, not a page that was asked for.
   Language language_;
   std::string theme_;  // "light", "dark" or "": as the system has it
   std::shared_ptr<const Form> fields_;
@@ -100,7 +103,8 @@ std::string with_query(std::string path, std::string_view name, std::string_view
 // Puts what the form names (offer_id, quantity) into the cart, and goes on with `back`.
 void add_to_cart(const Page& page, const std::string& back);
 
-// `prefix`<problem> where there is such a text, else what the problem's own page says.
+// `prefix`<problem> where there is such a text, else failed.<problem>, else what the problem's own
+// page says, which is for programs too.
 std::string_view problem_text(const Page& page, std::string_view prefix, protocol::Problem problem);
 // What is wrong in a form: error_<field> with its text, and `errors`, rows of field and text.
 // `ids`: what the ids of the fields begin with.

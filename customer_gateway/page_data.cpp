@@ -89,8 +89,11 @@ void set_list(Html& data, const std::string& name, const HtmlList& rows) {
 std::string_view problem_text(const Page& page, std::string_view prefix,
                               protocol::Problem problem) {
   const std::string name(row_of(problem).name);
-  const std::string_view special = text_of(page.language(), std::string(prefix) + name);
-  return special.empty() ? text_of(page.language(), "problem." + name + ".text") : special;
+  for (const std::string& key : {std::string(prefix) + name, "failed." + name}) {
+    const std::string_view text = text_of(page.language(), key);
+    if (!text.empty()) return text;
+  }
+  return text_of(page.language(), "problem." + name + ".text");
 }
 
 void set_errors(Html& data, const Page& page, const Failure& failure, const std::string& ids) {

@@ -47,8 +47,7 @@ Done<SignedIn> signed_in(const Page& page, const std::string& name, std::string_
       return page.text("offer_id").empty() ? page.redirect(next) : add_to_cart(page, next);
     }
     const Failure& failure = answer.error();
-    const bool wrong = failure.problem == Problem::unauthenticated;
-    wrong || is_for_form(failure) ? show_sign_in(page, name, &failure) : page.fail(failure);
+    show_sign_in(page, name, &failure);
   };
 }
 

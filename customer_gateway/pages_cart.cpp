@@ -43,6 +43,7 @@ void show_cart(const Page& page, const CartView& cart, const Failure* failure, b
   });
   set(data, {{"has_problems", has_problems},
              {"failed", failure != nullptr},
+             {"closed", page.sale_is_closed()},
              {"key", make_token_secret()}});  // Of the next purchase, however often it is sent.
   page.set_number(data, "count", std::ssize(cart.lines));
   if (failure) {
@@ -74,28 +75,8 @@ void show_retry(const Page& page, const Failure& failure) {
   page.show("problem", std::move(data), &failure);
 }
 
-void get_cart(const Page& page) {
-  page.operations().get_cart(page.who(), [page](const Answer<CartView>& cart) {
-    cart ? show_cart(page, *cart, nullptr, false) : page.fail(cart.error());
-  });
-}
-
-void change_cart(const Page& page, RequestKind kind, std::int64_t quantity, std::string back) {
-  const auto changed = [=](const Answer<CartView>& answer) {
-    if (answer) return page.redirect(back);
-    const Failure& failure = answer.error();
-    if (failure.problem == Problem::unauthenticated || is_ours(failure)) {
-      return page.fail(failure, back);
-    }
-    show_cart_failure(page, failure, true);
-  };
-  page.operations().change_cart(page.who(), kind, page.text("offer_id"), quantity, changed);
-}
-
-// A stranger logs in first, with what is to be put into the cart.
-void post_cart_add(const Page& page) {
-  const std::string back = local_path(page.text("back"), "/cart");
-  if (page.who().signed_in()) return add_to_cart(page, back);
+// Whoever is not signed in (any more) logs in first, with what is to be put into the cart.
+void log_in_to_add(const Page& page, const std::string& back) {
   std::string where = with_query("/login?need=1", "next", back);
   for (const std::string_view name : {"offer_id", "quantity"}) {
     where = with_query(std::move(where), name, page.text(name).substr(0, 200));
@@ -103,12 +84,36 @@ void post_cart_add(const Page& page) {
   page.redirect(std::move(where));
 }
 
+void get_cart(const Page& page) {
+  page.operations().get_cart(page.who(), [page](const Answer<CartView>& cart) {
+    cart ? show_cart(page, *cart, nullptr, false) : page.fail(cart.error());
+  });
+}
+
+// `back`: to go on with when it is done, `again` when it could not be done now.
+void change_cart(const Page& page, RequestKind kind, std::int64_t quantity, std::string back,
+                 std::string again) {
+  const auto changed = [=](const Answer<CartView>& answer) {
+    if (answer) return page.redirect(back);
+    const Failure& failure = answer.error();
+    const bool adding = kind == RequestKind::add_cart_line;
+    if (adding && failure.problem == Problem::unauthenticated) return log_in_to_add(page, again);
+    if (failure.problem == Problem::unauthenticated || is_ours(failure)) {
+      return page.fail(failure, again);
+    }
+    show_cart_failure(page, failure, true);
+  };
+  page.operations().change_cart(page.who(), kind, page.text("offer_id"), quantity, changed);
+}
+
+void post_cart_add(const Page& page) { add_to_cart(page, local_path(page.text("back"), "/cart")); }
+
 void post_cart_set(const Page& page) {
-  change_cart(page, RequestKind::set_cart_line, page.integer("quantity"), "/cart");
+  change_cart(page, RequestKind::set_cart_line, page.integer("quantity"), "/cart", "/cart");
 }
 
 void post_cart_remove(const Page& page) {
-  change_cart(page, RequestKind::remove_cart_line, 1, "/cart");
+  change_cart(page, RequestKind::remove_cart_line, 1, "/cart", "/cart");
 }
 
 void post_cart_buy(const Page& page) {
@@ -139,7 +144,7 @@ constexpr Route kRoutes[] = {
 
 void add_to_cart(const Page& page, const std::string& back) {
   change_cart(page, RequestKind::add_cart_line, page.integer("quantity"),
-              with_query(back, "done", "added"));
+              with_query(back, "done", "added"), back);
 }
 
 std::span<const Route> cart_pages() { return kRoutes; }

@@ -1,5 +1,6 @@
 // What belongs to no page: problems explained, the reader's preferences, scripts and style.
 #include <algorithm>
+#include <set>
 
 #include "customer_gateway/page.hpp"
 #include "customer_gateway/templates.hpp"
@@ -37,12 +38,12 @@ void get_problem(const Page& page) {
 
 // What is sent is kept in cookies for a year: a language, a theme, or both.
 void post_preferences(const Page& page) {
-  for (const std::string name : {"lang", "theme"}) {
-    const auto value = page.optional_text(name);
-    const bool known = value && (*value == "en" || *value == "pl" || *value == "light" ||
-                                 *value == "dark" || *value == "auto");
-    if (!known) continue;
-    page.set_cookie(name + "=" + *value + "; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax" +
+  for (const auto& [name, values] :
+       {std::pair<std::string, std::set<std::string>>{"lang", {"en", "pl"}},
+        {"theme", {"light", "dark", "auto"}}}) {
+    const std::string value = page.text(name);
+    if (!values.contains(value)) continue;
+    page.set_cookie(name + "=" + value + "; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax" +
                     (page.secure() ? "; Secure" : ""));
   }
   page.redirect(local_path(page.text("back"), "/"));

@@ -21,7 +21,7 @@ void write(JsonWriter& json, const Product& product) {
 CatalogueQuery query_of(const Page& page) {
   CatalogueQuery query;
   query.manufacturer = page.text("manufacturer");
-  query.text = page.text("q").substr(0, 200);
+  query.text = page.text("q");
   query.include_sold_out = page.text("include_sold_out") == "true";
   query.grouped = true;
   query.limit = kProductsPerPage;
@@ -72,11 +72,9 @@ void get_catalogue(const Page& page) {
              {"include_sold_out", query.include_sold_out},
              {"filtered", !query.text.empty() || !query.manufacturer.empty()},
              {"back", address_of(page, query.cursor)}});
-  page.set_number(data, "count", std::ssize(products));
   data.set("sort_" + page.text("sort"), true);
   if (!listed->next_cursor.empty()) data.set("next", address_of(page, listed->next_cursor));
-  const auto cycle = page.operations().cycle();
-  data.set("closed", cycle && cycle->state != protocol::CycleState::open);
+  data.set("closed", page.sale_is_closed());
   page.show("catalogue", std::move(data));
 }
 

@@ -11,6 +11,7 @@ using protocol::Problem;
 
 constexpr std::size_t kOffersPerPage = 100;
 constexpr std::size_t kSalesShown = 20;
+constexpr int kSalesCallsMax = 5;
 
 void show_sign_in(const Page& page, const Failure* failure) {
   Html data;
@@ -29,24 +30,30 @@ void show_offers(const Page& page, const OwnOfferList& own, const SaleList& sale
   Html data = page.html([&](JsonWriter& json) {
     json.object("maker", own.manufacturer, "offers", own.offers, "sales", sales.sales);
   });
-  if (!own.next_cursor.empty()) {
-    data.set("next", with_query("/manufacturer", "cursor", own.next_cursor));
-  }
-  page.set_number(data, "count", std::ssize(own.offers));
+  const auto link = [&](const char* name, std::string_view query, const std::string& cursor) {
+    if (!cursor.empty()) data.set(name, with_query("/manufacturer", query, cursor));
+  };
+  link("next", "cursor", own.next_cursor);
+  link("older", "sales", sales.next_cursor);
   page.show("maker", std::move(data));
+}
+
+// Between two sales there may be more offers than Redis looks at in one call; so it is asked on.
+void list_sales(const Page& page, const OwnOfferList& own, const std::string& cursor, int calls) {
+  page.operations().list_sales(page.who(), kSalesShown, cursor, [=](const Answer<SaleList>& sales) {
+    if (!sales) return page.fail(sales.error());
+    const bool goes_on = sales->sales.empty() && !sales->next_cursor.empty();
+    goes_on&& calls > 1 ? list_sales(page, own, sales->next_cursor, calls - 1)
+                        : show_offers(page, own, *sales);
+  });
 }
 
 void get_manufacturer(const Page& page) {
   if (!page.who().is_manufacturer()) return show_sign_in(page, nullptr);
   const auto listed = [page](const Answer<OwnOfferList>& own) {
-    if (!own) {
-      const bool ended = own.error().problem == Problem::unauthenticated;
-      return ended ? show_sign_in(page, &own.error()) : page.fail(own.error());
-    }
-    page.operations().list_sales(
-        page.who(), kSalesShown, "", [page, own = *own](const Answer<SaleList>& sales) {
-          sales ? show_offers(page, own, *sales) : page.fail(sales.error());
-        });
+    if (own) return list_sales(page, *own, page.text("sales"), kSalesCallsMax);
+    const bool ended = own.error().problem == Problem::unauthenticated;
+    ended ? show_sign_in(page, &own.error()) : page.fail(own.error());
   };
   page.operations().list_own_offers(page.who(), kOffersPerPage, page.text("cursor"), listed);
 }

@@ -47,7 +47,8 @@ void show_order(const Page& page, const OrderView& order, const Failure* failure
   const bool all_paid = std::ranges::all_of(order.lines, [](const OrderLineView& line) {
     return line.status == protocol::PartStatus::paid;
   });
-  set(data, {{"cancellable", all_paid && !failure}, {"not_cancellable", failure != nullptr}});
+  set(data, {{"cancellable", all_paid && !failure && !page.sale_is_closed()},
+             {"not_cancellable", failure != nullptr}});
   page.show("order", std::move(data), failure);
 }
 

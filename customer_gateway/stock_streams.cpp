@@ -13,8 +13,8 @@ using protocol::Problem;
 
 // Of the 500 ms that a stream may lag: 50 of the feed's loop, `stream_every`, and this.
 constexpr auto kLookEvery = 20ms;
-constexpr auto kPassEvery =
-    250ms;  // For who has left, has taken what it had, or needs a heartbeat.
+// For who has left, has taken what it had, or needs a heartbeat.
+constexpr auto kPassEvery = 250ms;
 // About half a millisecond's work, which is what a purchase may wait for.
 constexpr int kTurnStreams = 64;
 constexpr std::size_t kTurnBytes = 256 * 1024;
@@ -57,7 +57,7 @@ void StockStreams::open(const Visit& visit) {
                        .body = retry_line(2'000, 5'000) + "\n"};
   const TimePoint now = steady_now();
   Client client{.stream = visit.exchange->stream(std::move(begin)), .position = seen};
-  client.written = now;
+  client.written = client.drained = now;
   if (!serve(client, now)) return news_.leave();
   clients_.push_back(std::move(client));
   metrics_.streams.set(std::ssize(clients_));
@@ -113,7 +113,11 @@ void StockStreams::pass() {
 // False once the client has gone.
 bool StockStreams::serve(Client& client, TimePoint now) {
   const auto unsent_max = static_cast<std::size_t>(limits_.stream_buffer_max);
-  if (client.stream.unsent() == 0) {
+  if (client.stream.unsent() > 0) {
+    // It would hold on to a snapshot that others are past; it may come again.
+    if (now - client.drained >= limits_.stream_drain_max) return false;
+  } else {
+    client.drained = now;
     client.unsent_max = unsent_max;
     if (std::exchange(client.slow, false)) client.position = 0;
     if (now - client.written >= limits_.stream_heartbeat) {

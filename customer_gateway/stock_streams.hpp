@@ -40,7 +40,7 @@ class StockStreams {
     http::Stream stream;
     std::uint64_t position = 0;  // in the news
     std::size_t unsent_max = 0;
-    TimePoint written = {};
+    TimePoint written = {}, drained = {};  // when last
     bool slow = false;
   };
 

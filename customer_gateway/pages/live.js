@@ -6,7 +6,7 @@
 // by ETag.
 
 const POLL_MS = 5000;
-const REFRESH_MS = 3000;  // at the earliest, for goods that came back
+const REFRESH_MS = 3000;  // at the earliest, for goods that came back; not all tabs at once
 const LOW = 10;  // As in page_data.cpp.
 
 const goods = document.getElementById("goods");
@@ -46,19 +46,24 @@ function show(row, { available, unit_price }) {
     : goods.dataset[plural.select(available)].replace("{n}", number.format(available));
   row.classList.toggle("gone", isGone);
   row.classList.toggle("low", !isGone && available <= LOW);
-  row.querySelector("form").hidden = isGone;
+  // Who is in the form stays there, and is told when it is sent.
+  row.querySelector("form").hidden = isGone && !isTyping(row);
   input.max = Math.max(available, 1);  // What was typed stays; too much is said when it is sent.
   if (wasGone === isGone) return;
   isGone ? (gone += 1) : (back += 1);
   row.hidden = false;
   row.classList.toggle("leaving", isGone && !shownSoldOut);
-  if (isGone && !shownSoldOut) setTimeout(() => leave(row), 1500);
+  if (isGone) setTimeout(() => leave(row), 1500);
 }
+goods.addEventListener("focusout", ({ target }) => {
+  setTimeout(() => leave(target.closest(".offer")));
+});
 
 // A row without goods leaves the list, unless the reader is in it or it has come back meanwhile.
 function leave(row) {
   if (!row.classList.contains("gone") || isTyping(row)) return;
-  row.hidden = true;
+  row.querySelector("form").hidden = true;
+  row.hidden = !shownSoldOut;
   const product = row.closest(".product");
   product.hidden = ![...product.querySelectorAll(".offer")].some((offer) => !offer.hidden);
 }
@@ -72,13 +77,14 @@ function apply(item) {
     if (item.available > 0) row.closest(".product").hidden = false;
   } else if (complete && !wasOnSale && item.available > 0 && mayFit(item.offer_id)) {
     back += 1;
-    refreshDue ??= setTimeout(refresh, REFRESH_MS);
+    refreshDue ??= setTimeout(refresh, REFRESH_MS * (1 + 4 * Math.random()));
   }
 }
 
 function mayFit(offer) {
   const { manufacturer } = goods.dataset;
-  return !manufacturer || offer.startsWith(`${manufacturer}:`);
+  const further = new URLSearchParams(location.search).has("cursor");
+  return !further && (!manufacturer || offer.startsWith(`${manufacturer}:`));
 }
 
 // Goods came back that this page has not got: the server lays the page out anew, and what is new of
@@ -122,6 +128,7 @@ function merge(list, fresh) {
 
 // `all`: nothing else is on sale.
 function hear({ items, all }) {
+  if (isPaused()) return;
   live.hidden = false;
   for (const item of items) apply(item);
   complete ||= all;
@@ -156,6 +163,7 @@ function openStream() {
       .map((item) => ({ ...item, available: 0 })));
   });
   source.addEventListener("stock", ({ data }) => pass([JSON.parse(data)]));
+  source.onopen = () => { live.hidden = false; };
   source.onerror = () => {
     lose();
     channel.postMessage({ lost: true });
@@ -205,8 +213,14 @@ async function lead(end) {
   channel.removeEventListener("message", answer);
 }
 
+const isPaused = () => live.getAttribute("aria-pressed") === "false";
+live.addEventListener("click", () => {
+  live.setAttribute("aria-pressed", isPaused());
+  attend();
+});
+
 channel.addEventListener("message", ({ data }) => {
-  if (document.hidden) return;
+  if (document.hidden || isPaused()) return;
   if (data.items) hear(data);
   if (data.lost) lose();
 });
@@ -216,7 +230,7 @@ let visible = null;
 function attend() {
   visible?.abort();
   visible = null;
-  if (document.hidden) return;
+  if (document.hidden || isPaused()) return;
   const end = (visible = new AbortController()).signal;
   channel.postMessage({ hello: true });
   if (navigator.locks) {

@@ -17,22 +17,14 @@ addEventListener("pageshow", () => {
   }
 });
 
-// What went wrong is read first, and the next Tab leads to its links.
-document.querySelector("[role=alert][tabindex]")?.focus();
-
-// Filters that are chosen, not typed, show their effect at once.
-document.querySelector(".filter")?.addEventListener("change", ({ target }) => {
-  if (target.matches("select, [type=checkbox]")) target.form.requestSubmit();
-});
+// What was done or went wrong is read first, and the next Tab leads to its links.
+document.querySelector("[role=alert][tabindex], [role=status][tabindex]")?.focus();
 
 // Times stand there in UTC; here they are the reader's.
 const time = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short" });
-function tellTimes(within) {
-  for (const each of within.querySelectorAll("time[datetime]")) {
-    each.textContent = time.format(new Date(each.dateTime));
-  }
+for (const each of document.querySelectorAll("time[datetime]")) {
+  each.textContent = time.format(new Date(each.dateTime));
 }
-tellTimes(document);
 
 // A card number is checked as it is typed (Luhn), and goes nowhere before the form is sent.
 function isCardNumber(text) {
@@ -66,50 +58,20 @@ if (card) {
   });
 }
 
-// Depot was busy: the same request again by itself, later and later, a few times. Sending it again
-// is safe, a purchase carries its key.
+// Depot was busy: the same request again by itself, later and later, eight times at most, however
+// often the page is loaded for it. Sending it again is safe, a purchase carries its key.
 const waiting = document.querySelector("[data-retry]");
-if (waiting) {
+const attempt = waiting ? Number(sessionStorage.getItem("attempts")) : 0;
+if (!waiting) sessionStorage.removeItem("attempts");
+if (waiting && attempt < 8) {
+  sessionStorage.setItem("attempts", attempt + 1);
   const says = waiting.querySelector("[role=status]");
-  const wait = (seconds) => {
-    says.textContent = waiting.dataset.retry.replace("{n}", Math.ceil(seconds));
-    return new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
+  const seconds = Math.max(Number(waiting.dataset.after), 2 ** attempt) * (1 + Math.random());
+  says.textContent = waiting.dataset.retry.replace("{n}", Math.ceil(seconds));
+  const send = () => {
+    if (document.hidden) return setTimeout(send, 1000);
+    const link = waiting.querySelector("a");
+    link ? location.replace(link.href) : waiting.requestSubmit();
   };
-  const isBack = async () => {
-    try {
-      return (await fetch("/readyz", { cache: "no-store" })).ok;
-    } catch {
-      return false;  // Not even the gateway answers.
-    }
-  };
-  const retry = async () => {
-    for (let attempt = 0; attempt < 8; attempt += 1) {
-      await wait(Math.min(2 ** attempt, 30) * (1 + Math.random()));
-      if (!document.hidden && (await isBack())) {
-        const link = waiting.querySelector("a");
-        link ? location.replace(link.href) : waiting.requestSubmit();
-        return;
-      }
-    }
-    says.textContent = "";
-  };
-  retry();
-}
-
-// What changes by itself is asked for again while somebody looks: the server lays it out anew.
-const fresh = document.querySelector("[data-refresh]");
-if (fresh) {
-  setInterval(() => {
-    if (document.hidden || fresh.contains(document.activeElement)) return;
-    const request = new XMLHttpRequest();
-    request.responseType = "document";
-    request.open("GET", location.href);
-    request.onload = () => {
-      const now = request.response?.getElementById(fresh.id);
-      if (!now) return;
-      fresh.replaceChildren(...[...now.childNodes].map((node) => document.importNode(node, true)));
-      tellTimes(fresh);
-    };
-    request.send();
-  }, fresh.dataset.refresh * 1000);
+  setTimeout(send, 1000 * seconds);
 }

@@ -18,7 +18,7 @@ async function violations(page) {
   });
 }
 
-// The policy forbids what axe does to the page; policy.mjs is without this.
+// The policy forbids what axe does to the page; keyboard.mjs is without this.
 await inBrowser({ locale, bypassCSP: true, tolerate: /50[34]/ }, async (person) => {
   await visitAll(person, async ({ page }) => {
     const found = [];

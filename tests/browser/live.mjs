@@ -20,7 +20,7 @@ async function open(person, path) {
   return { ...person, row, left };
 }
 
-// When the browser's store of tabs is asked for by name, its own page stays as it was: no reload.
+// What a reload would take away.
 const mark = ({ page }) => page.evaluate(() => { window.neverReloaded = true; });
 const expectMark = async ({ page }) =>
   expect(await page.evaluate(() => window.neverReloaded), "no reload");
@@ -45,14 +45,36 @@ await inBrowser({ locale, tolerate }, async (person) => {
   await sellOutAndRestock(list, all, box);
   await withoutStream(person, list);
   await Promise.all([list, all].map(expectMark));
+  await pauseAndGoOn(list);
 });
+
+// Whoever wants the numbers to stand still may have it so.
+async function pauseAndGoOn({ page, left, say }) {
+  const live = page.getByRole("button", { name: say("goods.live") });
+  const streams = (count) => until(`${count} streams`, async () =>
+    (await metric("depot_http_streams")) === count);
+  await live.click();
+  expectEqual(await live.getAttribute("aria-pressed"), "false", "paused");
+  await streams(1);
+  await buyer.buy("alder:tea", 1);
+  await until("88 in truth", async () => (await available("alder:tea")) === 88);
+  expectEqual(await left("alder:tea"), say("goods.left", { n: 89 }), "the number stands still");
+  await live.click();
+  await until("88 are left", async () =>
+    (await left("alder:tea")) === say("goods.left", { n: 88 }), 10_000);
+}
 
 async function sellOutAndRestock(list, all, box) {
   const { page, say } = list;
+  const mine = list.row("alder:mug").locator("[name=quantity]");
+  await mine.focus();
   await buyer.buy("alder:mug", 3);
   await buyer.buy("alder:lamp", 1);
   await until("sold out", async () =>
     (await all.left("alder:mug")) === say("goods.sold_out"), QUICK);
+  await until("what nobody is in has left the list", () => list.row("alder:lamp").isHidden(), 5000);
+  expect(await mine.evaluate((field) => field === document.activeElement), "the reader stays");
+  await box.focus();
   await until("both have left the list", async () =>
     (await list.row("alder:mug").isHidden()) && (await list.row("alder:lamp").isHidden()), 5000);
   expect(await page.getByRole("heading", { name: "Brass lamp" }).isHidden(), "nor is its name");
@@ -71,7 +93,8 @@ async function sellOutAndRestock(list, all, box) {
   offer("cedar", "Cedar", [["mug", "Enamel mug", "5.50", 9], ["cup", "Paper cup", "0.10", 5000]]);
   await until("the mugs are back", async () => (await list.row("alder:mug").isVisible()) &&
     (await list.left("alder:mug")) === say("goods.left", { n: 2 }));
-  await until("a new maker's are there", async () => (await list.row("cedar:mug").count()) === 1);
+  await until("a new maker's are there", async () =>
+    (await list.row("cedar:mug").count()) === 1, 20_000);
   expectEqual(await list.row("cedar:cup").locator(".stock").innerText(),
     say("goods.left", { n: 5000 }).replace("5000", new Intl.NumberFormat(locale).format(5000)),
     "a new product");
@@ -97,6 +120,6 @@ async function withoutStream(person, list) {
   await until("89 are left, by the stream", async () =>
     (await blocked.left("alder:tea")) === list.say("goods.left", { n: 89 }), QUICK);
   expectEqual(await available("alder:tea"), 89, "teas");
-  list.page = blocked.page;
+  Object.assign(list, blocked);
   await mark(list);
 }

@@ -1,7 +1,9 @@
 // usage: node overload.mjs URL LANGUAGE
 // No worker answers: a purchase says so, tries again by itself, and happens once.
 import { Customer, offer, signal } from "./cluster.mjs";
-import { button, expect, expectEqual, expectText, inBrowser, until, words } from "./shop.mjs";
+import {
+  button, expect, expectEqual, expectText, inBrowser, offerRow, until, words,
+} from "./shop.mjs";
 
 const [locale] = words;
 offer("alder", "Alder Mill", [["tea", "Green tea", "1.99", 100]]);
@@ -26,6 +28,17 @@ await inBrowser({ locale, tolerate: /50[34]/ }, async (person) => {
       (await says.innerText()).startsWith(shown));
     await button(person, say("retry.again")).click();  // By hand, too, and still nothing.
     await button(person, say("retry.again")).waitFor();
+
+    expectEqual(await page.evaluate(() => sessionStorage.getItem("attempts")), "2",
+      "attempts that the next wait is longer by");
+
+    // Goods that were not put into the cart are not said to be.
+    const third = await context.newPage();
+    await third.goto("/");
+    await offerRow({ page: third }, "alder:tea").getByRole("button").click();
+    await third.getByRole("link", { name: say("problem.back") }).click();
+    await third.getByRole("heading", { name: say("goods.heading") }).waitFor();
+    expectEqual(await third.locator(".note").count(), 0, "words that it was added");
 
     // A page that cannot be had either says so and comes back by itself.
     const other = await context.newPage();

@@ -189,6 +189,19 @@ TEST_F(PagesTest, FormsOfOtherSitesAndOfOtherKindsAreRefused) {
   EXPECT_EQ(post("offer_id=%zz", {{"Content-Type", kind}}).status, 400);
   EXPECT_EQ(post("offer_id=%ff&quantity=1", {{"Content-Type", kind}}).status, 400);
   EXPECT_THAT(browser.get("/cart").body, HasSubstr("There is nothing in it."));
+  // The address of a form, from the address bar, leads to its page.
+  for (const auto& [form, page] :
+       std::vector<std::pair<std::string, std::string>>{{"/cart/buy", "/cart"},
+                                                        {"/logout", "/"},
+                                                        {"/account/card/remove", "/account/card"},
+                                                        {"/account/card", "/account"},
+                                                        {"/manufacturer/login", "/manufacturer"}}) {
+    const HttpReply reply = browser.get(form);
+    EXPECT_EQ(reply.status, 303) << form;
+    EXPECT_EQ(reply.header("location"), page) << form;
+  }
+  EXPECT_EQ(client.request("GET", "/cart/buy").header("allow"), "POST");
+  EXPECT_THAT(browser.get("/?q=%ff%00").body, HasSubstr("name=\"q\" type=\"search\" value=\"\""));
   // The API speaks JSON to browsers too.
   EXPECT_EQ(browser.get("/v1/nothing").header("content-type"), "application/problem+json");
 }
