@@ -36,9 +36,12 @@ void headline(const std::string& text) {
 }
 
 // Every offer of the catalogue but the show's own, also those that are sold out: customers try.
-std::vector<std::string> offers_of_others(const std::string& gateway) {
-  std::vector<std::string> offers;
-  const std::string first = "/v1/catalogue?include_sold_out=true&limit=100";
+// With how many of each it may buy: half of what there is, so that a shop that is shown again and
+// again is not empty in the end.
+using Goods = std::vector<std::pair<std::string, std::int64_t>>;
+Goods goods_of_others(const std::string& gateway) {
+  Goods goods;
+  const std::string first = "/v1/catalogue?limit=100";
   for (std::string target = first; !target.empty();) {
     const auto answer = http::fetch(gateway, "GET", target);
     if (!answer || answer->status != 200) {
@@ -47,33 +50,34 @@ std::vector<std::string> offers_of_others(const std::string& gateway) {
     const boost::json::value page = boost::json::parse(answer->body);
     for (const boost::json::value& item : page.at("items").as_array()) {
       std::string offer(item.at("offer_id").as_string());
-      if (!offer.starts_with("show:")) offers.push_back(std::move(offer));
+      const auto left = item.at("available").to_number<std::int64_t>();
+      if (!offer.starts_with("show:")) goods.emplace_back(std::move(offer), (left + 1) / 2);
     }
     const boost::json::value& next = page.at("next_cursor");
     target = next.is_string() ? first + "&cursor=" + std::string(next.as_string()) : "";
   }
-  return offers;
+  return goods;
 }
 
-std::vector<bench::Order> random_orders(const std::vector<std::string>& offers,
-                                        const std::string& name) {
+std::vector<bench::Order> random_orders(Goods goods, const std::string& name) {
   std::mt19937_64 random(random_u64());
   const auto pick = [&random](std::size_t low, std::size_t high) {
     return std::uniform_int_distribution<std::size_t>(low, high)(random);
   };
   std::vector<bench::Order> orders;
   const TimePoint start = steady_now();
-  for (std::size_t i = 0; i < kOrders; ++i) {
+  for (std::size_t i = 0; i < kOrders && !goods.empty(); ++i) {
     bench::Order order{.shopper = static_cast<std::uint32_t>(pick(0, kCustomers - 1)),
                        .key = fmt::format("{}-{}", name, i),
                        .not_before = start + kPace * i};
-    std::vector<std::string> wanted;
-    std::ranges::sample(offers, std::back_inserter(wanted),
-                        static_cast<std::ptrdiff_t>(pick(1, kLinesMax)), random);
-    for (std::string& offer : wanted) {
-      const auto quantity = static_cast<std::int64_t>(pick(1, kQuantityTop));
-      order.lines.push_back({std::move(offer), quantity, std::nullopt});
+    std::ranges::shuffle(goods, random);
+    const std::size_t lines = std::min(pick(1, kLinesMax), goods.size());
+    for (auto& [offer, left] : std::span(goods).first(lines)) {
+      const auto quantity = std::min(static_cast<std::int64_t>(pick(1, kQuantityTop)), left);
+      left -= quantity;
+      order.lines.push_back({offer, quantity, std::nullopt});
     }
+    std::erase_if(goods, [](const auto& good) { return good.second == 0; });
     orders.push_back(std::move(order));
   }
   return orders;
@@ -147,14 +151,16 @@ bool print_what_manufacturers_were_told(const Config& config, const audit::Audit
 }
 
 bench::Tally buy_random(Load& load) {
-  const std::vector<std::string> offers = offers_of_others(load.engine.gateways.front());
-  if (offers.empty()) {
+  const Goods goods = goods_of_others(load.engine.gateways.front());
+  if (goods.empty()) {
     headline("There are no goods in the catalogue but the show's own");
     return {};
   }
-  headline(fmt::format("They buy {} orders of {} goods", kOrders, offers.size()));
-  ShowSource source(random_orders(offers, load.name));
-  return load.buy(source, "orders", kOrders);
+  std::vector<bench::Order> orders = random_orders(goods, load.name);
+  const std::size_t count = orders.size();
+  headline(fmt::format("They buy {} orders of {} goods", count, goods.size()));
+  ShowSource source(std::move(orders));
+  return load.buy(source, "orders", count);
 }
 
 bench::Tally buy_the_last(Load& load) {

@@ -35,7 +35,8 @@ void show_sign_in(const Page& page, const std::string& name, const Failure* fail
              {"email", page.text("email")},
              {"next", next},
              {"others", others},
-             {"need", !page.text("need").empty()}});
+             {"need", !page.text("need").empty()},
+             {"adding", !page.text("offer_id").empty()}});
   page.show(name, std::move(data), failure);
 }
 
@@ -154,7 +155,7 @@ void post_card(const Page& page) {
                         .cvc = page.text("cvc"),
                         .exp_month = page.integer("exp_month"),
                         .exp_year = page.integer("exp_year")};
-  const std::string next = local_path(page.text("next"), "/account?done=card");
+  const std::string next = with_query(local_path(page.text("next"), "/account"), "done", "card");
   page.operations().put_card(page.who(), entry, changed<protocol::Card>(page, "card", next));
 }
 

@@ -27,8 +27,9 @@ void write(JsonWriter& json, const Line& line) {
   json.close('}');
 }
 
-// `adding`: the failure is of a change of the cart, not of a purchase.
-void show_cart(const Page& page, const CartView& cart, const Failure* failure, bool adding) {
+// `what`: cart.not_bought., not_added. or not_changed., where the texts of the failure are.
+void show_cart(const Page& page, const CartView& cart, const Failure* failure,
+               std::string_view what = "") {
   const auto catalogue = page.operations().catalogue();
   std::vector<Line> lines;
   bool has_problems = false;
@@ -47,17 +48,16 @@ void show_cart(const Page& page, const CartView& cart, const Failure* failure, b
              {"key", make_token_secret()}});  // Of the next purchase, however often it is sent.
   page.set_number(data, "count", std::ssize(cart.lines));
   if (failure) {
-    const std::string_view prefix = adding ? "cart.not_added." : "cart.not_bought.";
-    data.set("failure", std::string(problem_text(page, prefix, failure->problem)));
+    data.set("failure", std::string(problem_text(page, what, failure->problem)));
     set_faults(data, page, failure->items, failure->removed.value_or(std::vector<std::string>{}));
   }
   page.show("cart", std::move(data), failure);
 }
 
 // The cart with what went wrong above it. Where no cart is to be had either, the failure alone.
-void show_cart_failure(const Page& page, const Failure& failure, bool adding) {
+void show_cart_failure(const Page& page, const Failure& failure, std::string_view what) {
   page.operations().get_cart(page.who(), [=](const Answer<CartView>& cart) {
-    cart ? show_cart(page, *cart, &failure, adding) : page.fail(failure, "/cart");
+    cart ? show_cart(page, *cart, &failure, what) : page.fail(failure, "/cart");
   });
 }
 
@@ -86,7 +86,7 @@ void log_in_to_add(const Page& page, const std::string& back) {
 
 void get_cart(const Page& page) {
   page.operations().get_cart(page.who(), [page](const Answer<CartView>& cart) {
-    cart ? show_cart(page, *cart, nullptr, false) : page.fail(cart.error());
+    cart ? show_cart(page, *cart, nullptr) : page.fail(cart.error());
   });
 }
 
@@ -101,7 +101,7 @@ void change_cart(const Page& page, RequestKind kind, std::int64_t quantity, std:
     if (failure.problem == Problem::unauthenticated || is_ours(failure)) {
       return page.fail(failure, again);
     }
-    show_cart_failure(page, failure, true);
+    show_cart_failure(page, failure, adding ? "cart.not_added." : "cart.not_changed.");
   };
   page.operations().change_cart(page.who(), kind, page.text("offer_id"), quantity, changed);
 }
@@ -127,7 +127,8 @@ void post_cart_buy(const Page& page) {
       return page.redirect("/account?need=card&next=%2Fcart");
     }
     if (failure.problem == Problem::unauthenticated) return page.fail(failure, "/cart");
-    is_ours(failure) ? show_retry(page, failure) : show_cart_failure(page, failure, false);
+    is_ours(failure) ? show_retry(page, failure)
+                     : show_cart_failure(page, failure, "cart.not_bought.");
   };
   page.operations().place_order(page.who(), page.text("key"), std::move(order), placed);
 }

@@ -1,5 +1,7 @@
 #include "customer_gateway/views.hpp"
 
+#include <algorithm>
+
 #include "base/clock.hpp"
 #include "customer_gateway/catalogue.hpp"
 #include "customer_gateway/json.hpp"
@@ -26,7 +28,10 @@ CartView view_of(const protocol::Cart& cart, const Catalogue& catalogue) {
     name_line(row, line.offer, catalogue);
     const bool gone = line.problem == protocol::LineProblem::withdrawn ||
                       line.problem == protocol::LineProblem::sold_out;
-    if (!gone) view.total += line.quantity * line.unit_price;
+    const bool less = line.problem == protocol::LineProblem::short_ ||
+                      line.problem == protocol::LineProblem::limit;
+    const std::int64_t units = less ? std::min(line.quantity, line.available) : line.quantity;
+    if (!gone) view.total += units * line.unit_price;
   }
   return view;
 }

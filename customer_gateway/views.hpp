@@ -88,7 +88,7 @@ struct CartLineView {
 struct CartView {
   std::int64_t version = 0;
   std::vector<CartLineView> lines = {};
-  std::int64_t total = 0;  // of what can be bought: withdrawn and sold-out lines do not count
+  std::int64_t total = 0;  // of what can be bought; of a short line what there is
 };
 
 struct OrderLineView {

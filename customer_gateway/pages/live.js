@@ -55,13 +55,14 @@ function show(row, { available, unit_price }) {
   row.classList.toggle("leaving", isGone && !shownSoldOut);
   if (isGone) setTimeout(() => leave(row), 1500);
 }
-goods.addEventListener("focusout", ({ target }) => {
-  setTimeout(() => leave(target.closest(".offer")));
-});
+const leaveAll = () => setTimeout(() => goods.querySelectorAll(".gone").forEach(leave));
+goods.addEventListener("focusout", leaveAll);
+goods.addEventListener("pointerleave", leaveAll);
 
 // A row without goods leaves the list, unless the reader is in it or it has come back meanwhile.
 function leave(row) {
   if (!row.classList.contains("gone") || isTyping(row)) return;
+  if (goods.matches(":hover")) return;  // Nothing moves under the pointer.
   row.querySelector("form").hidden = true;
   row.hidden = !shownSoldOut;
   const product = row.closest(".product");

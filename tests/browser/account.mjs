@@ -107,7 +107,9 @@ async function cards(person) {
   expectEqual(await page.getByLabel(say("field.cvc")).inputValue(), "", "nor the CVC");
   expectEqual(await page.getByLabel(say("field.exp_year")).inputValue(), "2035", "the year is");
   for (const kept of ["4242 4242 4242 4242", "737"]) {
-    expect(!(await page.document.text()).includes(kept), `no ${kept} in the page`);
+    // The hash of the style may have these digits, too.
+    const shown = (await page.document.text()).replaceAll(/\/assets\/\w+/g, "");
+    expect(!shown.includes(kept), `no ${kept} in the page`);
   }
   await page.locator(".problem a").click();
   expect(await page.getByLabel(say("field.exp_month")).evaluate(isFocused), "the wrong field");

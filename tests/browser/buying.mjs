@@ -16,7 +16,7 @@ await inBrowser({ locale, javaScriptEnabled: flag === undefined }, async (person
     await page.goto("/");
     await offerRow(person, offered).locator("[name=quantity]").fill(String(quantity));
     await offerRow(person, offered).getByRole("button").click();
-    await expectText(page, say("login.need"));
+    await expectText(page, say("login.need_to_add"));
   };
   await want("alder:tea", 4);
   await page.locator("main").getByRole("link", { name: say("layout.sign_up") }).click();

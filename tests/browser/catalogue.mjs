@@ -20,6 +20,7 @@ await inBrowser({ locale }, async (person) => {
   const maker = page.getByLabel(say("goods.manufacturer"));
   const sort = page.getByLabel(say("goods.sort"));
   const soldOutToo = page.getByLabel(say("goods.sold_out_too"));
+  const showGoods = () => button(person, say("goods.show")).click();
   const settled = (part) => page.waitForURL((address) => address.search.includes(part));
 
   await page.goto("/");
@@ -31,16 +32,20 @@ await inBrowser({ locale }, async (person) => {
   expectEqual(left, say("goods.left", { n: 12345 }).replace("12345", many), "what is left");
 
   await sort.selectOption({ label: say("goods.sort_price") });
+  await showGoods();
   await settled("sort=price");
   expectEqual(await products(), ["Green tea", "Enamel mug", "Brass lamp"], "by price");
   await sort.selectOption({ label: say("goods.sort_price_down") });
+  await showGoods();
   await settled("sort=-price");
   expectEqual(await products(), ["Brass lamp", "Enamel mug", "Green tea"], "dearest first");
   await sort.selectOption({ label: say("goods.sort_available") });
+  await showGoods();
   await settled("sort=-available");
   expectEqual(await products(), ["Enamel mug", "Green tea", "Brass lamp"], "most available first");
 
   await soldOutToo.check();
+  await showGoods();
   await settled("include_sold_out");
   expect((await products()).includes("Candle"), "what is sold out, too");
   const candle = offerRow(person, "beech:candle");
@@ -48,6 +53,7 @@ await inBrowser({ locale }, async (person) => {
   expect(await candle.getByRole("button").isHidden(), "nothing to buy there");
 
   await maker.selectOption({ label: "Beech & Sons" });
+  await showGoods();
   await settled("manufacturer=beech");
   expectEqual((await products()).sort(), ["Candle", "Enamel mug"], "the goods of one");
   await search.fill("MUG");
@@ -56,7 +62,7 @@ await inBrowser({ locale }, async (person) => {
   expectEqual(await products(), ["Enamel mug"], "what fits");
   expectEqual(await search.inputValue(), "MUG", "the search is still there");
   await search.fill("nothing of the sort");
-  await button(person, say("goods.show")).click();
+  await showGoods();
   await page.locator(".empty a").click();
   expectEqual((await products()).length, 3, "all again");
 

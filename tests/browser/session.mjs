@@ -37,7 +37,7 @@ await inBrowser({ locale }, async (person) => {
   await page.goto("/");
   endSessions();
   await offerRow(person, "alder:tea").getByRole("button").click();
-  await expectText(page, say("login.need"));
+  await expectText(page, say("login.need_to_add"));
   await logIn(person, customer.email);
   await page.waitForURL(/done=added/);
   await page.goto("/cart");
