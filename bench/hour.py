@@ -41,11 +41,15 @@ def on_sale(gateway):
 
 
 def resident(pid):
-    try:
-        with open(f"/proc/{pid}/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * PAGE
-    except OSError:
-        return 0  # It has ended; another bears its name at the next look.
+    """The least of five looks: a worker has 19 MiB more for the moment it hashes a password."""
+    def look():
+        time.sleep(0.1)
+        try:
+            with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+                return int(file.read().split()[1]) * PAGE
+        except OSError:
+            return 0
+    return min(look() for _ in range(5))
 
 
 def disk_used(folder):

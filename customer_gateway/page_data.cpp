@@ -70,15 +70,18 @@ void Page::set_field(Html& data, const std::string& name, const json::value& val
 }
 
 void Page::set_number(Html& data, const std::string& name, std::int64_t number) const {
-  data.set(name, number_text(language_, number));
-  data.set(name + "_raw", std::to_string(number));
+  const auto put = [&](std::string_view suffix, Html value) {
+    data.set(std::string(name).append(suffix), value);
+  };
+  put("", number_text(language_, number));
+  put("_raw", std::to_string(number));
   if (!is_counted(name)) return;
   // All of them: one that is missing would be looked for further out.
-  for (const std::string form : {"one", "few", "many", "other"}) {
-    data.set(name + "_" + form, plural_of(language_, number) == form);
+  for (const std::string_view form : {"_one", "_few", "_many", "_other"}) {
+    put(form, plural_of(language_, number) == form.substr(1));
   }
-  data.set(name + "_none", number <= 0);
-  data.set(name + "_low", number > 0 && number <= kLow);
+  put("_none", number <= 0);
+  put("_low", number > 0 && number <= kLow);
 }
 
 void set_list(Html& data, const std::string& name, const HtmlList& rows) {

@@ -43,8 +43,9 @@ void post_preferences(const Page& page) {
         {"theme", {"light", "dark", "auto"}}}) {
     const std::string value = page.text(name);
     if (!values.contains(value)) continue;
-    page.set_cookie(name + "=" + value + "; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax" +
-                    (page.secure() ? "; Secure" : ""));
+    std::string cookie = name;
+    cookie.append("=").append(value).append("; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax");
+    page.set_cookie(cookie.append(page.secure() ? "; Secure" : ""));
   }
   page.redirect(local_path(page.text("back"), "/"));
 }

@@ -36,10 +36,11 @@ void add_plural(Texts& texts, const std::string& key, const boost::json::object&
   for (const std::string_view form : kForms) {
     if (const auto* given = forms.if_contains(form)) {
       last = given->as_string();
-      const std::string name = number + "_" + std::string(form);
+      const std::string name = std::string(number).append("_").append(form);
       std::string text = last;
       replace_all(text, "{n}", "{{" + number + "}}");
-      sections += "{{#" + name + "}}" + text + "{{/" + name + "}}";
+      sections.append("{{#").append(name).append("}}").append(text);
+      sections.append("{{/").append(name).append("}}");
     }
     texts.by_key[key + "." + std::string(form)] = last;
   }

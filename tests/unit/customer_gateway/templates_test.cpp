@@ -14,7 +14,6 @@ namespace depot::customer_gateway {
 namespace {
 
 namespace json = boost::json;
-using testing::ElementsAre;
 
 json::object texts_in(Language language) {
   return json::parse(page_file(std::string(name_of(language)) + ".json")).as_object();
