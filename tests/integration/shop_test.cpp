@@ -75,10 +75,10 @@ TEST_F(ShopTest, AProductionLineRestocksAndARestartOfItsAgentTakesNothingBack) {
   ASSERT_TRUE(wait_until(
       20s,
       [&] {
-        const bool full = tea("wanted") - tea("sold") >= 20;
+        const bool full = tea("sold") == 100 && tea("wanted") - 100 >= 20;
         return full && status_of("alder").at("lines").at(0).at("standing").as_bool();
       },
-      "the line stands at its limit"));
+      "its agent has heard of all five, and the line stands at its limit"));
   const std::int64_t wanted = tea("wanted");
   EXPECT_GE(wanted, 100);
   EXPECT_EQ(status_of("alder").at("lines").at(0).at("made").as_int64(), wanted - 3);
