@@ -1,6 +1,4 @@
 // The cart, and buying it.
-#include <algorithm>
-
 #include "base/ids.hpp"
 #include "customer_gateway/page.hpp"
 #include "customer_gateway/templates.hpp"

@@ -228,7 +228,7 @@ def check_todo(_):
 
 
 def check_tests(_):
-    """Tests wait for conditions; they neither sleep nor are switched off."""
+    """Tests wait for conditions; they neither sleep nor are switched off, and are there."""
     for path in tracked(".cpp", ".hpp", ".js", ".mjs"):
         if not path.startswith("tests/"):
             continue
@@ -237,6 +237,10 @@ def check_tests(_):
                 yield f"{path}:{number}: a sleep; wait for the condition (tests/support/wait.hpp)"
             if re.search(r"\bDISABLED_|\btest\.(skip|only|fixme)\b", line):
                 yield f"{path}:{number}: a test that is switched off"
+        # CTest is content with a program that has none.
+        if path.endswith("_test.cpp") and not any(
+                re.match(r"(TYPED_)?TEST(_F|_P)?\(|RC_GTEST", line) for line in lines_of(path)):
+            yield f"{path}:1: no test in it"
 
 
 def check_tidy(options):
