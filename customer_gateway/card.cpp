@@ -76,11 +76,11 @@ tl::expected<protocol::Card, std::vector<FieldError>> check_card(const CardEntry
   const std::chrono::year_month_day today(std::chrono::floor<std::chrono::days>(now));
   const std::int64_t year = static_cast<int>(today.year());
   const std::int64_t month = static_cast<unsigned>(today.month());
-  if (entry.exp_month < 1 || entry.exp_month > 12) {
-    errors.push_back({"/exp_month", "A month is 1 to 12."});
-  } else if (entry.exp_year < 2000 || entry.exp_year > year + 20) {
+  const bool is_month = entry.exp_month >= 1 && entry.exp_month <= 12;
+  if (!is_month) errors.push_back({"/exp_month", "A month is 1 to 12."});
+  if (entry.exp_year < 2000 || entry.exp_year > year + 20) {
     errors.push_back({"/exp_year", "A year has four digits and is at most 20 years ahead."});
-  } else if (entry.exp_year * 12 + entry.exp_month < year * 12 + month) {
+  } else if (entry.exp_year * 12 + (is_month ? entry.exp_month : 12) < year * 12 + month) {
     errors.push_back({"/exp_year", "The card has expired."});
   }
   if (entry.cvc.size() != cvc_digits || !std::ranges::all_of(entry.cvc, is_digit)) {

@@ -184,6 +184,7 @@ bool CatalogueReplica::apply(PublicKind kind, std::string_view body, TimePoint n
     // Offers that are not stated for the new cycle are withdrawn: only a snapshot says which.
     if (good && std::exchange(cycle_, cycle->id) != cycle->id) snapshot(now);
     if (good) holder_.set_cycle(*cycle);
+    news_.cycle_changed();
   }
   holder_.changed();
   return good;

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <charconv>
 
+#include "base/crypto.hpp"
 #include "base/utf8.hpp"
 #include "customer_gateway/session.hpp"
 #include "customer_gateway/templates.hpp"
@@ -15,6 +16,8 @@ constexpr std::string_view kPolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "font-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'; require-trusted-types-for 'script'";
+
+constexpr int kDoneSeconds = 60;  // for the way to the next page
 
 std::string address_of(const http::Request& request) {
   return std::string(request.path) + (request.query.empty() ? "" : "?") +
@@ -66,6 +69,7 @@ Page::Page(const Visit& visit, Form fields)
       language_(preferred_language(cookie_of(visit.request, "lang"),
                                    visit.request.header("accept-language"))),
       theme_(cookie_of(visit.request, "theme")),
+      done_(cookie_of(visit.request, "done")),
       fields_(std::make_shared<const Form>(std::move(fields))),
       cookies_(std::make_shared<std::vector<std::string>>()) {
   if (theme_ != "light" && theme_ != "dark") theme_.clear();
@@ -98,8 +102,9 @@ std::int64_t Page::integer(std::string_view name) const {
 }
 
 void Page::show(const std::string& name, Html data, const Failure* failure) const {
-  const std::string_view done = text_of(language_, "done." + text("done"));
+  const std::string_view done = text_of(language_, "done." + done_);
   if (!done.empty()) data.set("done", std::string(done));
+  if (!done_.empty()) set_cookie(make_cookie("done", "", secure(), 0));
   set(data, {{"signed_in", who().signed_in()},
              {"here", here_},
              {"depot_css", asset_path("depot.css")},
@@ -133,7 +138,8 @@ void Page::show(const std::string& name, Html data, const Failure* failure) cons
   exchange_->send(std::move(response));
 }
 
-void Page::redirect(std::string where) const {
+void Page::redirect(std::string where, std::string_view done) const {
+  if (!done.empty()) set_cookie(make_cookie("done", done, secure(), kDoneSeconds));
   http::Response response;
   response.status = 303;
   response.content_type = "text/plain; charset=utf-8";
@@ -178,6 +184,8 @@ std::string with_query(std::string path, std::string_view name, std::string_view
   }
   return path;
 }
+
+std::string anchor_of(std::string_view offer) { return "o" + to_hex(offer); }
 
 void set(Html& data, std::initializer_list<std::pair<const char*, Html>> values) {
   for (const auto& [name, value] : values) data.set(name, value);

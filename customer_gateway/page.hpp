@@ -53,6 +53,7 @@ class Page {
   //   status, kind         name_text
   //   problem of a line    problem, and problem_<each of them>: true or false
   //   a list               name, and has_<name>: mustache cannot ask whether it has rows
+  //   offer_id             offer_id, and anchor: the id of its element
   //   a line of goods      sum: quantity times price
   template <typename View>
   Html html(const View& view) const {
@@ -64,7 +65,8 @@ class Page {
 
   // `name`: a file of pages/ without its ending. `failure` gives status and headers.
   void show(const std::string& name, Html data, const Failure* failure = nullptr) const;
-  void redirect(std::string where) const;
+  // `done`: the name of a text, done.<name>, that the next page says once; "" for none.
+  void redirect(std::string where, std::string_view done = {}) const;
   void set_cookie(std::string cookie) const { cookies_->push_back(std::move(cookie)); }
   // A stranger is sent to log in, and then back to `back` ("" = here); else a page says why, and
   // leads there. What was only asked for is asked for again by itself.
@@ -78,6 +80,7 @@ class Page {
   bool sent_;         // It is a form, not a page that was asked for.
   Language language_;
   std::string theme_;  // "light", "dark" or "": as the system has it
+  std::string done_;   // of the page before
   std::shared_ptr<const Form> fields_;
   std::shared_ptr<std::vector<std::string>> cookies_;  // to be set by the answer
 
@@ -99,6 +102,9 @@ void set_list(Html& data, const std::string& name, const HtmlList& rows);  // an
 // A path of ours to go to next, from what a form says; else `otherwise`.
 std::string local_path(std::string path, std::string_view otherwise);
 std::string with_query(std::string path, std::string_view name, std::string_view value);
+
+// The id of an offer's element, so that a page can be opened where it stands.
+std::string anchor_of(std::string_view offer);
 
 // Puts what the form names (offer_id, quantity) into the cart, and goes on with `back`.
 void add_to_cart(const Page& page, const std::string& back);

@@ -50,6 +50,7 @@ void Page::set_field(Html& data, const std::string& name, const json::value& val
     set_line_problem(data, value.is_string() ? std::string_view(value.as_string()) : "");
   } else if (const json::string* text = value.if_string()) {
     data.set(name, std::string(*text));
+    if (name == "offer_id") data.set("anchor", anchor_of(*text));
     if (name == "at" || name.ends_with("_at")) {
       data.set(name + "_text", time_text(language_, *text));
     }

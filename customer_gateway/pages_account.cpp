@@ -40,12 +40,12 @@ void show_sign_in(const Page& page, const std::string& name, const Failure* fail
   page.show(name, std::move(data), failure);
 }
 
-Done<SignedIn> signed_in(const Page& page, const std::string& name, std::string_view otherwise) {
+Done<SignedIn> signed_in(const Page& page, const std::string& name, std::string_view done) {
   return [=](const Answer<SignedIn>& answer) {
-    const std::string next = local_path(page.text("next"), otherwise);
+    const std::string next = local_path(page.text("next"), "/");
     if (answer) {
       page.sign_in(*answer);
-      return page.text("offer_id").empty() ? page.redirect(next) : add_to_cart(page, next);
+      return page.text("offer_id").empty() ? page.redirect(next, done) : add_to_cart(page, next);
     }
     const Failure& failure = answer.error();
     show_sign_in(page, name, &failure);
@@ -63,6 +63,7 @@ Html form_data(const Page& page, const std::string& name, const protocol::Accoun
   set(form, {{"first_name", value("first_name", account.first_name)},
              {"last_name", value("last_name", account.last_name)},
              {"email", value("email", account.email)},
+             {"again", failure != nullptr},
              {"exp_month", value("exp_month", "")},
              {"exp_year", value("exp_year", "")}});
   return form;
@@ -91,11 +92,12 @@ void show_account(const Page& page, const std::string& form, std::optional<Failu
   });
 }
 
-// Continues a change: on with `next`, or the page again with the form that was sent.
+// Continues a change: on with `next`, which says `done`, or the page again with the form that was
+// sent.
 template <typename T>
-Done<T> changed(const Page& page, std::string form, std::string next) {
+Done<T> changed(const Page& page, std::string form, std::string next, std::string_view done) {
   return [=](const Answer<T>& answer) {
-    if (answer) return page.redirect(next);
+    if (answer) return page.redirect(next, done);
     if (!is_for_form(answer.error())) return page.fail(answer.error(), "/account");
     show_account(page, form, answer.error());
   };
@@ -112,12 +114,12 @@ void post_signup(const Page& page) {
                              .password = page.text("password"),
                              .first_name = page.text("first_name"),
                              .last_name = page.text("last_name")},
-                            signed_in(page, "signup", "/?done=welcome"));
+                            signed_in(page, "signup", "welcome"));
 }
 
 void post_login(const Page& page) {
   page.operations().log_in(page.who(), page.text("email"), page.text("password"),
-                           signed_in(page, "login", "/"));
+                           signed_in(page, "login", ""));
 }
 
 void post_logout(const Page& page) {
@@ -126,7 +128,7 @@ void post_logout(const Page& page) {
       return page.fail(answer.error(), "/");  // The session lives: do not say that it ended.
     }
     page.set_cookie(ended_session_cookie(page.secure()));
-    page.redirect("/?done=logged_out");
+    page.redirect("/", "logged_out");
   });
 }
 
@@ -139,13 +141,13 @@ void post_account(const Page& page) {
        .email = page.optional_text("email"),
        .password = page.optional_text("password"),
        .current_password = page.optional_text("current_password")},
-      changed<AccountView>(page, page.text("form"), "/account?done=saved"));
+      changed<AccountView>(page, page.text("form"), "/account", "saved"));
 }
 
 void post_account_delete(const Page& page) {
   const auto deleted = [page](const Answer<Nothing>& answer) {
     if (answer) page.set_cookie(ended_session_cookie(page.secure()));
-    changed<Nothing>(page, "delete", "/?done=deleted")(answer);
+    changed<Nothing>(page, "delete", "/", "deleted")(answer);
   };
   page.operations().delete_account(page.who(), page.text("current_password"), deleted);
 }
@@ -155,13 +157,14 @@ void post_card(const Page& page) {
                         .cvc = page.text("cvc"),
                         .exp_month = page.integer("exp_month"),
                         .exp_year = page.integer("exp_year")};
-  const std::string next = with_query(local_path(page.text("next"), "/account"), "done", "card");
-  page.operations().put_card(page.who(), entry, changed<protocol::Card>(page, "card", next));
+  page.operations().put_card(
+      page.who(), entry,
+      changed<protocol::Card>(page, "card", local_path(page.text("next"), "/account"), "card"));
 }
 
 void post_card_remove(const Page& page) {
   page.operations().delete_card(page.who(),
-                                changed<Nothing>(page, "card", "/account?done=card_removed"));
+                                changed<Nothing>(page, "card", "/account", "card_removed"));
 }
 
 constexpr Route kRoutes[] = {

@@ -13,19 +13,28 @@ using protocol::RequestKind;
 // Nothing that a person could put right: Depot is away, or what happened is not known.
 bool is_ours(const Failure& failure) { return row_of(failure.problem).http_status >= 500; }
 
+constexpr std::string_view kNotBought = "cart.not_bought.", kNotAdded = "cart.not_added.",
+                           kNotChanged = "cart.not_changed.";
+
 // A line of the cart, and who else has the product where it cannot be bought as it stands.
 struct Line {
   const CartLineView& shown;
   std::vector<Alternative> alternatives;
+  std::string typed = {};  // the quantity that was not possible; "" where it is as it stands
+  bool takes_less() const {
+    return shown.line.problem == protocol::LineProblem::short_ ||
+           shown.line.problem == protocol::LineProblem::limit;
+  }
 };
 void write(JsonWriter& json, const Line& line) {
   json.open('{');
   write_fields(json, line.shown);
-  json.fields("alternatives", line.alternatives);
+  json.fields("alternatives", line.alternatives, "typed", line.typed, "wrong", !line.typed.empty(),
+              "takes_less", line.takes_less());
   json.close('}');
 }
 
-// `what`: cart.not_bought., not_added. or not_changed., where the texts of the failure are.
+// `what`: kNotBought, kNotAdded or kNotChanged, where the texts of the failure are.
 void show_cart(const Page& page, const CartView& cart, const Failure* failure,
                std::string_view what = "") {
   const auto catalogue = page.operations().catalogue();
@@ -36,6 +45,9 @@ void show_cart(const Page& page, const CartView& cart, const Failure* failure,
     has_problems = has_problems || !fine;
     lines.push_back(
         {line, fine ? std::vector<Alternative>() : catalogue->alternatives(line.line.offer)});
+    if (what == kNotChanged && page.text("offer_id") == line.line.offer) {
+      lines.back().typed = page.text("quantity").substr(0, 20);
+    }
   }
   Html data = page.html([&](JsonWriter& json) {
     json.object("cart_version", cart.version, "lines", lines, "total", Minor{cart.total});
@@ -68,7 +80,7 @@ void show_retry(const Page& page, const Failure& failure) {
   const std::string name(row_of(failure.problem).name);
   Html data;
   set(data, {{"heading", std::string(text_of(page.language(), "problem." + name + ".title"))},
-             {"text", std::string(problem_text(page, "cart.not_bought.", failure.problem))},
+             {"text", std::string(problem_text(page, kNotBought, failure.problem))},
              {"retry", Html("fields", fields)}});
   page.show("problem", std::move(data), &failure);
 }
@@ -92,14 +104,14 @@ void get_cart(const Page& page) {
 void change_cart(const Page& page, RequestKind kind, std::int64_t quantity, std::string back,
                  std::string again) {
   const auto changed = [=](const Answer<CartView>& answer) {
-    if (answer) return page.redirect(back);
-    const Failure& failure = answer.error();
     const bool adding = kind == RequestKind::add_cart_line;
+    if (answer) return page.redirect(back, adding ? "added" : "");
+    const Failure& failure = answer.error();
     if (adding && failure.problem == Problem::unauthenticated) return log_in_to_add(page, again);
     if (failure.problem == Problem::unauthenticated || is_ours(failure)) {
       return page.fail(failure, again);
     }
-    show_cart_failure(page, failure, adding ? "cart.not_added." : "cart.not_changed.");
+    show_cart_failure(page, failure, adding ? kNotAdded : kNotChanged);
   };
   page.operations().change_cart(page.who(), kind, page.text("offer_id"), quantity, changed);
 }
@@ -119,14 +131,13 @@ void post_cart_buy(const Page& page) {
   order.mode = page.text("mode");
   order.cart_version = page.integer("cart_version");
   const auto placed = [page](const Answer<OrderView>& answer) {
-    if (answer) return page.redirect("/orders/" + answer->order_id + "?done=placed");
+    if (answer) return page.redirect("/orders/" + answer->order_id, "placed");
     const Failure& failure = answer.error();
     if (failure.problem == Problem::card_required) {
       return page.redirect("/account?need=card&next=%2Fcart");
     }
     if (failure.problem == Problem::unauthenticated) return page.fail(failure, "/cart");
-    is_ours(failure) ? show_retry(page, failure)
-                     : show_cart_failure(page, failure, "cart.not_bought.");
+    is_ours(failure) ? show_retry(page, failure) : show_cart_failure(page, failure, kNotBought);
   };
   page.operations().place_order(page.who(), page.text("key"), std::move(order), placed);
 }
@@ -143,7 +154,7 @@ constexpr Route kRoutes[] = {
 
 void add_to_cart(const Page& page, const std::string& back) {
   change_cart(page, RequestKind::add_cart_line, page.integer("quantity"),
-              with_query(back, "done", "added"), back);
+              back + "#" + anchor_of(page.text("offer_id")), back);
 }
 
 std::span<const Route> cart_pages() { return kRoutes; }

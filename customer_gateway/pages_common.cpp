@@ -3,12 +3,15 @@
 #include <set>
 
 #include "customer_gateway/page.hpp"
+#include "customer_gateway/session.hpp"
 #include "customer_gateway/templates.hpp"
 
 namespace depot::customer_gateway {
 namespace {
 
 using http::Method;
+
+constexpr int kYear = 365 * 24 * 3600;  // in seconds
 
 void get_asset(const Visit& visit) {
   const std::string_view path = visit.request.path, name = path.substr(path.rfind('/') + 1);
@@ -43,9 +46,7 @@ void post_preferences(const Page& page) {
         {"theme", {"light", "dark", "auto"}}}) {
     const std::string value = page.text(name);
     if (!values.contains(value)) continue;
-    std::string cookie = name;
-    cookie.append("=").append(value).append("; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax");
-    page.set_cookie(cookie.append(page.secure() ? "; Secure" : ""));
+    page.set_cookie(make_cookie(name, value, page.secure(), kYear));
   }
   page.redirect(local_path(page.text("back"), "/"));
 }

@@ -15,6 +15,7 @@ constexpr int kSalesCallsMax = 5;
 
 void show_sign_in(const Page& page, const Failure* failure) {
   Html data;
+  data.set("for_makers", true);
   if (failure) {
     data.set("failure", std::string(problem_text(page, "maker.", failure->problem)));
   }
@@ -30,6 +31,7 @@ void show_offers(const Page& page, const OwnOfferList& own, const SaleList& sale
   Html data = page.html([&](JsonWriter& json) {
     json.object("maker", own.manufacturer, "offers", own.offers, "sales", sales.sales);
   });
+  data.set("for_makers", true);
   const auto link = [&](const char* name, std::string_view query, const std::string& cursor) {
     if (!cursor.empty()) data.set(name, with_query("/manufacturer", query, cursor));
   };

@@ -90,7 +90,7 @@ void get_order(const Page& page) {
 void post_order_cancel(const Page& page) {
   const auto cancelled = [page](const Answer<OrderView>& answer) {
     const std::string here = "/orders/" + page.parameter();
-    if (answer) return page.redirect(here + "?done=cancelled");
+    if (answer) return page.redirect(here, "cancelled");
     const Failure& why = answer.error();
     if (why.problem != Problem::not_cancellable) return page.fail(why, here);
     page.operations().on_order(page.who(), RequestKind::get_order, page.parameter(),

@@ -44,13 +44,21 @@ std::optional<ManufacturerToken> manufacturer_token_of(const http::Request& requ
   return parse_manufacturer_token(token_text(request, kManufacturerCookie, secure));
 }
 
+std::string make_cookie(std::string_view name, std::string_view value, bool secure,
+                        std::optional<int> max_age) {
+  std::string cookie(name);
+  cookie.append("=").append(value).append("; Path=/; HttpOnly; SameSite=Lax");
+  if (secure) cookie += "; Secure";
+  if (max_age) cookie += "; Max-Age=" + std::to_string(*max_age);
+  return cookie;
+}
+
 std::string session_cookie(std::string_view token, bool secure, std::string_view name) {
-  return full_name(name, secure) + "=" + std::string(token) + "; Path=/; HttpOnly; SameSite=Lax" +
-         (secure ? "; Secure" : "");
+  return make_cookie(full_name(name, secure), token, secure);
 }
 
 std::string ended_session_cookie(bool secure, std::string_view name) {
-  return session_cookie("", secure, name) + "; Max-Age=0";
+  return make_cookie(full_name(name, secure), "", secure, 0);
 }
 
 bool request_allowed(const http::Request& request) {

@@ -24,7 +24,10 @@ inline constexpr std::string_view kCustomerCookie = "sid", kManufacturerCookie =
 std::optional<Token> token_of(const http::Request& request, bool secure);
 std::optional<ManufacturerToken> manufacturer_token_of(const http::Request& request, bool secure);
 
-// Set-Cookie of a new session, and of its end.
+// Set-Cookie; without `max_age`, in seconds, it ends with the browser.
+std::string make_cookie(std::string_view name, std::string_view value, bool secure,
+                        std::optional<int> max_age = {});
+// Of a new session, and of its end.
 std::string session_cookie(std::string_view token, bool secure,
                            std::string_view name = kCustomerCookie);
 std::string ended_session_cookie(bool secure, std::string_view name = kCustomerCookie);

@@ -20,6 +20,13 @@ void write(JsonWriter& json, const StockView& view) {
               Minor{view.unit_price});
 }
 
+struct CycleStateView {
+  const protocol::Cycle& cycle;
+};
+void write(JsonWriter& json, const CycleStateView& view) {
+  json.object("cycle_id", view.cycle.id, "state", name_of(view.cycle.state));
+}
+
 std::string make_gateway_id() {  // Short, for each event carries it.
   std::array<std::uint8_t, 3> bytes{};
   random_bytes(bytes);
@@ -40,8 +47,11 @@ void StockNews::changed(std::string_view offer) {
   if (!changed_.contains(offer)) changed_.emplace(offer);
 }
 
+void StockNews::cycle_changed() { cycle_changed_ = true; }
+
 void StockNews::renew() {
   changed_.clear();
+  cycle_changed_ = false;
   const std::scoped_lock lock(mutex_);
   kept_.clear();
   kept_bytes_ = 0;
@@ -50,10 +60,11 @@ void StockNews::renew() {
 }
 
 void StockNews::publish(TimePoint now) {
-  if (changed_.empty() || now < due_) return;
+  if ((changed_.empty() && !cycle_changed_) || now < due_) return;
   const auto catalogue = catalogue_.get();
   std::uint64_t number = newest();
   std::string text;
+  if (std::exchange(cycle_changed_, false)) text = cycle_text(++number);
   for (const std::string& offer : std::exchange(changed_, {})) {
     const auto item = catalogue->find(offer);
     if (!item) continue;  // It has no name yet, and is told once it has.
@@ -87,19 +98,24 @@ std::uint64_t StockNews::position_of(std::string_view last_event_id) const {
 
 StockNews::News StockNews::next(std::uint64_t& position) {
   if (position == newest()) return {};
-  const std::scoped_lock lock(mutex_);
-  const std::uint64_t number = newest();
-  if (position >= kept_behind_) {
-    const auto& next = *std::ranges::upper_bound(kept_, position, {}, &Kept::last);
-    position = next.last;
-    return {next.frame};
+  if (const auto kept = kept_after(position)) {
+    position = kept->last;
+    return {kept->frame};
   }
-  if (snapshot_number_ != number) {
-    snapshot_ = std::make_shared<const std::string>(snapshot_text(number));
-    snapshot_number_ = number;
+  const std::scoped_lock lock(snapshot_mutex_);
+  // Anew where something was published meanwhile: it would tell older values than the snapshot has.
+  while (snapshot_number_ != newest()) {
+    snapshot_number_ = newest();
+    snapshot_ = std::make_shared<const std::string>(snapshot_text(snapshot_number_));
   }
-  position = number;
+  position = snapshot_number_;
   return {snapshot_, true};
+}
+
+std::optional<StockNews::Kept> StockNews::kept_after(std::uint64_t position) {
+  const std::scoped_lock lock(mutex_);
+  if (position < kept_behind_) return std::nullopt;
+  return *std::ranges::upper_bound(kept_, position, {}, &Kept::last);
 }
 
 bool StockNews::enter() {
@@ -112,6 +128,14 @@ std::string StockNews::id_line(std::uint64_t number) const {
   return "id: " + gateway_ + "-" + std::to_string(number) + "\n";
 }
 
+std::string StockNews::cycle_text(std::uint64_t number) const {
+  const auto cycle = catalogue_.cycle();
+  if (!cycle) return {};
+  JsonWriter json(currency_);
+  json.value(CycleStateView{*cycle});
+  return "event: cycle\n" + id_line(number) + "data: " + json.take() + "\n\n";
+}
+
 // The values may be newer than the number, never newer than the next frame's: the one thread that
 // sets them makes the frames too.
 std::string StockNews::snapshot_text(std::uint64_t number) const {
@@ -122,7 +146,9 @@ std::string StockNews::snapshot_text(std::uint64_t number) const {
     if (!item.withdrawn) rows.push_back({item.offer, item.available, item.unit_price});
   }
   JsonWriter json(currency_);
-  json.object("items", rows);
+  json.open('{').fields("items", rows);
+  if (const auto cycle = catalogue_.cycle()) json.fields("cycle", CycleStateView{*cycle});
+  json.close('}');
   return "event: snapshot\n" + id_line(number) + "data: " + json.take() + "\n\n";
 }
 

@@ -6,8 +6,8 @@
 // snapshot, made at most once for each number. An event's id is "<gateway>-<n>"; a connection that
 // breaks within a frame is resumed with the whole of it, which tells nothing wrong.
 //
-// Threads: changed(), renew() and publish() are the feed's; the others anybody's. The lock is held
-//          while a snapshot is written.
+// Threads: changed(), cycle_changed(), renew() and publish() are the feed's; the others anybody's.
+//          While a snapshot is written only those wait that need one.
 // Source:  docs/openapi.yaml, /v1/catalogue/stream; the HTML standard, "Server-sent events".
 #pragma once
 
@@ -31,6 +31,7 @@ class StockNews {
   StockNews(const CatalogueHolder& catalogue, const Config& config);
 
   void changed(std::string_view offer);  // price, quantity or name; withdrawn ones have 0 available
+  void cycle_changed();                  // its state, which all are told
   void renew();                          // All is new: who follows is sent a snapshot.
   void publish(TimePoint now);           // at least every 50 ms
 
@@ -61,22 +62,26 @@ class StockNews {
   std::atomic<int> streams_{0};
 
   std::set<std::string, std::less<>> changed_;  // the feed's
+  bool cycle_changed_ = false;                  // likewise
   TimePoint due_;                               // likewise
 
   struct Kept {
     std::uint64_t last;  // the number of its last event
     http::Stream::Frame frame;
   };
-  std::mutex mutex_;                      // guards what follows
+  std::mutex mutex_;                      // guards what follows, up to the snapshot
   std::atomic<std::uint64_t> newest_{1};  // set under it
   std::deque<Kept> kept_;
   std::uint64_t kept_behind_ = 1;  // the number before their first event
   std::size_t kept_bytes_ = 0;
+  std::mutex snapshot_mutex_;  // guards the snapshot
   http::Stream::Frame snapshot_;
   std::uint64_t snapshot_number_ = 0;
 
   std::string id_line(std::uint64_t number) const;
   std::string snapshot_text(std::uint64_t number) const;
+  std::string cycle_text(std::uint64_t number) const;
+  std::optional<Kept> kept_after(std::uint64_t position);
 };
 
 }  // namespace depot::customer_gateway

@@ -12,6 +12,7 @@ const LOW = 10;  // As in page_data.cpp.
 const goods = document.getElementById("goods");
 const live = document.getElementById("live");
 const news = document.getElementById("news");
+const closed = document.getElementById("closed");
 const language = document.documentElement.lang;
 const plural = new Intl.PluralRules(language);
 const number = new Intl.NumberFormat(language);
@@ -21,6 +22,7 @@ const shownSoldOut = "soldOut" in goods.dataset;
 const rowOf = (offer) => goods.querySelector(`[data-offer="${CSS.escape(offer)}"]`);
 const isTyping = (row) => row.contains(document.activeElement);
 let complete = false;  // All that is on sale has been heard of once.
+let cycle = null;  // its state, as last heard
 let refreshDue = null;
 let gone = 0;
 let back = 0;
@@ -41,7 +43,7 @@ function show(row, { available, unit_price }) {
   const wasGone = row.classList.contains("gone");
   const isGone = available <= 0;
   const input = row.querySelector("[name=quantity]");
-  row.querySelector(".price").textContent = money(unit_price);
+  if (unit_price) row.querySelector(".price").textContent = money(unit_price);
   row.querySelector(".stock").textContent = isGone ? goods.dataset.gone
     : goods.dataset[plural.select(available)].replace("{n}", number.format(available));
   row.classList.toggle("gone", isGone);
@@ -127,42 +129,50 @@ function merge(list, fresh) {
   }
 }
 
-// `all`: nothing else is on sale.
-function hear({ items, all }) {
+// `whole`: nothing else is on sale.
+function hear({ items, whole, state }) {
   if (isPaused()) return;
   live.hidden = false;
   for (const item of items) apply(item);
-  complete ||= all;
+  complete ||= whole;
+  if (whole) {
+    const named = new Set(items.map((item) => item.offer_id));
+    const known = [...goods.querySelectorAll("[data-offer]")].map((row) => row.dataset.offer);
+    for (const offer_id of new Set([...known, ...stock.keys()])) {
+      if (!named.has(offer_id)) apply({ ...stock.get(offer_id), offer_id, available: 0 });
+    }
+  }
+  cycle = state ?? cycle;
+  if (cycle) closed.hidden = cycle === "open";
 }
 
 function lose() {
   live.hidden = true;
 }
 
+function tell(heard) {
+  hear(heard);
+  channel.postMessage(heard);
+}
+
 // The leader's part: the stream, passed on to the other tabs in pieces of what came at once.
 function openStream() {
-  let pending = [];
-  let all = false;
+  let pending = { items: [] };
   let timer = null;
-  const pass = (items) => {
-    pending.push(...items);
+  const pass = (items, more = {}) => {
+    pending = { ...pending, ...more, items: more.whole ? items : [...pending.items, ...items] };
     timer ??= setTimeout(() => {
-      const heard = { items: pending, all };
-      pending = [];
       timer = null;
-      hear(heard);
-      channel.postMessage(heard);
+      tell(pending);
+      pending = { items: [] };
     });
   };
   const source = new EventSource("/v1/catalogue/stream");
   source.addEventListener("snapshot", ({ data }) => {
-    const { items } = JSON.parse(data);
-    const named = new Set(items.map((item) => item.offer_id));
-    all = true;
-    pass(items);  // What it does not name is withdrawn.
-    pass([...stock.values()].filter((item) => !named.has(item.offer_id))
-      .map((item) => ({ ...item, available: 0 })));
+    const { items, cycle: now } = JSON.parse(data);
+    pass(items, { whole: true, state: now?.state });
   });
+  source.addEventListener("cycle", ({ data }) => pass([], { state: JSON.parse(data).state }));
   source.addEventListener("stock", ({ data }) => pass([JSON.parse(data)]));
   source.onopen = () => { live.hidden = false; };
   source.onerror = () => {
@@ -175,16 +185,16 @@ function openStream() {
 // One look at all goods (1,000 at most), by pages of the API; the browser asks by ETag.
 async function poll(end) {
   const query = new URLSearchParams({ limit: 100, include_sold_out: true });
-  for (let pages = 0; pages < 10; pages += 1) {
+  const heard = { items: [] };
+  for (let pages = 0; pages < 10 && !heard.whole; pages += 1) {
     const reply = await fetch(`/v1/catalogue?${query}`, { signal: end });
     if (!reply.ok) return;
     const { items, next_cursor: cursor } = await reply.json();
-    const heard = { items, all: !cursor };
-    hear(heard);
-    channel.postMessage(heard);
-    if (!cursor) return;
+    heard.items.push(...items);
+    heard.whole = !cursor;
     query.set("cursor", cursor);
   }
+  tell(heard);
 }
 
 const pause = (ms, end) => new Promise((resolve) => {
@@ -201,7 +211,8 @@ const pause = (ms, end) => new Promise((resolve) => {
 // where it can, and polling while it is not open.
 async function lead(end) {
   const answer = ({ data }) => {
-    if (data.hello) channel.postMessage({ items: [...stock.values()], all: complete });
+    if (!data.hello) return;
+    channel.postMessage({ items: [...stock.values()], whole: complete, state: cycle });
   };
   channel.addEventListener("message", answer);
   let source = null;

@@ -18,12 +18,14 @@ addEventListener("pageshow", () => {
 });
 
 // What was done or went wrong is read first, and the next Tab leads to its links.
-document.querySelector("[role=alert][tabindex], [role=status][tabindex]")?.focus();
+document.querySelector("[role=alert][tabindex], [role=status][tabindex]")
+  ?.focus({ preventScroll: location.hash !== "" });
 
 // Times stand there in UTC; here they are the reader's.
 const time = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short" });
+const short = new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "medium" });
 for (const each of document.querySelectorAll("time[datetime]")) {
-  each.textContent = time.format(new Date(each.dateTime));
+  each.textContent = (each.closest("td") ? short : time).format(new Date(each.dateTime));
 }
 
 // A card number is checked as it is typed (Luhn), and goes nowhere before the form is sent.

@@ -2,8 +2,8 @@
 // An account from signing up to its end: log-ins, changes, the card.
 import { Customer } from "./cluster.mjs";
 import {
-  attachCard, button, CARD, expect, expectEqual, expectText, inBrowser, logIn, newEmail, PASSWORD,
-  signUp, words,
+  attachCard, button, CARD, expect, expectEqual, expectText, inBrowser, logIn, newEmail,
+  PASSWORD, signUp, sure, words,
 } from "./shop.mjs";
 
 const [locale] = words;
@@ -101,6 +101,11 @@ async function cards(person) {
   expectEqual(await number.getAttribute("aria-invalid"), "false", "and the right one is not");
   expect(await page.locator(`#${why}`).isHidden(), "nor is a reason left");
 
+  await attachCard(person, { ...CARD, month: "13", year: "1999" });
+  await expectText(page, say("account.invalid"));
+  expectEqual(await page.locator(".problem li").allInnerTexts(),
+    [say("error.exp_month"), say("error.exp_year")], "all that is wrong");
+  await expectText(page, say("account.card_again"));
   await attachCard(person, { ...CARD, month: "13" });
   await expectText(page, say("account.invalid"));
   expectEqual(await number.inputValue(), "", "the number is not echoed");
@@ -116,7 +121,7 @@ async function cards(person) {
   await attachCard(person);
   await expectText(page, say("done.card"));
   await expectText(page, "4242");
-  await button(person, say("account.remove_card")).click();
+  await sure(person, "account.remove_card");
   await expectText(page, say("done.card_removed"));
   await expectText(page, say("account.no_card"));
 }

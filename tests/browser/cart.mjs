@@ -28,6 +28,15 @@ await inBrowser({ locale }, async (person) => {
   await until("3 mugs", async () =>
     (await row("Enamel mug").locator(".sum").innerText()) === euro.format(15));
   expectEqual(await page.locator(".total strong").innerText(), euro.format(17), "the total");
+  await row("Enamel mug").locator("[name=quantity]").evaluate((input) => { input.max = ""; });
+  await row("Enamel mug").locator("[name=quantity]").fill("1001");
+  await row("Enamel mug").getByRole("button", { name: say("cart.change") }).click();
+  await expectText(page, say("cart.not_changed.insufficient_stock"));
+  const wrong = row("Enamel mug").locator("[aria-invalid=true]");
+  expectEqual(await wrong.inputValue(), "1001", "what was typed");
+  const why = await row("Enamel mug").locator(".error").innerText();
+  expectEqual(why.replaceAll(/\D/g, ""), "1000", "how many there are");
+  await page.goto("/cart");
   await row("Candle").getByRole("button", { name: say("cart.remove") }).click();
   await until("no candle", async () => (await row("Candle").count()) === 0);
   await row("Enamel mug").getByRole("button", { name: say("cart.remove") }).click();
@@ -63,6 +72,13 @@ async function linesAtFault({ page, say, row, euro }) {
     await page.goto("/cart");
     return (await why("Green tea")).includes("3");
   });
+  await row("Green tea").getByRole("button", { name: say("cart.take", { available: 3 }) }).click();
+  await until("3 teas are wanted", async () =>
+    (await row("Green tea").locator("[name=quantity]").inputValue()) === "3");
+  expectEqual(await row("Green tea").locator(".why").count(), 0, "the tea is fine");
+  await (await Customer.signUp()).buy("alder:tea", 1);
+  await page.goto("/cart");
+  expect((await why("Green tea")).includes("2"), "there is one less");
 }
 
 async function notBought({ page, say, row, customer }) {
@@ -83,7 +99,7 @@ async function notBought({ page, say, row, customer }) {
   await expectText(page, say("done.placed"));
   await expectText(page, say("order.not_all"));
   const [order] = await customer.orders();
-  expectEqual(order.lines.find((line) => line.name === "Green tea").quantity, 3, "teas");
+  expectEqual(order.lines.find((line) => line.name === "Green tea").quantity, 2, "teas");
   await page.goto("/cart");
   await expectText(page, say("cart.empty"));
 

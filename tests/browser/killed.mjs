@@ -1,14 +1,15 @@
-// usage: node killed.mjs URL
+// usage: node killed.mjs URL LANGUAGE
 // The gateway is killed under an open page, and started again: its numbers go on, its form works.
 import { available, Customer, offer, pids, signal } from "./cluster.mjs";
 import {
-  addToCart, buyCart, expect, expectText, inBrowser, offerRow, until, url,
+  addToCart, buyCart, expect, expectText, inBrowser, offerRow, until, url, words,
 } from "./shop.mjs";
 
+const [locale] = words;
 offer("alder", "Alder Mill", [["tea", "Green tea", "1.99", 100]]);
 const buyer = await Customer.signUp();
 
-await inBrowser({ locale: "en", tolerate: /./ }, async (person) => {
+await inBrowser({ locale, tolerate: /./ }, async (person) => {
   const { page, context, say } = person;
   await (await Customer.signUp()).takeOver(context);
   await page.goto("/");

@@ -22,16 +22,9 @@ TEST_P(BrowserLiveTest, WhileNoWorkerAnswersAPurchaseIsTriedAgainAndMadeOnce) {
   expect_flow("overload.mjs");
 }
 
-class BrowserTabsTest : public BrowserTest {
- protected:
-  void SetUp() override { start(); }
-};
+TEST_P(BrowserLiveTest, EightTabsShareOneStreamAndCanStillBuy) { expect_flow("tabs.mjs"); }
 
-TEST_F(BrowserTabsTest, EightTabsShareOneStreamAndCanStillBuy) { expect_success("tabs.mjs"); }
-
-TEST_F(BrowserTabsTest, AKilledGatewayIsFollowedAgainAndTakesForms) {
-  expect_success("killed.mjs");
-}
+TEST_P(BrowserLiveTest, AKilledGatewayIsFollowedAgainAndTakesForms) { expect_flow("killed.mjs"); }
 
 }  // namespace
 }  // namespace depot::test

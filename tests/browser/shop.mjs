@@ -149,6 +149,12 @@ export function button({ page }, name) {
   return page.locator("main").getByRole("button", { name, exact: true });
 }
 
+// Opens what asks first whether one is sure, and says yes.
+export async function sure({ page, say }, what) {
+  await page.locator("summary", { hasText: say(what) }).click();
+  await button({ page }, say(`${what}_yes`)).click();
+}
+
 export const offerRow = ({ page }, offer) => page.locator(`.goods [data-offer="${offer}"]`);
 
 export async function addToCart({ page, say }, offer, quantity = 1) {

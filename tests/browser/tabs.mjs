@@ -1,10 +1,11 @@
-// usage: node tabs.mjs URL
+// usage: node tabs.mjs URL LANGUAGE
 // Eight tabs of one browser, which has six connections to a host: one stream for all of them.
 import { Customer, metric, offer } from "./cluster.mjs";
 import {
-  addToCart, buyCart, expectEqual, expectText, inBrowser, offerRow, until,
+  addToCart, buyCart, expectEqual, expectText, inBrowser, offerRow,  until, words,
 } from "./shop.mjs";
 
+const [locale] = words;
 offer("alder", "Alder Mill", [["tea", "Green tea", "1.99", 100]]);
 const buyer = await Customer.signUp();
 
@@ -16,7 +17,7 @@ const setHidden = (page, hidden) => page.evaluate((value) => {
 const streams = (count) => until(`${count} streams`, async () =>
   (await metric("depot_http_streams")) === count, 15_000);
 
-await inBrowser({ locale: "en" }, async (person) => {
+await inBrowser({ locale }, async (person) => {
   const { context, say } = person;
   await (await Customer.signUp()).takeOver(context);
   const tabs = [person.page];

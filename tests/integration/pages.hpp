@@ -81,19 +81,29 @@ class Browser {
   const std::string& email() const { return email_; }
   Headers head() const {
     Headers headers{{"Accept", "text/html"}};
-    if (!cookie_.empty()) headers.emplace_back("Cookie", cookie_);
+    std::string cookies;
+    for (const auto& [name, value] : cookies_) {
+      cookies += (cookies.empty() ? "" : "; ") + name + "=" + value;
+    }
+    if (!cookies.empty()) headers.emplace_back("Cookie", cookies);
     return headers;
   }
 
  private:
   HttpReply keep(HttpReply reply) {
-    const std::string cookie = reply.header("set-cookie");
-    if (!cookie.empty()) cookie_ = cookie.substr(0, cookie.find(';'));
+    for (const auto& [name, cookie] : reply.headers) {
+      if (name != "set-cookie") continue;
+      const std::size_t equals = cookie.find('='), end = cookie.find(';');
+      const std::string key = cookie.substr(0, equals);
+      cookies_[key] = cookie.substr(equals + 1, end - equals - 1);
+      if (cookie.ends_with("; Max-Age=0")) cookies_.erase(key);
+    }
     if (!reply.body.empty()) page_ = reply.body;
     return reply;
   }
   HttpClient client_;
-  std::string cookie_, page_, email_;
+  std::map<std::string, std::string> cookies_;
+  std::string page_, email_;
 };
 
 class PagesTest : public testing::Test {

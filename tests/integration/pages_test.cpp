@@ -110,7 +110,7 @@ TEST_F(PagesTest, TheLanguageIsTheBrowsersOrTheOneChosen) {
   EXPECT_EQ(chosen.status, 303);
   EXPECT_EQ(chosen.header("location"), "/login?next=%2Fcart");
   EXPECT_EQ(chosen.header("set-cookie"),
-            "lang=pl; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax");
+            "lang=pl; Path=/; HttpOnly; SameSite=Lax; Max-Age=31536000");
   EXPECT_THAT(browser.get("/login").body, HasSubstr("Zaloguj się"));
   const HttpReply odd = browser.post("/preferences", {{"theme", "x; Domain=e"}, {"back", "//e"}});
   EXPECT_EQ(odd.header("set-cookie"), "");
@@ -149,7 +149,8 @@ TEST_F(PagesTest, LogInLeadsBackAndNeverAway) {
   Browser browser(cluster_.port());
   browser.sign_up();
   const Form login = {{"email", browser.email()}, {"password", kPassword}};
-  EXPECT_EQ(browser.post("/logout", {}).header("location"), "/?done=logged_out");
+  EXPECT_EQ(browser.post("/logout", {}).header("location"), "/");
+  EXPECT_THAT(browser.get("/").body, HasSubstr("You are logged out."));
   EXPECT_EQ(browser.get("/orders?cursor=1").header("location"),
             "/login?need=1&next=%2Forders%3Fcursor%3D1");
   browser.get("/login?need=1&next=%2Forders%3Fcursor%3D1");

@@ -54,6 +54,18 @@ TEST(CardTest, CardsAreJudged) {
   }
 }
 
+TEST(CardTest, AWrongMonthAndAWrongYearAreBothNamed) {
+  const auto pointers = [](std::int64_t month, std::int64_t year) {
+    std::string all;
+    const auto card = check_card({"4242424242424242", "737", month, year}, kNow);
+    for (const FieldError& error : card.error()) all += error.pointer;
+    return all;
+  };
+  EXPECT_EQ(pointers(13, 1999), "/exp_month/exp_year");
+  EXPECT_EQ(pointers(0, 2025), "/exp_month/exp_year") << "expired in any month";
+  EXPECT_EQ(pointers(0, 2026), "/exp_month") << "a month to come would do";
+}
+
 TEST(CardTest, NothingOfTheCardIsRepeated) {
   const auto refused = check_card({"4242424242424241", "999x", 1, 1999}, kNow);
   ASSERT_FALSE(refused);

@@ -102,6 +102,21 @@ data: .*"m:b","available":3,.*:275,.*
   EXPECT_EQ(told(), "") << "nothing has changed";
 }
 
+TEST_F(StockNewsTest, ACycleIsToldWhenItsStateChangesAndInEachSnapshot) {
+  const std::string id = id_of(told());
+  holder_.set_cycle({"2026-11", protocol::CycleState::closing, 0, 0});
+  news_->cycle_changed();
+  news_->publish(now_);
+  const std::string data = R"({"cycle_id":"2026-11","state":"closing"})";
+  const std::string cycle = told();
+  EXPECT_EQ(cycle, "event: cycle\nid: " + id_of(cycle) + "\ndata: " + data + "\n\n");
+  EXPECT_NE(id_of(cycle), id);
+  news_->publish(now_ + 1s);
+  EXPECT_EQ(told(), "") << "nothing has changed";
+  position_ = 0;
+  EXPECT_THAT(told(), testing::EndsWith(",\"cycle\":" + data + "}\n\n"));
+}
+
 TEST_F(StockNewsTest, WithdrawnIsNoneAvailable) {
   told();
   catalogue_->withdraw("m:a");
