@@ -208,6 +208,11 @@ void JsonWriter::value(std::int64_t number) {
   out_.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
 }
 
+void JsonWriter::value(bool is) {
+  comma();
+  out_ += is ? "true" : "false";
+}
+
 void JsonWriter::value(std::nullptr_t) {
   comma();
   out_ += "null";

@@ -98,6 +98,7 @@ class JsonWriter {
   void value(std::int64_t number);
   void value(int number) { value(std::int64_t{number}); }
   void value(Minor money) { object("amount_minor", money.amount, "currency", currency_); }
+  void value(bool is);
   void value(std::nullptr_t);
   template <typename T>
   void value(const std::optional<T>& maybe) {

@@ -22,8 +22,10 @@ const focused = (page) => page.evaluate(() => {
     html: element.outerHTML.slice(0, 120),
     outlined: outlineStyle !== "none" && parseFloat(outlineWidth) >= 2,
     box: JSON.stringify(box),
-    seen: box.width > 1 && box.height > 1 && box.top >= 0 && box.left >= 0
-      && Math.min(box.bottom, box.top + 100) <= innerHeight + 1 && box.right <= innerWidth + 1,
+    // Of what is higher than the window, some part.
+    seen: box.width > 1 && box.height > 1 && box.left >= 0 && box.right <= innerWidth + 1
+      && (box.height > innerHeight ? box.top < innerHeight && box.bottom > 0
+        : box.top >= 0 && Math.min(box.bottom, box.top + 100) <= innerHeight + 1),
   };
 });
 

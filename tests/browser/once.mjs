@@ -21,7 +21,8 @@ for (const javaScriptEnabled of [true, false]) {
     await expectOrders(1);
     const order = page.url();
     await page.reload();
-    await expectText(page, say("done.placed"));
+    await expectText(page, say("order.all"));
+    expectEqual(await page.getByText(say("done.placed")).count(), 0, "thanks said twice");
     await expectOrders(1);
     // The cart as it was, from the browser's store or the server, and its button again.
     await page.goBack();
@@ -48,7 +49,7 @@ for (const javaScriptEnabled of [true, false]) {
     await Promise.all([page, tab].map((each) => each.goto("/cart")));
     await Promise.all([page, tab].map((each) => button({ page: each }, say("cart.buy")).click()));
     await Promise.all([page, tab].map((each) =>
-      each.locator(".note, [role=alert]").first().waitFor()));
+      each.locator(".facts, [role=alert]").first().waitFor()));
     await expectOrders(3);
   });
 }

@@ -67,7 +67,10 @@ async function whileClosed(person, path, then) {
 }
 
 async function whileStopped(person, go) {
+  if (person.page.url() === "about:blank") await person.page.goto("/");
   signal("depot-worker", "SIGSTOP");
+  // The eighth time it waits for minutes: nothing moves while the page is looked at.
+  await person.page.evaluate(() => sessionStorage.setItem("attempts", "7"));
   await go();
   await person.page.locator("[data-retry]").waitFor();
 }
