@@ -101,10 +101,6 @@ std::string age_text(double age) {
   return whole_of(60) ? fmt::format("−{:.0f} min", age / 60) : fmt::format("−{:.0f} s", age);
 }
 
-std::string now_of(const Chart& chart, const Series& series) {
-  return or_none(series.values.empty() ? std::nullopt : series.values.back(), chart.text);
-}
-
 // The picture in words, for those who do not see it.
 std::string description_of(const Chart& chart, const ChartTime& time) {
   std::string words = chart.note + " Over the last " + long_time(std::llround(time.span)) + ":";
@@ -114,7 +110,7 @@ std::string description_of(const Chart& chart, const ChartTime& time) {
     words +=
         fmt::format(" {} {}", series.name,
                     range.empty() ? "nothing"
-                                  : fmt::format("{} now, {} to {}", now_of(chart, series),
+                                  : fmt::format("{} now, {} to {}", or_none(series.now, chart.text),
                                                 chart.text(range.least), chart.text(range.most)));
     words += &series == &chart.series.back() ? "." : ";";
   }
@@ -166,7 +162,7 @@ std::string html_of(const Chart& chart, const ChartTime& time) {
     legend += fmt::format(
         "<li><svg class=\"key\" viewBox=\"0 0 28 8\" aria-hidden=\"true\"><path class=\"line s{}\" "
         "d=\"M2 4H26\"/></svg>{} <b>{}</b></li>\n",
-        i + 1, escaped(series.name), escaped(now_of(chart, series)));
+        i + 1, escaped(series.name), escaped(or_none(series.now, chart.text)));
   }
   for (std::size_t i = time.words.size(); i-- > 0;) {
     auto& row = table.rows.emplace_back(1, time.words[i]);

@@ -67,7 +67,8 @@ std::string memory_hint(const json::value& redis, const OpsState& state) {
   const auto growth = all.growth(&Sample::redis_used);
   // A shorter time says more about the buffers of the moment than about an hour.
   if (growth && all.seconds() >= 30) {
-    hint += fmt::format(", {}{}/h", *growth < 0 ? "" : "+", mebibytes(*growth * 3'600 / kMebibyte));
+    hint += fmt::format(", {}{}/h over {}", *growth < 0 ? "" : "+",
+                        mebibytes(*growth * 3'600 / kMebibyte), length_of(all));
   }
   return hint;
 }
@@ -117,26 +118,30 @@ std::string tiles_html(const OpsState& state, WallTime time) {
   return out + "</dl>\n";
 }
 
+struct Windows {
+  std::vector<Window> steps;  // of the charts
+  Window now;                 // of what stands beside a line's name, as of the tiles
+};
+
 template <typename Value>
-Series series_of(std::string name, const std::vector<Window>& windows, Value value) {
-  Series series{std::move(name), {}};
-  for (const Window& window : windows) series.values.push_back(value(window));
+Series series_of(std::string name, const Windows& windows, Value value) {
+  Series series{std::move(name), {}, value(windows.now)};
+  for (const Window& window : windows.steps) series.values.push_back(value(window));
   return series;
 }
 
-Series rates(std::string name, const std::vector<Window>& windows, std::size_t count) {
+Series rates(std::string name, const Windows& windows, std::size_t count) {
   return series_of(std::move(name), windows, [count](const Window& w) { return w.rate(count); });
 }
 
-Series gauge(std::string name, const std::vector<Window>& windows, double Sample::*member,
-             double unit = 1) {
+Series gauge(std::string name, const Windows& windows, double Sample::*member, double unit = 1) {
   return series_of(std::move(name), windows, [&](const Window& w) -> std::optional<double> {
     const double value = w.end().*member;
     return std::isnan(value) ? std::nullopt : std::optional(value / unit);
   });
 }
 
-std::vector<Chart> charts_of(const std::vector<Window>& windows) {
+std::vector<Chart> charts_of(const Windows& windows) {
   using enum Chart::Scale;
   const auto took = [&](const char* name, double fraction) {
     return series_of(name, windows, [fraction](const Window& w) {
@@ -198,12 +203,13 @@ std::vector<Chart> charts_of(const std::vector<Window>& windows) {
 }
 
 std::string charts_html(const OpsState& state) {
-  const std::vector<Window> windows = windows_of(state.samples, kWindowsMax);
-  if (windows.empty()) return "<p>Nothing to draw yet.</p>\n";
+  const auto now = newest_window(state.samples, kNow);
+  if (!now) return "<p>Nothing to draw yet.</p>\n";
+  const Windows windows{windows_of(state.samples, kWindowsMax), *now};
   ChartTime time;
   const Sample& newest = state.samples.back();
   time.span = Window(state.samples.front(), newest).seconds();
-  for (const Window& window : windows) {
+  for (const Window& window : windows.steps) {
     time.ages.push_back(Window(window.end(), newest).seconds());
     time.words.push_back(clock_text(window.end().wall));
   }
@@ -232,12 +238,14 @@ http::Response with_type(std::string_view body, std::string type) {
 std::string ops_page(const OpsState& state, WallTime now) {
   std::string page(file("ops.html"));
   const bool any = !state.samples.empty();
-  const auto span = any ? Window(state.samples.front(), state.samples.back()).seconds() : 0;
+  const auto window = newest_window(state.samples, kNow);
   put(page, "{{version}}", escaped(text_at(*state.status, "version")));
   put(page, "{{taken}}", any ? clock_text(state.samples.back().wall) : std::string(kNone));
   put(page, "{{state}}", state_html(*state.status));
   put(page, "{{tiles}}", tiles_html(state, now));
-  put(page, "{{span}}", long_time(std::llround(span)));
+  put(page, "{{window}}", window ? length_of(*window) : "time");
+  put(page, "{{span}}",
+      window ? length_of({state.samples.front(), state.samples.back()}) : "minutes");
   put(page, "{{charts}}", charts_html(state));
   put(page, "{{tables}}", tables_html(state, now));
   return page;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cmath>
 
 #include "control/status_reading.hpp"
 
@@ -35,11 +36,12 @@ void each_status(const json::value& status, std::string_view kind, Visit visit) 
 
 Table requests_table(const OpsState& state) {
   Table table{"requests",
-              "Requests, over the last 10 s",
+              "Requests",
               {"Requests", "Rate", "p50", "p90", "p99", "2xx", "3xx", "4xx", "5xx", "503"},
               {}};
   const auto now = newest_window(state.samples, kNow);
   if (!now) return table;
+  table.caption += ", over the last " + length_of(*now);
   for (const auto& [name, first] :
        {std::pair("All", all_requests), std::pair("POST /v1/orders", order_requests)}) {
     auto& row = table.rows.emplace_back(1, name);
@@ -118,7 +120,9 @@ Table manufacturers_table(const json::value& status) {
     };
     table.rows.push_back({text_at(row, "id"), text_at(row, "name"),
                           connected ? "connected" : "not connected",
-                          at(row, "behind").is_number() ? whole_at(row, "behind") : "another epoch",
+                          !connected                      ? std::string(kNone)
+                          : at(row, "behind").is_number() ? whole_at(row, "behind")
+                                                          : "another epoch",
                           told.is_object() ? place(told, "epoch", "number") : std::string(kNone),
                           place(row, "head_epoch", "head"), whole_at(row, "last_number"),
                           whole_at(row, "in_flight")});
@@ -148,6 +152,8 @@ Table cycle_table(const json::value& status, WallTime now) {
 
 }  // namespace
 
+std::string length_of(const Window& window) { return long_time(std::llround(window.seconds())); }
+
 json::value cycle_of(const json::value& status) {
   json::value cycle;
   each_status(status, "hub", [&](const std::string&, const json::value& hub) {
@@ -173,7 +179,7 @@ std::vector<json::value> manufacturers_of(const json::value& status) {
   all.reserve(rows.size());
   for (auto& [id, row] : rows) all.push_back(std::move(row));
   std::ranges::stable_sort(all, std::greater(), [](const json::value& row) {
-    return std::pair(at(row, "connected") == json::value(true), number_at(row, "behind"));
+    return at(row, "connected") == json::value(true) ? number_at(row, "behind") : -1;
   });
   return all;
 }
