@@ -55,6 +55,12 @@ void OpsSampler::take_sample() {
   use_.clear();
   Sample sample{.taken = now, .wall = wall_now()};
   auto status = std::make_shared<const boost::json::value>(status_document(view, redis_, false));
+  std::vector<std::string> gateways;  // A silent one is not waited for again.
+  for (const boost::json::value& row : list_at(*status, "processes")) {
+    const std::string name = text_at(row, "name");
+    if (kind_of(name) == "gateway" && at(row, "status").is_object()) gateways.push_back(name);
+  }
+  const auto metrics = ask(view.config, gateways, "/metrics");
   for (const boost::json::value& row : list_at(*status, "processes")) {
     const std::string name = text_at(row, "name");
     const std::string_view kind = kind_of(name);
@@ -63,7 +69,9 @@ void OpsSampler::take_sample() {
     const boost::json::value& own = at(row, "status");
     Counts counts{};
     counts[cpu_of(kind)] = cpu_seconds(pid);
-    if (kind == "gateway") count_requests(ask(view.config, name, "/metrics"), counts);
+    if (const auto text = metrics.find(name); text != metrics.end()) {
+      count_requests(text->second, counts);
+    }
     counts[orders_placed] = static_cast<double>(number_at(own, "orders_placed"));
     counts[orders_refused] = static_cast<double>(number_at(own, "orders_refused"));
     add(name, pid, counts, resident_bytes(pid));

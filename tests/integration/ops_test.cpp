@@ -1,8 +1,10 @@
 // The operator's page on the admin listener of a real `depot up`.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <boost/property_tree/xml_parser.hpp>
+#include <chrono>
 #include <sstream>
 
 #include "tests/support/cluster.hpp"
@@ -121,6 +123,30 @@ TEST_F(OpsTest, CountsTheRestartOfAWorkerThatWasKilled) {
         return restarts == 1;
       },
       "one worker was started again"));
+}
+
+TEST_F(OpsTest, StoppedProcessesAreLookedAtInTheTimeOfOne) {
+  ASSERT_EQ(cluster_.depot({"scale", "workers", "8"}).exit_code, 0);
+  std::vector<pid_t> stopped = cluster_.pids("depot-worker");
+  for (const char* program : {"depot-gateway", "depot-hub", "depot-load-balancer"}) {
+    stopped.push_back(cluster_.pids(program).at(0));
+  }
+  for (const pid_t pid : stopped) ::kill(pid, SIGSTOP);
+  auto fastest = std::chrono::steady_clock::duration::max();
+  HttpReply status;
+  for (int i = 0; i < 3; ++i) {  // Of a machine that is busy with other things, too.
+    const auto begin = std::chrono::steady_clock::now();
+    status = ask("GET", "/status");
+    fastest = std::min(fastest, std::chrono::steady_clock::now() - begin);
+  }
+  for (const pid_t pid : stopped) ::kill(pid, SIGCONT);
+  EXPECT_LT(fastest, 1s) << "300 ms for each of 11 would be 3.3 s";
+  std::size_t silent = 0;
+  const auto document = status.json();
+  for (const auto& row : document.at("processes").as_array()) {
+    silent += row.at("status").is_null();
+  }
+  EXPECT_EQ(silent, stopped.size());
 }
 
 TEST_F(OpsTest, IsReadOnlyAndHasWhatItNeeds) {
