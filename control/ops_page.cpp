@@ -253,6 +253,7 @@ std::string ops_page(const OpsState& state, WallTime now) {
 
 std::optional<http::Response> ops_response(std::string_view path,
                                            const std::function<OpsState()>& state) {
+  if (path == "/assets/depot.css") return with_type(file("depot.css"), "text/css; charset=utf-8");
   if (path == "/assets/ops.css") return with_type(file("ops.css"), "text/css; charset=utf-8");
   if (path == "/assets/ops.js") return with_type(file("ops.js"), "text/javascript; charset=utf-8");
   if (path == "/assets/icon.svg") return with_type(file("icon.svg"), "image/svg+xml");

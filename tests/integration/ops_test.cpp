@@ -154,7 +154,8 @@ TEST_F(OpsTest, IsReadOnlyAndHasWhatItNeeds) {
   EXPECT_EQ(ask("POST", "/ops").header("allow"), "GET, HEAD");
   EXPECT_EQ(ask("GET", "/").status, 303);
   EXPECT_EQ(ask("GET", "/").header("location"), "/ops");
-  for (const char* asset : {"/assets/ops.css", "/assets/ops.js", "/assets/icon.svg"}) {
+  for (const char* asset :
+       {"/assets/depot.css", "/assets/ops.css", "/assets/ops.js", "/assets/icon.svg"}) {
     EXPECT_EQ(ask("GET", asset).status, 200) << asset;
     EXPECT_EQ(ask("GET", asset).header("cache-control"), "no-cache") << asset;
     EXPECT_THAT(ask("GET", "/ops").body, HasSubstr(asset));
