@@ -17,11 +17,6 @@ std::size_t cpu_of(std::string_view kind) {
          static_cast<std::size_t>(std::ranges::find(kKinds, kind) - std::begin(kKinds));
 }
 
-double real_at(const boost::json::value& object, const char* key) {
-  const boost::json::value& value = at(object, key);
-  return value.is_number() ? value.to_number<double>() : kUnknown;
-}
-
 }  // namespace
 
 OpsSampler::OpsSampler(const AdminConfig& config, std::function<UpView()> view)
@@ -89,10 +84,10 @@ void OpsSampler::take_sample() {
   add_apart("up", getpid(), cpu_seconds(getpid()), resident_bytes(getpid()));
   const boost::json::value& redis = at(*status, "redis");
   if (at(redis, "pid").is_number()) {
-    add_apart("redis", static_cast<int>(number_at(redis, "pid")), real_at(redis, "cpu_seconds"),
-              number_at(redis, "resident_memory"));
-    sample.redis_used = real_at(redis, "used_memory");
-    sample.ledger_entries = real_at(redis, "ledger_entries");
+    add_apart("redis", static_cast<int>(number_at(redis, "pid")),
+              real_at(redis, "cpu_seconds").value_or(0), number_at(redis, "resident_memory"));
+    sample.redis_used = real_at(redis, "used_memory").value_or(kUnknown);
+    sample.ledger_entries = real_at(redis, "ledger_entries").value_or(kUnknown);
   }
   sample.counts = totals_.counts();
   const std::lock_guard lock(mutex_);

@@ -21,8 +21,7 @@ std::string time_text(std::int64_t ms) {
 }
 
 std::string whole_at(const json::value& object, const char* key) {
-  return at(object, key).is_number() ? whole(static_cast<double>(number_at(object, key)))
-                                     : std::string(kNone);
+  return or_none(real_at(object, key), whole);
 }
 
 // The statuses of processes of one kind that answered.
@@ -153,6 +152,16 @@ Table cycle_table(const json::value& status, WallTime now) {
 }  // namespace
 
 std::string length_of(const Window& window) { return long_time(std::llround(window.seconds())); }
+
+json::value rates_of(const OpsState& state) {
+  const auto now = newest_window(state.samples, kNow);
+  if (!now) return nullptr;
+  const auto growth = now->growth(&Sample::ledger_entries);
+  return {{"requests_per_second", now->rate(all_requests + kBuckets - 1)},
+          {"orders_per_second", now->rate(orders_placed) + now->rate(orders_refused)},
+          {"ledger_entries_per_second", growth ? json::value(*growth) : json::value()},
+          {"seconds", std::llround(now->seconds())}};
+}
 
 json::value cycle_of(const json::value& status) {
   json::value cycle;

@@ -16,6 +16,10 @@ namespace depot::control {
 constexpr Duration kNow = std::chrono::seconds(10);  // what "now" is for rates and percentiles
 std::string length_of(const Window& window);         // "10 s"
 
+// Requests, orders and ledger entries per second, and over how many seconds, for a status document;
+// null before the second look.
+boost::json::value rates_of(const OpsState& state);
+
 // Requests, processes, workers, manufacturers, Redis, the cycle.
 std::vector<Table> tables_of(const OpsState& state, WallTime now);
 

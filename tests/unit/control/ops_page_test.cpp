@@ -292,6 +292,16 @@ TEST(OpsPageTest, TilesAndLegendsAreOfTheSameTime) {
   EXPECT_THAT(ops_page(state, kWall), HasSubstr("Rates and percentiles are of the 3 s before"));
 }
 
+TEST(OpsPageTest, RatesOfTheStatusDocumentAreThoseOfThePage) {
+  EXPECT_TRUE(rates_of(state_of(1, nullptr)).is_null());
+  OpsState state = state_of(61, nullptr);
+  state.samples.back().counts[orders_refused] = 5;
+  EXPECT_EQ(rates_of(state), json::parse(R"({"requests_per_second": 0E0,
+      "orders_per_second": 12.5, "ledger_entries_per_second": 1E0, "seconds": 10})"));
+  state.samples.back().ledger_entries = kUnknown;
+  EXPECT_TRUE(rates_of(state).at("ledger_entries_per_second").is_null());
+}
+
 TEST(OpsPageTest, EveryValueIsEscaped) {
   const std::string page = ops_page(state_of(3, status_of(kHostile)), kWall);
   EXPECT_THAT(page, Not(HasSubstr("<script>alert")));
