@@ -10,6 +10,13 @@
 namespace depot::control {
 namespace {
 
+constexpr std::pair<char, const char*> kEscapes[] = {
+    {'&', "&amp;"},
+    {'<', "&lt;"},
+    {'>', "&gt;"},
+    {'"', "&quot;"},
+    {'{', "&#123;"}};  // A value is never taken for one of the page's marks.
+
 // Digits as a reader wants them: "0.42" as 0.4, "123.4" as 123.
 std::string short_number(double value) {
   return std::abs(value) < 9.95 ? fmt::format("{:.1f}", value) : whole(value);
@@ -26,24 +33,11 @@ std::string escaped(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '{':
-        out += "&#123;";  // A value is never taken for one of the page's marks.
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < ' ' ? ' ' : c;  // XML takes no control characters.
+    const auto* escape = std::ranges::find(kEscapes, c, &std::pair<char, const char*>::first);
+    if (escape != std::end(kEscapes)) {
+      out += escape->second;
+    } else {
+      out += static_cast<unsigned char>(c) < ' ' ? ' ' : c;  // XML takes no control characters.
     }
   }
   return out;
@@ -96,7 +90,7 @@ std::string long_time(std::int64_t seconds) {
 }
 
 std::string or_none(std::optional<double> value, std::string (*text)(double)) {
-  return value ? text(*value) : std::string(kNone);
+  return value ? text(*value) : kNone;
 }
 
 }  // namespace depot::control

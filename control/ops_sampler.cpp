@@ -100,10 +100,11 @@ void OpsSampler::take_sample() {
 }
 
 void OpsSampler::add(const std::string& name, int pid, const Counts& counts,
-                     std::int64_t resident_bytes) {
+                     std::int64_t resident) {
   const Counts fresh = totals_.add(name, pid, counts);
   const auto* cpu = fresh.begin() + cpu_seconds_of;
-  use_[name] = {std::accumulate(cpu, cpu + std::size(kKinds), 0.0) / elapsed_, resident_bytes};
+  use_[name] = {std::accumulate(cpu, cpu + std::size(kKinds), 0.0) / elapsed_,
+                static_cast<double>(resident)};
 }
 
 }  // namespace depot::control

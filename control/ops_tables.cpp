@@ -13,10 +13,8 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr double kMebibyte = 1 << 20;
-
 std::string time_text(std::int64_t ms) {
-  return ms == 0 ? std::string(kNone)
+  return ms == 0 ? kNone
                  : to_rfc3339(WallTime(Millis(ms))).replace(10, 1, " ").substr(0, 16) + " UTC";
 }
 
@@ -49,7 +47,7 @@ Table requests_table(const OpsState& state) {
       row.push_back(or_none(now->percentile(first, fraction), seconds_text));
     }
     for (std::size_t count = answered_2xx; count <= answered_503; ++count) {
-      row.push_back(first == all_requests ? per_second(now->rate(count)) : std::string(kNone));
+      row.push_back(first == all_requests ? per_second(now->rate(count)) : kNone);
     }
   }
   return table;
@@ -61,14 +59,12 @@ Table processes_table(const OpsState& state) {
   const auto add = [&](const std::string& name, const std::string& words, const json::value& row) {
     const auto use = state.use.find(name);
     const bool known = use != state.use.end();
-    const auto memory = known ? static_cast<double>(use->second.resident_bytes) / kMebibyte : 0;
     const bool lives = at(row, "uptime_seconds").is_number();
     table.rows.push_back(
-        {name, words,
-         number_at(row, "pid") == 0 ? std::string(kNone) : std::to_string(number_at(row, "pid")),
-         lives ? long_time(number_at(row, "uptime_seconds")) : std::string(kNone),
-         whole_at(row, "restarts"), known ? percent(use->second.cpu) : std::string(kNone),
-         known ? mebibytes(memory) : std::string(kNone)});
+        {name, words, number_at(row, "pid") == 0 ? kNone : std::to_string(number_at(row, "pid")),
+         lives ? long_time(number_at(row, "uptime_seconds")) : kNone, whole_at(row, "restarts"),
+         known ? percent(use->second.cpu) : kNone,
+         known ? mebibytes(use->second.resident_bytes / kMebibyte) : kNone});
   };
   for (const json::value& row : list_at(*state.status, "processes")) {
     const std::string why = text_at(row, "not_ready");
@@ -119,10 +115,10 @@ Table manufacturers_table(const json::value& status) {
     };
     table.rows.push_back({text_at(row, "id"), text_at(row, "name"),
                           connected ? "connected" : "not connected",
-                          !connected                      ? std::string(kNone)
+                          !connected                      ? kNone
                           : at(row, "behind").is_number() ? whole_at(row, "behind")
                                                           : "another epoch",
-                          told.is_object() ? place(told, "epoch", "number") : std::string(kNone),
+                          told.is_object() ? place(told, "epoch", "number") : kNone,
                           place(row, "head_epoch", "head"), whole_at(row, "last_number"),
                           whole_at(row, "in_flight")});
   }

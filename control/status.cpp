@@ -72,7 +72,7 @@ void print_table(const json::value& status) {
   }
   const json::value &redis = at(status, "redis"), &rates = at(status, "rates");
   const auto memory = [&redis](const char* key) {
-    return mebibytes(static_cast<double>(number_at(redis, key)) / (1 << 20));
+    return mebibytes(real_at(redis, key).value_or(0) / kMebibyte);
   };
   const auto count = [&redis](const char* key) { return or_none(real_at(redis, key), whole); };
   const auto rate = [&rates](const char* key) { return or_none(real_at(rates, key), per_second); };
