@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "bench/tally.hpp"
+#include "base/grouped.hpp"
 
 namespace depot::bench {
 

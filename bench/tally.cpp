@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/grouped.hpp"
+
 namespace depot::bench {
 namespace {
 
@@ -41,17 +43,8 @@ void Tally::merge(const Tally& other) {
   duration = std::max(duration, other.duration);
 }
 
-std::string grouped(std::uint64_t number) {
-  std::string out = std::to_string(number);
-  for (std::size_t at = out.size(); at > 3; at -= 3) out.insert(at - 3, ",");
-  return out;
-}
-
 std::string grouped_money(std::int64_t amount_minor, const Currency& currency) {
-  std::string out = format_money(amount_minor, currency);
-  const std::size_t point = std::min(out.find('.'), out.size());
-  for (std::size_t at = point; at > 3; at -= 3) out.insert(at - 3, ",");
-  return out + " " + currency.code;
+  return grouped(format_money(amount_minor, currency)) + " " + currency.code;
 }
 
 Rows rows_of(const Tally& tally, const Currency& currency) {

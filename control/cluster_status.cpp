@@ -4,8 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/asio/io_context.hpp>
 #include <boost/json.hpp>
-#include <map>
+#include <functional>
+#include <future>
+#include <list>
 #include <sstream>
 
 #include "http/client.hpp"
@@ -16,7 +19,21 @@ namespace {
 namespace json = boost::json;
 constexpr auto kAskMax = std::chrono::milliseconds(300);
 
-json::object row_of(const Config& config, const UpView::Row& row, bool agents) {
+using Answers = std::map<std::string, std::string>;
+
+bool is_asked(const UpView::Row& row, bool agents) {
+  return row.process.runs() && (agents || kind_of(row.process.spec.name) != "manufacturer");
+}
+
+Answers ask_those(const UpView& view, const char* path, bool agents = true) {
+  std::vector<std::string> names;
+  for (const UpView::Row& row : view.rows) {
+    if (is_asked(row, agents)) names.push_back(row.process.spec.name);
+  }
+  return ask(view.config, names, path);
+}
+
+json::object row_of(const UpView::Row& row, const Answers& answers) {
   const SupervisedProcess& process = row.process;
   json::object out{{"name", process.spec.name},
                    {"state", name_of(process.state)},
@@ -26,9 +43,10 @@ json::object row_of(const Config& config, const UpView::Row& row, bool agents) {
   if (!process.runs()) return out;
   const auto uptime = std::chrono::duration<double>(steady_now() - process.started);
   out["uptime_seconds"] = static_cast<std::int64_t>(uptime.count());
-  if (!agents && kind_of(process.spec.name) == "manufacturer") return out;
+  const auto answer = answers.find(process.spec.name);
+  if (answer == answers.end()) return out;
   json::error_code error;
-  json::value own = json::parse(ask(config, process.spec.name, "/status"), error);
+  json::value own = json::parse(answer->second, error);
   out["status"] = error ? json::value() : std::move(own);
   return out;
 }
@@ -127,10 +145,23 @@ void merge(const std::string& process, const std::string& text,
 
 }  // namespace
 
-std::string ask(const Config& config, const std::string& process, const char* path) {
-  const auto answer =
-      http::fetch("unix:" + config.admin_socket(process), "GET", path, {}, "", kAskMax);
-  return answer && answer->status == 200 ? answer->body : "";
+Answers ask(const Config& config, const std::vector<std::string>& processes, const char* path) {
+  boost::asio::io_context io(1);
+  std::list<http::Connection> connections;
+  std::size_t waiting = processes.size();
+  Answers answers;
+  for (const std::string& process : processes) {
+    auto& connection =
+        connections.emplace_back(io, "unix:" + config.admin_socket(process), kAskMax);
+    connection.request("GET", path, "Connection: close\r\n", "",
+                       [&waiting, &text = answers[process]](const auto& answer) {
+                         if (answer && answer->status == 200) text = answer->body;
+                         --waiting;
+                       });
+  }
+  while (waiting > 0 && io.run_one() > 0) {
+  }
+  return answers;
 }
 
 std::string_view kind_of(std::string_view process) {
@@ -167,8 +198,11 @@ std::string UpView::not_ready() const {
 
 json::object status_document(const UpView& view, std::optional<store::BlockingRedis>& redis,
                              bool agents) {
+  auto asking = std::async(std::launch::async, ask_those, std::cref(view), "/status", agents);
+  json::object redis_part = redis_document(view, redis);  // While the processes are at it.
+  const Answers answers = asking.get();
   json::array processes, restart_keys;
-  for (const UpView::Row& row : view.rows) processes.push_back(row_of(view.config, row, agents));
+  for (const UpView::Row& row : view.rows) processes.push_back(row_of(row, answers));
   for (const std::string& key : view.restart_keys) restart_keys.emplace_back(key);
   return {{"version", DEPOT_VERSION},
           {"pid", getpid()},
@@ -178,18 +212,14 @@ json::object status_document(const UpView& view, std::optional<store::BlockingRe
             {"restart_needed_for", restart_keys}}},
           {"not_ready", view.not_ready()},
           {"workers_wanted", view.config.workers.count},
-          {"redis", redis_document(view, redis)},
+          {"redis", std::move(redis_part)},
           {"processes", std::move(processes)}};
 }
 
 std::string merged_metrics(const UpView& view, const std::string& own) {
   std::map<std::string, Family> families;
   merge("up", own, families);
-  for (const UpView::Row& row : view.rows) {
-    if (row.process.runs()) {
-      merge(row.process.spec.name, ask(view.config, row.process.spec.name, "/metrics"), families);
-    }
-  }
+  for (const auto& [name, text] : ask_those(view, "/metrics")) merge(name, text, families);
   std::string text;
   for (const auto& [name, family] : families) text += family.head + family.samples;
   return text;

@@ -1,12 +1,14 @@
 // What `depot up` tells of its host: one JSON document, and every process' metrics as one text.
 //
-// Threads: any. Each call asks the processes, and waits at most 300 ms for each.
+// Threads: any. Each call asks all processes at once, and waits for at most 300 ms: a cluster whose
+//          processes are all stopped is shown as that after one such time.
 // Errors:  none; a process that does not answer is shown as that.
 // Source:  docs/OPERATIONS.md, "depot status".
 #pragma once
 
 #include <boost/json/object.hpp>
 #include <chrono>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,8 +42,9 @@ struct UpView {
 boost::json::object status_document(const UpView& view, std::optional<store::BlockingRedis>& redis,
                                     bool agents = true);
 
-// The answer of one process to GET `path`; "" where it does not give one.
-std::string ask(const Config& config, const std::string& process, const char* path);
+// What each of `processes` answers to GET `path`, by its name; "" where it does not answer.
+std::map<std::string, std::string> ask(const Config& config,
+                                       const std::vector<std::string>& processes, const char* path);
 
 // "worker" of "worker-2"; an agent is "manufacturer".
 std::string_view kind_of(std::string_view process);

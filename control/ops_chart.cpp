@@ -101,21 +101,16 @@ std::string age_text(double age) {
   return whole_of(60) ? fmt::format("−{:.0f} min", age / 60) : fmt::format("−{:.0f} s", age);
 }
 
-std::string now_of(const Chart& chart, const Series& series) {
-  return or_none(series.values.empty() ? std::nullopt : series.values.back(), chart.text);
-}
-
 // The picture in words, for those who do not see it.
 std::string description_of(const Chart& chart, const ChartTime& time) {
   std::string words = chart.note + " Over the last " + long_time(std::llround(time.span)) + ":";
   for (const Series& series : chart.series) {
     Range range;
     range.take(series);
-    words +=
-        fmt::format(" {} {}", series.name,
-                    range.empty() ? "nothing"
-                                  : fmt::format("{} now, {} to {}", now_of(chart, series),
-                                                chart.text(range.least), chart.text(range.most)));
+    words += " " + series.name + " ";
+    words += range.empty() ? "nothing"
+                           : fmt::format("{} now, {} to {}", or_none(series.now, chart.text),
+                                         chart.text(range.least), chart.text(range.most));
     words += &series == &chart.series.back() ? "." : ";";
   }
   return words;
@@ -128,10 +123,9 @@ std::string svg_of(const Chart& chart, const ChartTime& time) {
   for (const Series& series : chart.series) range.take(series);
   const Axis axis(chart, range);
   std::string out = fmt::format(
-      "<svg class=\"chart\" viewBox=\"0 0 {} {}\" role=\"img\" aria-labelledby=\"{}-t {}-d\">\n"
-      "<title id=\"{}-t\">{}</title>\n<desc id=\"{}-d\">{}</desc>\n",
-      kWidth, kHeight, chart.id, chart.id, chart.id, escaped(chart.title), chart.id,
-      escaped(description_of(chart, time)));
+      "<svg class=\"chart\" viewBox=\"0 0 {0} {1}\" role=\"img\" aria-labelledby=\"{2}-t {2}-d\">\n"
+      "<title id=\"{2}-t\">{3}</title>\n<desc id=\"{2}-d\">{4}</desc>\n",
+      kWidth, kHeight, chart.id, escaped(chart.title), escaped(description_of(chart, time)));
   for (const double tick : axis.ticks) {
     const double y = axis.place(tick);
     out += fmt::format("<path class=\"grid\" d=\"M{} {:.1f}H{}\"/>", kLeft, y, kRight);
@@ -166,19 +160,19 @@ std::string html_of(const Chart& chart, const ChartTime& time) {
     legend += fmt::format(
         "<li><svg class=\"key\" viewBox=\"0 0 28 8\" aria-hidden=\"true\"><path class=\"line s{}\" "
         "d=\"M2 4H26\"/></svg>{} <b>{}</b></li>\n",
-        i + 1, escaped(series.name), escaped(now_of(chart, series)));
+        i + 1, escaped(series.name), escaped(or_none(series.now, chart.text)));
   }
   for (std::size_t i = time.words.size(); i-- > 0;) {
     auto& row = table.rows.emplace_back(1, time.words[i]);
     for (const Series& series : chart.series) row.push_back(or_none(series.values[i], chart.text));
   }
   return fmt::format(
-      "<div class=\"card\">\n<h3>{}</h3>\n<p class=\"hint\">{}</p>\n<ul "
-      "class=\"legend\">\n{}</ul>\n"
-      "{}<details>\n<summary>Numbers<span class=\"unseen\"> of {}</span></summary>\n{}</details>\n"
+      "<div class=\"card\">\n<h3>{0}</h3>\n<p class=\"hint\">{1}</p>\n<ul "
+      "class=\"legend\">\n{2}</ul>\n"
+      "{3}<details>\n<summary>Numbers<span class=\"unseen\"> of "
+      "{0}</span></summary>\n{4}</details>\n"
       "</div>\n",
-      escaped(chart.title), escaped(chart.note), legend, svg_of(chart, time), escaped(chart.title),
-      html_of(table));
+      escaped(chart.title), escaped(chart.note), legend, svg_of(chart, time), html_of(table));
 }
 
 }  // namespace depot::control

@@ -22,6 +22,7 @@ struct ChartTime {                 // what the values of a chart stand at, oldes
 struct Series {
   std::string name;
   std::vector<std::optional<double>> values;  // as many as there are ages; nullopt: a gap
+  std::optional<double> now = {};             // what the legend says
 };
 
 struct Chart {

@@ -5,12 +5,21 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/grouped.hpp"
+
 namespace depot::control {
 namespace {
 
+constexpr std::pair<char, const char*> kEscapes[] = {
+    {'&', "&amp;"},
+    {'<', "&lt;"},
+    {'>', "&gt;"},
+    {'"', "&quot;"},
+    {'{', "&#123;"}};  // A value is never taken for one of the page's marks.
+
 // Digits as a reader wants them: "0.42" as 0.4, "123.4" as 123.
 std::string short_number(double value) {
-  return fmt::format(fmt::runtime(std::abs(value) < 9.95 ? "{:.1f}" : "{:.0f}"), value);
+  return std::abs(value) < 9.95 ? fmt::format("{:.1f}", value) : whole(value);
 }
 
 bool is_number(const std::string& text) {
@@ -24,24 +33,11 @@ std::string escaped(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '{':
-        out += "&#123;";  // A value is never taken for one of the page's marks.
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < ' ' ? ' ' : c;  // XML takes no control characters.
+    const auto* escape = std::ranges::find(kEscapes, c, &std::pair<char, const char*>::first);
+    if (escape != std::end(kEscapes)) {
+      out += escape->second;
+    } else {
+      out += static_cast<unsigned char>(c) < ' ' ? ' ' : c;  // XML takes no control characters.
     }
   }
   return out;
@@ -81,25 +77,20 @@ std::string mebibytes(double count) { return short_number(count) + " MiB"; }
 
 std::string percent(double share) { return short_number(share * 100) + " %"; }
 
-std::string whole(double value) {
-  std::string digits = fmt::format("{:.0f}", value);
-  for (std::size_t at = digits.size(); at > 3 && digits[at - 4] != '-';) {
-    at -= 3;
-    digits.insert(at, "\u202f");  // A narrow space that does not break.
-  }
-  return digits;
-}
+std::string whole(double value) { return grouped(fmt::format("{:.0f}", value)); }
 
 std::string long_time(std::int64_t seconds) {
   const std::int64_t s = std::max<std::int64_t>(0, seconds);
-  if (s >= 86'400) return fmt::format("{} d {} h", s / 86'400, s % 86'400 / 3'600);
-  if (s >= 3'600) return fmt::format("{} h {} min", s / 3'600, s % 3'600 / 60);
-  if (s >= 60) return fmt::format("{} min {} s", s / 60, s % 60);
-  return fmt::format("{} s", s);
+  const auto both = [](std::int64_t whole, const char* unit, std::int64_t rest, const char* less) {
+    return fmt::format("{} {}", whole, unit) + (rest == 0 ? "" : fmt::format(" {} {}", rest, less));
+  };
+  if (s >= 86'400) return both(s / 86'400, "d", s % 86'400 / 3'600, "h");
+  if (s >= 3'600) return both(s / 3'600, "h", s % 3'600 / 60, "min");
+  return s >= 60 ? both(s / 60, "min", s % 60, "s") : fmt::format("{} s", s);
 }
 
 std::string or_none(std::optional<double> value, std::string (*text)(double)) {
-  return value ? text(*value) : std::string(kNone);
+  return value ? text(*value) : kNone;
 }
 
 }  // namespace depot::control

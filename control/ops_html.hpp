@@ -24,14 +24,15 @@ struct Table {
 };
 std::string html_of(const Table& table);
 
-inline constexpr std::string_view kNone = "–";  // in the place of a number that there is not
+inline constexpr char kNone[] = "–";  // in the place of a number that there is not
 
-std::string per_second(double value);         // "0.4/s", "1234/s"
-std::string seconds_text(double time);        // "250 µs", "1.2 ms", "12 s"
-std::string mebibytes(double count);          // "3.4 MiB"
+std::string per_second(double value);   // "0.4/s", "1,234/s"
+std::string seconds_text(double time);  // "250 µs", "1.2 ms", "12 s"
+std::string mebibytes(double count);    // "3.4 MiB"
+inline constexpr double kMebibyte = 1 << 20;
 std::string percent(double share);            // 0.5: "50 %"
-std::string whole(double value);              // "1 234 567"
-std::string long_time(std::int64_t seconds);  // "8 d 2 h", "3 min 5 s"
+std::string whole(double value);              // "1,234,567"
+std::string long_time(std::int64_t seconds);  // "8 d 2 h", "3 min 5 s", "5 min"
 std::string or_none(std::optional<double> value, std::string (*text)(double));
 
 }  // namespace depot::control

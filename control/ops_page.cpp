@@ -19,7 +19,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kWindowsMax = 60;  // points of a chart, rows of its table
-constexpr double kMebibyte = 1 << 20;
 constexpr std::string_view kPolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'; "
@@ -36,6 +35,10 @@ void put(std::string& page, std::string_view mark, std::string_view html) {
   const std::size_t at = page.find(mark);
   DEPOT_ASSERT(at != std::string::npos);
   page.replace(at, mark.size(), html);
+}
+
+std::optional<double> known(double value) {
+  return std::isnan(value) ? std::nullopt : std::optional(value);
 }
 
 std::string clock_text(WallTime time) { return to_rfc3339(time).substr(11, 8); }
@@ -55,19 +58,20 @@ std::string tile(std::string_view name, const std::string& value, const std::str
 }
 
 std::string memory_hint(const json::value& redis, const OpsState& state) {
-  const auto used = static_cast<double>(number_at(redis, "used_memory"));
-  const auto most = static_cast<double>(number_at(redis, "maxmemory"));
+  const double used = real_at(redis, "used_memory").value_or(0);
+  const double most = real_at(redis, "maxmemory").value_or(0);
   std::string hint =
       most > 0 ? fmt::format("{} of {}", percent(used / most), mebibytes(most / kMebibyte))
                : "no limit is set";
-  const auto known = std::ranges::find_if(
-      state.samples, [](const Sample& sample) { return !std::isnan(sample.redis_used); });
-  if (known == state.samples.end()) return hint;
-  const Window all(*known, state.samples.back());
+  const auto first = std::ranges::find_if(
+      state.samples, [](const Sample& sample) { return known(sample.redis_used).has_value(); });
+  if (first == state.samples.end()) return hint;
+  const Window all(*first, state.samples.back());
   const auto growth = all.growth(&Sample::redis_used);
   // A shorter time says more about the buffers of the moment than about an hour.
   if (growth && all.seconds() >= 30) {
-    hint += fmt::format(", {}{}/h", *growth < 0 ? "" : "+", mebibytes(*growth * 3'600 / kMebibyte));
+    hint += fmt::format(", {}{}/h over {}", *growth < 0 ? "" : "+",
+                        mebibytes(*growth * 3'600 / kMebibyte), length_of(all));
   }
   return hint;
 }
@@ -104,111 +108,76 @@ std::string tiles_html(const OpsState& state, WallTime time) {
       tile("Order latency", took(0.5), fmt::format("p50; p90 {}, p99 {}", took(0.9), took(0.99)));
   out += tile("Queue", whole(end.queued),
               fmt::format("waiting; {} outstanding at workers", whole(end.outstanding)));
-  const bool known = !std::isnan(end.redis_used);
-  out += tile("Redis memory", known ? mebibytes(end.redis_used / kMebibyte) : std::string(kNone),
+  out += tile("Redis memory", or_none(known(end.redis_used / kMebibyte), mebibytes),
               memory_hint(redis, state));
-  out += tile("Ledger", known ? whole(end.ledger_entries) : std::string(kNone),
-              "entries, +" + or_none(now->growth(&Sample::ledger_entries), per_second));
+  const auto growth = now->growth(&Sample::ledger_entries);
+  out += tile("Ledger", or_none(known(end.ledger_entries), whole),
+              growth ? "entries, +" + per_second(*growth) : "entries");
   out += manufacturers_tile(status);
-  out += tile("Cycle", cycle.is_null() ? std::string(kNone) : text_at(cycle, "id"),
+  out += tile("Cycle", cycle.is_null() ? kNone : text_at(cycle, "id"),
               cycle.is_null()
                   ? "no hub has said it yet"
                   : fmt::format("{}, {} left", text_at(cycle, "state"), time_left(cycle, time)));
   return out + "</dl>\n";
 }
 
-template <typename Value>
-Series series_of(std::string name, const std::vector<Window>& windows, Value value) {
-  Series series{std::move(name), {}};
-  for (const Window& window : windows) series.values.push_back(value(window));
-  return series;
-}
-
-Series rates(std::string name, const std::vector<Window>& windows, std::size_t count) {
-  return series_of(std::move(name), windows, [count](const Window& w) { return w.rate(count); });
-}
-
-Series gauge(std::string name, const std::vector<Window>& windows, double Sample::*member,
-             double unit = 1) {
-  return series_of(std::move(name), windows, [&](const Window& w) -> std::optional<double> {
-    const double value = w.end().*member;
-    return std::isnan(value) ? std::nullopt : std::optional(value / unit);
-  });
-}
-
-std::vector<Chart> charts_of(const std::vector<Window>& windows) {
+// Rates and percentiles beside a line's name are of `now`, as in the tiles: steps are shorter.
+std::vector<Chart> charts_of(const std::vector<Window>& steps, const Window& now) {
   using enum Chart::Scale;
-  const auto took = [&](const char* name, double fraction) {
-    return series_of(name, windows, [fraction](const Window& w) {
-      return w.percentile(order_requests, fraction);
-    });
-  };
   std::vector<Chart> charts;
-  charts.push_back(
-      {"orders",
-       "Purchases and refusals",
-       "Orders judged for the first time.",
-       from_zero,
-       1,
-       per_second,
-       {rates("placed", windows, orders_placed), rates("refused", windows, orders_refused)}});
-  charts.push_back({"latency",
-                    "Latency of POST /v1/orders",
-                    "At the gateways; logarithmic.",
-                    logarithmic,
-                    1,
-                    seconds_text,
-                    {took("p50", 0.5), took("p90", 0.9), took("p99", 0.99)}});
-  charts.push_back({"queue",
-                    "Queue and outstanding",
-                    "Requests waiting, and those workers have.",
-                    from_zero,
-                    4,
-                    whole,
-                    {gauge("queued", windows, &Sample::queued),
-                     gauge("outstanding", windows, &Sample::outstanding)}});
-  Chart cpu{"cpu",
-            "CPU by kind of process",
-            "100 % is one core; all of a kind together.",
-            from_zero,
-            0.04,
-            percent,
-            {}};
-  for (std::size_t i = 0; i < std::size(kKinds); ++i) {
-    cpu.series.push_back(rates(std::string(kKinds[i]), windows, cpu_seconds_of + i));
-  }
-  charts.push_back(std::move(cpu));
-  charts.push_back({"memory",
-                    "Redis memory",
-                    "In use, as Redis counts it.",
-                    from_least,
-                    2,
-                    mebibytes,
-                    {gauge("used", windows, &Sample::redis_used, kMebibyte)}});
-  charts.push_back({"ledger",
-                    "Ledger growth",
-                    "Entries of all ledgers.",
-                    from_zero,
-                    1,
-                    per_second,
-                    {series_of("entries", windows, [](const Window& w) {
-                      return w.growth(&Sample::ledger_entries);
-                    })}});
+  const auto add = [&](auto id, auto title, auto note, auto scale, double span_min, auto text) {
+    charts.push_back({id, title, note, scale, span_min, text, {}});
+  };
+  const auto line = [&](std::string_view name, auto value) {  // of the chart added last
+    Series& series = charts.back().series.emplace_back();
+    series = {std::string(name), {}, value(now)};
+    for (const Window& step : steps) series.values.push_back(value(step));
+  };
+  const auto rate = [&](std::string_view name, std::size_t count) {
+    line(name, [&](const Window& window) { return window.rate(count); });
+  };
+  const auto took = [&](std::string_view name, double fraction) {
+    line(name, [&](const Window& window) { return window.percentile(order_requests, fraction); });
+  };
+  const auto gauge = [&](std::string_view name, double Sample::*member, double unit = 1) {
+    line(name, [&](const Window& window) { return known(window.end().*member / unit); });
+  };
+  add("orders", "Purchases and refusals", "Orders judged for the first time.", from_zero, 1,
+      per_second);
+  rate("placed", orders_placed);
+  rate("refused", orders_refused);
+  add("latency", "Latency of POST /v1/orders", "At the gateways; logarithmic.", logarithmic, 1,
+      seconds_text);
+  took("p50", 0.5);
+  took("p90", 0.9);
+  took("p99", 0.99);
+  add("queue", "Queue and outstanding", "Requests waiting, and those workers have.", from_zero, 4,
+      whole);
+  gauge("queued", &Sample::queued);
+  gauge("outstanding", &Sample::outstanding);
+  add("cpu", "CPU by kind of process", "100 % is one core; all of a kind together.", from_zero,
+      0.04, percent);
+  for (std::size_t i = 0; i < std::size(kKinds); ++i) rate(kKinds[i], cpu_seconds_of + i);
+  add("memory", "Redis memory", "In use, as Redis counts it.", from_least, 2, mebibytes);
+  gauge("used", &Sample::redis_used, kMebibyte);
+  add("ledger", "Ledger growth", "Entries of all ledgers.", from_zero, 1, per_second);
+  line("entries", [](const Window& window) { return window.growth(&Sample::ledger_entries); });
   return charts;
 }
 
 std::string charts_html(const OpsState& state) {
-  const std::vector<Window> windows = windows_of(state.samples, kWindowsMax);
-  if (windows.empty()) return "<p>Nothing to draw yet.</p>\n";
+  const auto now = newest_window(state.samples, kNow);
+  if (!now) return "<p>Nothing to draw yet.</p>\n";
+  const std::vector<Window> steps = windows_of(state.samples, kWindowsMax);
   ChartTime time;
   const Sample& newest = state.samples.back();
   time.span = Window(state.samples.front(), newest).seconds();
-  for (const Window& window : windows) {
-    time.ages.push_back(Window(window.end(), newest).seconds());
-    time.words.push_back(clock_text(window.end().wall));
+  for (const Window& step : steps) {
+    time.ages.push_back(Window(step.end(), newest).seconds());
+    time.words.push_back(clock_text(step.end().wall));
   }
   std::string out;
-  for (const Chart& chart : charts_of(windows)) out += html_of(chart, time);
+  for (const Chart& chart : charts_of(steps, *now)) out += html_of(chart, time);
   return out;
 }
 
@@ -232,12 +201,14 @@ http::Response with_type(std::string_view body, std::string type) {
 std::string ops_page(const OpsState& state, WallTime now) {
   std::string page(file("ops.html"));
   const bool any = !state.samples.empty();
-  const auto span = any ? Window(state.samples.front(), state.samples.back()).seconds() : 0;
+  const auto window = newest_window(state.samples, kNow);
   put(page, "{{version}}", escaped(text_at(*state.status, "version")));
-  put(page, "{{taken}}", any ? clock_text(state.samples.back().wall) : std::string(kNone));
+  put(page, "{{taken}}", any ? clock_text(state.samples.back().wall) : kNone);
   put(page, "{{state}}", state_html(*state.status));
   put(page, "{{tiles}}", tiles_html(state, now));
-  put(page, "{{span}}", long_time(std::llround(span)));
+  put(page, "{{window}}", window ? length_of(*window) : "time");
+  put(page, "{{span}}",
+      window ? length_of({state.samples.front(), state.samples.back()}) : "minutes");
   put(page, "{{charts}}", charts_html(state));
   put(page, "{{tables}}", tables_html(state, now));
   return page;
@@ -245,6 +216,7 @@ std::string ops_page(const OpsState& state, WallTime now) {
 
 std::optional<http::Response> ops_response(std::string_view path,
                                            const std::function<OpsState()>& state) {
+  if (path == "/assets/depot.css") return with_type(file("depot.css"), "text/css; charset=utf-8");
   if (path == "/assets/ops.css") return with_type(file("ops.css"), "text/css; charset=utf-8");
   if (path == "/assets/ops.js") return with_type(file("ops.js"), "text/javascript; charset=utf-8");
   if (path == "/assets/icon.svg") return with_type(file("icon.svg"), "image/svg+xml");

@@ -17,11 +17,6 @@ std::size_t cpu_of(std::string_view kind) {
          static_cast<std::size_t>(std::ranges::find(kKinds, kind) - std::begin(kKinds));
 }
 
-double real_at(const boost::json::value& object, const char* key) {
-  const boost::json::value& value = at(object, key);
-  return value.is_number() ? value.to_number<double>() : kUnknown;
-}
-
 }  // namespace
 
 OpsSampler::OpsSampler(const AdminConfig& config, std::function<UpView()> view)
@@ -55,6 +50,12 @@ void OpsSampler::take_sample() {
   use_.clear();
   Sample sample{.taken = now, .wall = wall_now()};
   auto status = std::make_shared<const boost::json::value>(status_document(view, redis_, false));
+  std::vector<std::string> gateways;  // A silent one is not waited for again.
+  for (const boost::json::value& row : list_at(*status, "processes")) {
+    const std::string name = text_at(row, "name");
+    if (kind_of(name) == "gateway" && at(row, "status").is_object()) gateways.push_back(name);
+  }
+  const auto metrics = ask(view.config, gateways, "/metrics");
   for (const boost::json::value& row : list_at(*status, "processes")) {
     const std::string name = text_at(row, "name");
     const std::string_view kind = kind_of(name);
@@ -63,7 +64,9 @@ void OpsSampler::take_sample() {
     const boost::json::value& own = at(row, "status");
     Counts counts{};
     counts[cpu_of(kind)] = cpu_seconds(pid);
-    if (kind == "gateway") count_requests(ask(view.config, name, "/metrics"), counts);
+    if (const auto text = metrics.find(name); text != metrics.end()) {
+      count_requests(text->second, counts);
+    }
     counts[orders_placed] = static_cast<double>(number_at(own, "orders_placed"));
     counts[orders_refused] = static_cast<double>(number_at(own, "orders_refused"));
     add(name, pid, counts, resident_bytes(pid));
@@ -81,10 +84,10 @@ void OpsSampler::take_sample() {
   add_apart("up", getpid(), cpu_seconds(getpid()), resident_bytes(getpid()));
   const boost::json::value& redis = at(*status, "redis");
   if (at(redis, "pid").is_number()) {
-    add_apart("redis", static_cast<int>(number_at(redis, "pid")), real_at(redis, "cpu_seconds"),
-              number_at(redis, "resident_memory"));
-    sample.redis_used = real_at(redis, "used_memory");
-    sample.ledger_entries = real_at(redis, "ledger_entries");
+    add_apart("redis", static_cast<int>(number_at(redis, "pid")),
+              real_at(redis, "cpu_seconds").value_or(0), number_at(redis, "resident_memory"));
+    sample.redis_used = real_at(redis, "used_memory").value_or(kUnknown);
+    sample.ledger_entries = real_at(redis, "ledger_entries").value_or(kUnknown);
   }
   sample.counts = totals_.counts();
   const std::lock_guard lock(mutex_);
@@ -97,10 +100,11 @@ void OpsSampler::take_sample() {
 }
 
 void OpsSampler::add(const std::string& name, int pid, const Counts& counts,
-                     std::int64_t resident_bytes) {
+                     std::int64_t resident) {
   const Counts fresh = totals_.add(name, pid, counts);
   const auto* cpu = fresh.begin() + cpu_seconds_of;
-  use_[name] = {std::accumulate(cpu, cpu + std::size(kKinds), 0.0) / elapsed_, resident_bytes};
+  use_[name] = {std::accumulate(cpu, cpu + std::size(kKinds), 0.0) / elapsed_,
+                static_cast<double>(resident)};
 }
 
 }  // namespace depot::control

@@ -22,7 +22,7 @@ namespace depot::control {
 
 struct ProcessUse {
   double cpu = 0;  // cores, since the sample before
-  std::int64_t resident_bytes = 0;
+  double resident_bytes = 0;
 };
 
 struct OpsState {
@@ -41,7 +41,7 @@ class OpsSampler {
  private:
   void run(const std::stop_token& stop);
   void take_sample();
-  void add(const std::string& name, int pid, const Counts& counts, std::int64_t resident_bytes);
+  void add(const std::string& name, int pid, const Counts& counts, std::int64_t resident);
 
   const std::function<UpView()> view_;
   const Duration every_;

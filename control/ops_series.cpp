@@ -125,9 +125,10 @@ std::vector<Window> windows_of(const std::deque<Sample>& samples, std::size_t wi
 std::optional<Window> newest_window(const std::deque<Sample>& samples, Duration length) {
   if (samples.size() < 2) return std::nullopt;
   const Sample& end = samples.back();
-  const auto from = std::ranges::find_if(
-      samples, [&](const Sample& sample) { return end.taken - sample.taken <= length; });
-  return Window(&*from == &end ? *(samples.end() - 2) : *from, end);
+  const auto from = std::ranges::min_element(
+      samples.begin(), samples.end() - 1, {},
+      [&](const Sample& sample) { return std::chrono::abs(end.taken - sample.taken - length); });
+  return Window(*from, end);
 }
 
 }  // namespace depot::control

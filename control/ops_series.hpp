@@ -98,7 +98,7 @@ class Window {
 // shorter. Their borders stay where they are as samples come and go.
 std::vector<Window> windows_of(const std::deque<Sample>& samples, std::size_t windows_max);
 
-// The newest samples that lie at most `length` apart; nullopt with fewer than two.
+// The newest sample and that which lies nearest to `length` before it; nullopt with fewer than two.
 std::optional<Window> newest_window(const std::deque<Sample>& samples, Duration length);
 
 }  // namespace depot::control

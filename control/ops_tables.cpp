@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cmath>
 
 #include "control/status_reading.hpp"
 
@@ -12,16 +13,13 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr double kMebibyte = 1 << 20;
-
 std::string time_text(std::int64_t ms) {
-  return ms == 0 ? std::string(kNone)
+  return ms == 0 ? kNone
                  : to_rfc3339(WallTime(Millis(ms))).replace(10, 1, " ").substr(0, 16) + " UTC";
 }
 
 std::string whole_at(const json::value& object, const char* key) {
-  return at(object, key).is_number() ? whole(static_cast<double>(number_at(object, key)))
-                                     : std::string(kNone);
+  return or_none(real_at(object, key), whole);
 }
 
 // The statuses of processes of one kind that answered.
@@ -35,11 +33,12 @@ void each_status(const json::value& status, std::string_view kind, Visit visit) 
 
 Table requests_table(const OpsState& state) {
   Table table{"requests",
-              "Requests, over the last 10 s",
+              "Requests",
               {"Requests", "Rate", "p50", "p90", "p99", "2xx", "3xx", "4xx", "5xx", "503"},
               {}};
   const auto now = newest_window(state.samples, kNow);
   if (!now) return table;
+  table.caption += ", over the last " + length_of(*now);
   for (const auto& [name, first] :
        {std::pair("All", all_requests), std::pair("POST /v1/orders", order_requests)}) {
     auto& row = table.rows.emplace_back(1, name);
@@ -48,7 +47,7 @@ Table requests_table(const OpsState& state) {
       row.push_back(or_none(now->percentile(first, fraction), seconds_text));
     }
     for (std::size_t count = answered_2xx; count <= answered_503; ++count) {
-      row.push_back(first == all_requests ? per_second(now->rate(count)) : std::string(kNone));
+      row.push_back(first == all_requests ? per_second(now->rate(count)) : kNone);
     }
   }
   return table;
@@ -60,14 +59,12 @@ Table processes_table(const OpsState& state) {
   const auto add = [&](const std::string& name, const std::string& words, const json::value& row) {
     const auto use = state.use.find(name);
     const bool known = use != state.use.end();
-    const auto memory = known ? static_cast<double>(use->second.resident_bytes) / kMebibyte : 0;
     const bool lives = at(row, "uptime_seconds").is_number();
     table.rows.push_back(
-        {name, words,
-         number_at(row, "pid") == 0 ? std::string(kNone) : std::to_string(number_at(row, "pid")),
-         lives ? long_time(number_at(row, "uptime_seconds")) : std::string(kNone),
-         whole_at(row, "restarts"), known ? percent(use->second.cpu) : std::string(kNone),
-         known ? mebibytes(memory) : std::string(kNone)});
+        {name, words, number_at(row, "pid") == 0 ? kNone : std::to_string(number_at(row, "pid")),
+         lives ? long_time(number_at(row, "uptime_seconds")) : kNone, whole_at(row, "restarts"),
+         known ? percent(use->second.cpu) : kNone,
+         known ? mebibytes(use->second.resident_bytes / kMebibyte) : kNone});
   };
   for (const json::value& row : list_at(*state.status, "processes")) {
     const std::string why = text_at(row, "not_ready");
@@ -118,8 +115,10 @@ Table manufacturers_table(const json::value& status) {
     };
     table.rows.push_back({text_at(row, "id"), text_at(row, "name"),
                           connected ? "connected" : "not connected",
-                          at(row, "behind").is_number() ? whole_at(row, "behind") : "another epoch",
-                          told.is_object() ? place(told, "epoch", "number") : std::string(kNone),
+                          !connected                      ? kNone
+                          : at(row, "behind").is_number() ? whole_at(row, "behind")
+                                                          : "another epoch",
+                          told.is_object() ? place(told, "epoch", "number") : kNone,
                           place(row, "head_epoch", "head"), whole_at(row, "last_number"),
                           whole_at(row, "in_flight")});
   }
@@ -148,6 +147,18 @@ Table cycle_table(const json::value& status, WallTime now) {
 
 }  // namespace
 
+std::string length_of(const Window& window) { return long_time(std::llround(window.seconds())); }
+
+json::value rates_of(const OpsState& state) {
+  const auto now = newest_window(state.samples, kNow);
+  if (!now) return nullptr;
+  const auto growth = now->growth(&Sample::ledger_entries);
+  return {{"requests_per_second", now->rate(all_requests + kBuckets - 1)},
+          {"orders_per_second", now->rate(orders_placed) + now->rate(orders_refused)},
+          {"ledger_entries_per_second", growth ? json::value(*growth) : json::value()},
+          {"seconds", std::llround(now->seconds())}};
+}
+
 json::value cycle_of(const json::value& status) {
   json::value cycle;
   each_status(status, "hub", [&](const std::string&, const json::value& hub) {
@@ -173,7 +184,7 @@ std::vector<json::value> manufacturers_of(const json::value& status) {
   all.reserve(rows.size());
   for (auto& [id, row] : rows) all.push_back(std::move(row));
   std::ranges::stable_sort(all, std::greater(), [](const json::value& row) {
-    return std::pair(at(row, "connected") == json::value(true), number_at(row, "behind"));
+    return at(row, "connected") == json::value(true) ? number_at(row, "behind") : -1;
   });
   return all;
 }

@@ -14,6 +14,11 @@
 namespace depot::control {
 
 constexpr Duration kNow = std::chrono::seconds(10);  // what "now" is for rates and percentiles
+std::string length_of(const Window& window);         // "10 s"
+
+// Requests, orders and ledger entries per second, and over how many seconds, for a status document;
+// null before the second look.
+boost::json::value rates_of(const OpsState& state);
 
 // Requests, processes, workers, manufacturers, Redis, the cycle.
 std::vector<Table> tables_of(const OpsState& state, WallTime now);
@@ -21,7 +26,8 @@ std::vector<Table> tables_of(const OpsState& state, WallTime now);
 // Of a status document: the cycle as a hub tells it, null where none does.
 boost::json::value cycle_of(const boost::json::value& status);
 std::string time_left(const boost::json::value& cycle, WallTime now);
-// Rows of the hubs, each manufacturer once, the connected first, by how far they are behind.
+// Rows of the hubs, each manufacturer once: the connected by how far they are behind, then the
+// others.
 std::vector<boost::json::value> manufacturers_of(const boost::json::value& status);
 
 }  // namespace depot::control

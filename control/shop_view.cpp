@@ -7,13 +7,13 @@
 #include <boost/json.hpp>
 #include <cstdio>
 
+#include "base/grouped.hpp"
 #include "bench/progress.hpp"
 
 namespace depot::control {
 namespace {
 
 using bench::Figures;
-using bench::grouped;
 using bench::Tally;
 
 constexpr std::size_t kNamesMax = 4;

@@ -6,11 +6,11 @@
 
 #include <boost/json.hpp>
 #include <cstdio>
-#include <sstream>
 
 #include "base/clock.hpp"
 #include "base/fatal.hpp"
 #include "control/cluster_status.hpp"
+#include "control/ops_html.hpp"
 #include "control/status_reading.hpp"
 #include "control/up_lock.hpp"
 #include "http/client.hpp"
@@ -21,7 +21,6 @@ namespace {
 namespace json = boost::json;
 using namespace std::chrono_literals;
 constexpr auto kStep = 50ms;
-constexpr auto kRateOver = 1s;
 constexpr auto kAskReadyMax = 5s;
 
 void pause(std::chrono::milliseconds time) { poll(nullptr, 0, static_cast<int>(time.count())); }
@@ -41,16 +40,6 @@ std::string fetch_admin(const Config& config, const char* path) {
   throw StartupError(fmt::format("depot up (pid {}) does not answer: {}; see var/log/up.log", pid,
                                  answer ? std::to_string(answer->status) : answer.error().message),
                      kExitUnavailable);
-}
-
-// Sum over the samples of one family in the merged metrics.
-double sum_of(const std::string& metrics, const std::string& family) {
-  double sum = 0;
-  std::istringstream lines(metrics);
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with(family + "{")) sum += std::atof(line.c_str() + line.rfind(' '));
-  }
-  return sum;
 }
 
 // "outstanding 3, queued 0, ...": the plain numbers and words of a process' own status.
@@ -82,46 +71,20 @@ void print_table(const json::value& status) {
                     number_at(row, "restarts"), details_of(row));
   }
   const json::value &redis = at(status, "redis"), &rates = at(status, "rates");
-  out += fmt::format("\nredis     {:.1f} of {} MiB, {} keys, {} restarts\n",
-                     static_cast<double>(number_at(redis, "used_memory")) / (1 << 20),
-                     number_at(redis, "maxmemory") >> 20, number_at(redis, "keys"),
-                     number_at(redis, "restarts"));
-  out += fmt::format("ledger    {} entries, +{}/s\n", number_at(redis, "ledger_entries"),
-                     number_at(rates, "ledger_entries_per_second"));
-  out +=
-      fmt::format("rates     {} requests/s, {} orders/s\n", number_at(rates, "requests_per_second"),
-                  number_at(rates, "orders_per_second"));
+  const auto memory = [&redis](const char* key) {
+    return mebibytes(real_at(redis, key).value_or(0) / kMebibyte);
+  };
+  const auto count = [&redis](const char* key) { return or_none(real_at(redis, key), whole); };
+  const auto rate = [&rates](const char* key) { return or_none(real_at(rates, key), per_second); };
+  out += fmt::format("\nredis     {} of {}, {} keys, {} restarts\n", memory("used_memory"),
+                     memory("maxmemory"), count("keys"), number_at(redis, "restarts"));
+  out += fmt::format("ledger    {} entries, +{}\n", count("ledger_entries"),
+                     rate("ledger_entries_per_second"));
+  out += fmt::format("rates     {} requests, {} orders, of the last {} s\n",
+                     rate("requests_per_second"), rate("orders_per_second"),
+                     or_none(real_at(rates, "seconds"), whole));
   for (const std::string& problem : problems_of(status)) out += "wrong     " + problem + "\n";
   std::fputs(out.c_str(), stdout);
-}
-
-// The status, and what happened in the second before it.
-json::value status_with_rates(const Config& config) {
-  struct Sample {
-    json::value status;
-    std::string metrics;
-    TimePoint taken;
-  };
-  const auto sample = [&config] {
-    return Sample{fetch_status(config), fetch_admin(config, "/metrics"), steady_now()};
-  };
-  const Sample before = sample();
-  pause(kRateOver);
-  Sample now = sample();
-  const double seconds = std::chrono::duration<double>(now.taken - before.taken).count();
-  const auto rate = [&](const auto& total) {
-    return static_cast<std::int64_t>(std::max(0.0, total(now) - total(before)) / seconds);
-  };
-  const auto rate_of = [&](const char* family) {
-    return rate([&](const Sample& one) { return sum_of(one.metrics, family); });
-  };
-  const std::int64_t entries = rate([](const Sample& one) {
-    return static_cast<double>(number_at(one.status.at("redis"), "ledger_entries"));
-  });
-  now.status.as_object()["rates"] = {{"requests_per_second", rate_of("depot_http_requests_total")},
-                                     {"orders_per_second", rate_of("depot_worker_orders_total")},
-                                     {"ledger_entries_per_second", entries}};
-  return std::move(now.status);
 }
 
 // Asks `what_is_missing` until it is "", saying each new answer; throws at the deadline.
@@ -167,7 +130,7 @@ int run_status(const Config& config, const StatusOptions& options) {
     }
     return problems.empty() ? kExitOk : kExitFailed;
   }
-  const json::value status = status_with_rates(config);
+  const json::value status = fetch_status(config);
   options.json ? print_json(status) : print_table(status);
   return kExitOk;
 }

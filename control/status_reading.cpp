@@ -26,6 +26,11 @@ std::int64_t number_at(const json::value& object, const char* key) {
   return error ? 0 : number;
 }
 
+std::optional<double> real_at(const json::value& object, const char* key) {
+  const json::value& value = at(object, key);
+  return value.is_number() ? std::optional(value.to_number<double>()) : std::nullopt;
+}
+
 const json::array& list_at(const json::value& object, const char* key) {
   static const json::array none;
   const json::value& value = at(object, key);

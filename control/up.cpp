@@ -16,6 +16,7 @@
 #include "base/yaml.hpp"
 #include "control/audit.hpp"
 #include "control/ops_page.hpp"
+#include "control/ops_tables.hpp"
 #include "control/up_lock.hpp"
 #include "http/admin_server.hpp"
 #include "store/blocking.hpp"
@@ -352,11 +353,6 @@ UpView Up::view() const {
   return published_;
 }
 
-std::string Up::status() const {
-  std::optional<store::BlockingRedis> redis;
-  return boost::json::serialize(status_document(view(), redis));
-}
-
 std::string Up::metrics() const { return merged_metrics(view(), metrics_.text()); }
 
 int run_up(const Config& config, const UpOptions& options) {
@@ -373,7 +369,13 @@ int run_up(const Config& config, const UpOptions& options) {
       config.admin.listen, metrics,
       {.not_ready = [&up] { return up.not_ready(); },
        .drain = [&stop] { stop.request(); },
-       .status = [&up] { return up.status(); },
+       .status =
+           [&] {
+             std::optional<store::BlockingRedis> redis;
+             boost::json::object status = status_document(up.view(), redis);
+             status["rates"] = rates_of(sampler.state());
+             return boost::json::serialize(status);
+           },
        .metrics = [&up] { return up.metrics(); },
        .pages = [&](auto path) { return ops_response(path, [&] { return sampler.state(); }); }});
   up.run();

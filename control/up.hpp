@@ -40,7 +40,6 @@ class Up {
   ~Up();  // Ends at once whatever still runs.
   void run();
   std::string not_ready() const { return view().not_ready(); }
-  std::string status() const;  // JSON
   std::string metrics() const;
   UpView view() const;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/grouped.hpp"
 #include "http/server.hpp"
 
 namespace depot::customer_gateway {
@@ -26,14 +27,9 @@ constexpr Sign kSigns[] = {{Language::en, "EUR", "€"}, {Language::en, "USD", "
 
 // Polish groups from five digits on: 1234, 12 345.
 std::string grouped(Language language, std::string_view digits) {
-  const std::string_view mark = language == Language::pl ? kNoBreak : ",";
-  if (language == Language::pl && digits.size() < 5) return std::string(digits);
-  std::string text;
-  for (std::size_t i = 0; i < digits.size(); ++i) {
-    if (i > 0 && (digits.size() - i) % 3 == 0) text += mark;
-    text += digits[i];
-  }
-  return text;
+  const bool polish = language == Language::pl;
+  if (polish && digits.size() < 5) return std::string(digits);
+  return depot::grouped(std::string(digits), polish ? kNoBreak : ",");
 }
 
 // The weight of one "pl-PL;q=0.8" of Accept-Language for `name`, in thousandths; 0 for none.

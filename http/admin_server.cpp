@@ -31,12 +31,7 @@ AdminServer::~AdminServer() {
 
 Response AdminServer::answer(const Request& request) const {
   const std::string_view path = request.path;
-  const bool drain = path == "/drain", status = path == "/status" && hooks_.status;
-  const bool own = drain || status || path == "/livez" || path == "/readyz" || path == "/metrics";
-  std::optional<Response> page = !own && hooks_.pages ? hooks_.pages(path) : std::nullopt;
-  if (!own && !page) {
-    return problem_response(protocol::Problem::not_found, "No such path on this admin endpoint.");
-  }
+  const bool drain = path == "/drain";
   const bool allowed = drain ? request.method == Method::post
                              : request.method == Method::get || request.method == Method::head;
   if (!allowed) {
@@ -45,9 +40,8 @@ Response AdminServer::answer(const Request& request) const {
     refused.headers.emplace_back("Allow", drain ? "POST" : "GET, HEAD");
     return refused;
   }
-  if (page) return *std::move(page);
   if (path == "/livez") return reply(R"({"status":"live"})");
-  if (status) return reply(hooks_.status());
+  if (path == "/status" && hooks_.status) return reply(hooks_.status());
   if (path == "/metrics") {
     Response response = reply(hooks_.metrics ? hooks_.metrics() : metrics_.text());
     response.content_type = "text/plain; version=0.0.4; charset=utf-8";
@@ -60,8 +54,13 @@ Response AdminServer::answer(const Request& request) const {
     add_retry_after(response);
     return response;
   }
-  if (hooks_.drain) hooks_.drain();
-  return reply(R"({"status":"draining"})", 202);
+  if (drain) {
+    if (hooks_.drain) hooks_.drain();
+    return reply(R"({"status":"draining"})", 202);
+  }
+  std::optional<Response> page = hooks_.pages ? hooks_.pages(path) : std::nullopt;
+  if (page) return *std::move(page);
+  return problem_response(protocol::Problem::not_found, "No such path on this admin endpoint.");
 }
 
 }  // namespace depot::http

@@ -71,7 +71,13 @@ TEST(CommandsTest, StatusShowsProcessesWorkersAndRedis) {
   for (const char* name : {"worker-1", "worker-2", "gateway-1", "hub-1"}) {
     EXPECT_THAT(text, HasSubstr(name));
   }
-  EXPECT_EQ(cluster.depot({"status"}).exit_code, 0);
+  EXPECT_TRUE(wait_until(
+      20s,
+      [&] {
+        const std::string rates = cluster.depot({"status"}).out;
+        return rates.find("/s requests, 0.0/s orders, of the last ") != std::string::npos;
+      },
+      "rates are known"));
   EXPECT_EQ(cluster.depot({"status", "--check"}).exit_code, 0);
 
   const HttpReply metrics =

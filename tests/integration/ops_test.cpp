@@ -1,8 +1,10 @@
 // The operator's page on the admin listener of a real `depot up`.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <boost/property_tree/xml_parser.hpp>
+#include <chrono>
 #include <sstream>
 
 #include "tests/support/cluster.hpp"
@@ -123,12 +125,37 @@ TEST_F(OpsTest, CountsTheRestartOfAWorkerThatWasKilled) {
       "one worker was started again"));
 }
 
+TEST_F(OpsTest, StoppedProcessesAreLookedAtInTheTimeOfOne) {
+  ASSERT_EQ(cluster_.depot({"scale", "workers", "8"}).exit_code, 0);
+  std::vector<pid_t> stopped = cluster_.pids("depot-worker");
+  for (const char* program : {"depot-gateway", "depot-hub", "depot-load-balancer"}) {
+    stopped.push_back(cluster_.pids(program).at(0));
+  }
+  for (const pid_t pid : stopped) ::kill(pid, SIGSTOP);
+  auto fastest = std::chrono::steady_clock::duration::max();
+  HttpReply status;
+  for (int i = 0; i < 3; ++i) {  // Of a machine that is busy with other things, too.
+    const auto begin = std::chrono::steady_clock::now();
+    status = ask("GET", "/status");
+    fastest = std::min(fastest, std::chrono::steady_clock::now() - begin);
+  }
+  for (const pid_t pid : stopped) ::kill(pid, SIGCONT);
+  EXPECT_LT(fastest, 1s) << "300 ms for each of 11 would be 3.3 s";
+  std::size_t silent = 0;
+  const auto document = status.json();
+  for (const auto& row : document.at("processes").as_array()) {
+    silent += row.at("status").is_null();
+  }
+  EXPECT_EQ(silent, stopped.size());
+}
+
 TEST_F(OpsTest, IsReadOnlyAndHasWhatItNeeds) {
   EXPECT_EQ(ask("POST", "/ops").status, 405);
   EXPECT_EQ(ask("POST", "/ops").header("allow"), "GET, HEAD");
   EXPECT_EQ(ask("GET", "/").status, 303);
   EXPECT_EQ(ask("GET", "/").header("location"), "/ops");
-  for (const char* asset : {"/assets/ops.css", "/assets/ops.js", "/assets/icon.svg"}) {
+  for (const char* asset :
+       {"/assets/depot.css", "/assets/ops.css", "/assets/ops.js", "/assets/icon.svg"}) {
     EXPECT_EQ(ask("GET", asset).status, 200) << asset;
     EXPECT_EQ(ask("GET", asset).header("cache-control"), "no-cache") << asset;
     EXPECT_THAT(ask("GET", "/ops").body, HasSubstr(asset));

@@ -8,10 +8,12 @@
 #include <filesystem>
 
 #include "http/admin_server.hpp"
+#include "http/listener.hpp"
 
 namespace depot::control {
 namespace {
 
+using namespace std::chrono_literals;
 using testing::HasSubstr;
 using State = SupervisedProcess::State;
 
@@ -67,6 +69,26 @@ TEST_F(ClusterStatusTest, EmbedsWhatEachProcessSaysAndShowsWhoIsSilent) {
   EXPECT_EQ(rows[0].at("pid").as_int64(), 7);
   EXPECT_TRUE(rows[1].at("status").is_null());
   EXPECT_FALSE(status.at("redis").at("not_ready").as_string().empty());  // There is none here.
+}
+
+// A process that is stopped still has its socket: it takes what is asked, and never answers.
+TEST_F(ClusterStatusTest, ManySilentProcessesTakeTheTimeOfOne) {
+  boost::asio::io_context io;
+  std::vector<http::Acceptor> stopped;
+  for (int i = 3; i <= 32; ++i) {
+    const std::string name = "worker-" + std::to_string(i);
+    view_.rows.push_back(view_.rows.back());
+    view_.rows.back().process.spec.name = name;
+    stopped.push_back(
+        http::open_listener(io, "unix:" + view_.config.admin_socket(name), http::PortUse::alone));
+  }
+  Metrics metrics;
+  const auto only = serve("worker-1", metrics);
+  const TimePoint begin = steady_now();
+  const boost::json::object status = status_document(view_, redis_);
+  EXPECT_LT(steady_now() - begin, 3s) << "300 ms for each would be 9 s";
+  EXPECT_EQ(status.at("processes").at(0).at("status").at("waiting").as_int64(), 4);
+  EXPECT_TRUE(status.at("processes").at(31).at("status").is_null());
 }
 
 TEST_F(ClusterStatusTest, AgentsAreAskedOnlyWhereWanted) {

@@ -1,6 +1,7 @@
 // The page and its pictures, read by a real XML parser: what is not well-formed is an error there.
 #include "control/ops_page.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -63,7 +64,7 @@ Chart chart_of(std::vector<std::optional<double>> values) {
           Chart::Scale::from_zero,
           1,
           per_second,
-          {{"placed", std::move(values)}}};
+          {{"placed", std::move(values), 3.0}}};
 }
 
 ChartTime time_of(std::vector<double> ages) {
@@ -83,18 +84,20 @@ TEST(OpsHtmlTest, NumbersHaveTheirUnitsAndAFewDigits) {
   EXPECT_EQ(per_second(0.04), "0.0/s");
   EXPECT_EQ(per_second(9.94), "9.9/s");
   EXPECT_EQ(per_second(9.96), "10/s");
-  EXPECT_EQ(per_second(1234.4), "1234/s");
+  EXPECT_EQ(per_second(1234.4), "1,234/s");
   EXPECT_EQ(seconds_text(0.00025), "250 µs");
   EXPECT_EQ(seconds_text(0.0012), "1.2 ms");
   EXPECT_EQ(seconds_text(0.9999), "1.0 s");
   EXPECT_EQ(seconds_text(10), "10 s");
   EXPECT_EQ(percent(0.505), "50 %");
-  EXPECT_EQ(whole(1'234'567), "1\u202f234\u202f567");
+  EXPECT_EQ(whole(1'234'567), "1,234,567");
   EXPECT_EQ(whole(-123), "-123");
   EXPECT_EQ(whole(0), "0");
   EXPECT_EQ(long_time(2 * 86'400 + 3'700), "2 d 1 h");
   EXPECT_EQ(long_time(3'700), "1 h 1 min");
   EXPECT_EQ(long_time(61), "1 min 1 s");
+  EXPECT_EQ(long_time(300), "5 min");
+  EXPECT_EQ(mebibytes(12'345), "12,345 MiB");
   EXPECT_EQ(long_time(-5), "0 s");
   EXPECT_EQ(or_none(std::nullopt, percent), kNone);
 }
@@ -107,7 +110,7 @@ TEST(OpsChartTest, IsWellFormedAndSaysItsNumbersInWordsToo) {
   EXPECT_EQ(svg.get<std::string>("<xmlattr>.aria-labelledby"), "x-t x-d");
   EXPECT_EQ(svg.get<std::string>("title.<xmlattr>.id"), "x-t");
   EXPECT_THAT(svg.get<std::string>("title"), HasSubstr("<script>"));
-  EXPECT_THAT(svg.get<std::string>("desc"), HasSubstr("2.0/s now, 1.0/s to 4.0/s"));
+  EXPECT_THAT(svg.get<std::string>("desc"), HasSubstr("3.0/s now, 1.0/s to 4.0/s"));
   EXPECT_FALSE(svg.get_child_optional("script"));
   EXPECT_THAT(texts(svg, "text"), testing::IsSupersetOf({"0.0/s", "4.0/s", "now", "−10 s"}));
   EXPECT_THAT(svg_of(chart, time_of({8, 4, 0})), Not(HasSubstr("style=")));
@@ -168,7 +171,7 @@ TEST(OpsChartTest, TheSameNumbersStandInATableNewestFirst) {
   EXPECT_THAT(texts(html, "th"),
               ElementsAre("Until (UTC)", "placed", "10:12:02", "10:12:01", "10:12:00"));
   EXPECT_THAT(texts(html, "td"), ElementsAre("2.0/s", std::string(kNone), "1.0/s"));
-  EXPECT_THAT(texts(html, "b"), ElementsAre("2.0/s")) << "the legend says what is now";
+  EXPECT_THAT(texts(html, "b"), ElementsAre("3.0/s")) << "the legend says what is now";
 }
 
 // A status document as `depot up` makes it, of two hubs and one balancer.
@@ -214,9 +217,10 @@ json::value status_of(const std::string& name) {
                                   {"service_us", 250},
                                   {"backend_down", false},
                                   {"draining", true}}}}}),
-        process("hub-1",
-                {{"cycle", cycle},
-                 {"manufacturers", {maker("near", false, nullptr), maker("far", true, 7)}}}),
+        process("hub-1", {{"cycle", cycle},
+                          {"manufacturers",
+                           {maker("near", false, nullptr), maker("far", true, 7),
+                            maker("alone", false, 1'159)}}}),
         process("hub-2", {{"cycle", cycle},
                           {"manufacturers", {maker("near", true, 2), maker("far", false, 9)}}})}}};
 }
@@ -247,7 +251,7 @@ TEST(OpsPageTest, ShowsNumbersChartsAndTables) {
   const ptree tree = main_of(page);
   EXPECT_THAT(page, HasSubstr("All is well."));
   EXPECT_THAT(texts(tree, "dd"), testing::IsSupersetOf({"12/s", "2026-11", "open, 1 d 1 h left",
-                                                        "75 % of 4.0 MiB, +0.0 MiB/h"}));
+                                                        "75 % of 4.0 MiB, +0.0 MiB/h over 1 min"}));
   EXPECT_THAT(texts(tree, "desc"), testing::SizeIs(6));
   EXPECT_THAT(texts(tree, "caption"), testing::SizeIs(12)) << "one for each chart, and six more";
   EXPECT_THAT(texts(tree, "td"), testing::IsSupersetOf({"6", "122", "draining", "250 µs", "4711",
@@ -261,7 +265,41 @@ TEST(OpsPageTest, AManufacturerOfTwoHubsIsTheOneThatIsConnected) {
   for (const json::value& row : manufacturers_of(status_of("Maker"))) {
     found.push_back(text_at(row, "id") + " " + json::serialize(at(row, "behind")));
   }
-  EXPECT_THAT(found, ElementsAre("far 7", "near 2")) << "the one most behind first";
+  EXPECT_THAT(found, ElementsAre("far 7", "near 2", "alone 1159")) << "the one most behind first";
+}
+
+// An agent that only imported is gone for good: what it was not told of alarmed people.
+TEST(OpsPageTest, AManufacturerThatIsNotConnectedIsNotSaidToBeBehind) {
+  const std::string page = ops_page(state_of(3, status_of("Maker")), kWall);
+  EXPECT_THAT(page, HasSubstr("<th scope=\"row\">alone</th><td class=\"words\">Maker</td>"
+                              "<td class=\"words\">not connected</td><td>–</td><td>2-33</td>"));
+  EXPECT_THAT(page, HasSubstr("<dd class=\"big\">7 behind</dd>"));
+  EXPECT_THAT(page, Not(HasSubstr("1,159")));
+}
+
+// A step of a chart is shorter than "now": what it says alone stood beside the line, in the tile
+// not.
+TEST(OpsPageTest, TilesAndLegendsAreOfTheSameTime) {
+  OpsState state = state_of(61, status_of("Maker"));
+  state.samples.back().counts[orders_placed] += 1'000;
+  const std::string page = ops_page(state, kWall);
+  EXPECT_THAT(page, HasSubstr("<dt>Purchases</dt><dd class=\"big\">112/s</dd>"));
+  EXPECT_THAT(page, HasSubstr("</svg>placed <b>112/s</b>"));
+  EXPECT_THAT(page, HasSubstr("Rates and percentiles are of the 10 s before"));
+  EXPECT_THAT(page, HasSubstr("Requests, over the last 10 s"));
+  EXPECT_THAT(page, HasSubstr("The last 1 min</h2>"));
+  state = state_of(4, status_of("Maker"));
+  EXPECT_THAT(ops_page(state, kWall), HasSubstr("Rates and percentiles are of the 3 s before"));
+}
+
+TEST(OpsPageTest, RatesOfTheStatusDocumentAreThoseOfThePage) {
+  EXPECT_TRUE(rates_of(state_of(1, nullptr)).is_null());
+  OpsState state = state_of(61, nullptr);
+  state.samples.back().counts[orders_refused] = 5;
+  EXPECT_EQ(rates_of(state), json::parse(R"({"requests_per_second": 0E0,
+      "orders_per_second": 12.5, "ledger_entries_per_second": 1E0, "seconds": 10})"));
+  state.samples.back().ledger_entries = kUnknown;
+  EXPECT_TRUE(rates_of(state).at("ledger_entries_per_second").is_null());
 }
 
 TEST(OpsPageTest, EveryValueIsEscaped) {
@@ -306,6 +344,8 @@ TEST(OpsPageTest, AnswersItsPathsAndNoOther) {
   EXPECT_EQ(header(*get("/"), "Location"), "/ops");
   EXPECT_EQ(get("/assets/ops.js")->content_type, "text/javascript; charset=utf-8");
   EXPECT_EQ(header(*get("/assets/ops.css"), "Cache-Control"), "no-cache");
+  const std::string last = fmt::format("\n.s{} {{", std::size(kKinds));
+  EXPECT_THAT(get("/assets/ops.css")->body, HasSubstr(last)) << "the last kind has a line, too";
   const std::string policy = header(*get("/ops"), "Content-Security-Policy");
   EXPECT_THAT(policy, HasSubstr("default-src 'none'"));
   EXPECT_THAT(policy, Not(HasSubstr("unsafe")));

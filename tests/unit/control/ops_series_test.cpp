@@ -186,6 +186,8 @@ TEST(OpsSeriesTest, TheNewestWindowIsAsLongAsAskedOrOneStep) {
   EXPECT_EQ(newest_window(samples, 10s)->seconds(), 10);
   EXPECT_EQ(newest_window(samples, 1s)->seconds(), 9);
   EXPECT_EQ(newest_window(samples, 100s)->seconds(), 70);
+  samples[1].taken -= 5ms;  // A look that was a little late does not shorten the window.
+  EXPECT_DOUBLE_EQ(newest_window(samples, 10s)->seconds(), 10.005);
 }
 
 }  // namespace

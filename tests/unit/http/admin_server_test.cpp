@@ -65,7 +65,9 @@ TEST_F(AdminTest, OtherPathsAreNotFound) {
 
 TEST_F(AdminTest, ServesThePagesOfItsHookByGetOnlyAndKeepsItsOwnPaths) {
   AdminHooks with_pages = hooks();
-  with_pages.pages = [](std::string_view path) -> std::optional<Response> {
+  std::atomic<int> drawn = 0;
+  with_pages.pages = [&](std::string_view path) -> std::optional<Response> {
+    ++drawn;
     if (path != "/ops" && path != "/livez") return std::nullopt;
     return Response{.content_type = "text/html", .body = "<p>"};
   };
@@ -74,9 +76,12 @@ TEST_F(AdminTest, ServesThePagesOfItsHookByGetOnlyAndKeepsItsOwnPaths) {
   EXPECT_EQ(fetch(where, "GET", "/ops")->body, "<p>");
   EXPECT_EQ(fetch(where, "GET", "/ops")->header("content-type"), "text/html");
   EXPECT_EQ(fetch(where, "HEAD", "/ops")->status, 200);
+  EXPECT_EQ(drawn, 3);
   const auto refused = fetch(where, "POST", "/ops");
   EXPECT_EQ(refused->status, 405);
   EXPECT_EQ(refused->header("allow"), "GET, HEAD");
+  EXPECT_EQ(drawn, 3) << "a page is drawn for nobody";
+  EXPECT_EQ(fetch(where, "POST", "/other")->status, 405);
   EXPECT_NE(fetch(where, "GET", "/livez")->body, "<p>");
   EXPECT_EQ(fetch(where, "GET", "/other")->status, 404);
 }
