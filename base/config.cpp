@@ -50,6 +50,14 @@ std::string check_period(const std::string& text) {
   return good ? "" : "must be monthly, weekly or a duration of at least 1s";
 }
 
+// In hundredths: the same decimals as money.
+constexpr Currency kPercent{.code = "", .digits = 2};
+
+std::string check_percent(const std::string& text) {
+  const auto hundredths = parse_money(text, kPercent);
+  return hundredths && *hundredths <= 100'00 ? "" : "must be 0 to 100 with at most two decimals";
+}
+
 std::string check_zone(const std::string& text) {
   const auto allowed = [](char c) { return std::isalnum(c) || std::strchr("_+-/", c); };
   const std::filesystem::path zones = "/usr/share/zoneinfo";
@@ -137,6 +145,9 @@ void bind_books(YamlTable& t, Config& c) {
   t.flag("cycle.close_when_depleted", c.cycle.close_when_depleted);
   t.duration("cycle.close_after_quiet", c.cycle.close_after_quiet, 0s, 366 * kDay);
   t.duration("cycle.settle_after", c.cycle.settle_after, 0s, 366 * kDay);
+  t.choice<SilentPolicy>("cycle.silent", c.cycle.silent,
+                         {{"open", SilentPolicy::open}, {"carry", SilentPolicy::carry}});
+  t.text("cycle.fee_percent", c.cycle.fee_percent, check_percent);
   t.flag("manufacturers.open", c.manufacturers.open);
 }
 
@@ -244,6 +255,8 @@ void replace_file(const std::string& path, const std::string& text) {
 }
 
 }  // namespace
+
+std::int64_t CycleConfig::fee_rate() const { return *parse_money(fee_percent, kPercent); }
 
 std::string Config::folder() const {
   return std::filesystem::absolute(path.empty() ? "config.yml" : path)

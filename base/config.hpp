@@ -94,6 +94,8 @@ struct RedisConfig {
   std::string fsync = "always";     // "always", "everysec", "no": the last two for bench only
 };
 
+enum class SilentPolicy { open, carry };
+
 struct CycleConfig {
   std::string period = "monthly";  // "monthly", "weekly" or a duration ("90s")
   std::string zone = "UTC";        // IANA name
@@ -103,6 +105,10 @@ struct CycleConfig {
   bool close_when_depleted = false;
   Millis close_after_quiet{0};  // 0: never
   Millis settle_after{std::chrono::hours(24 * 14)};
+  // Of manufacturers that do not say what they offer: nothing, or what they did not sell.
+  SilentPolicy silent = SilentPolicy::open;
+  std::string fee_percent = "0";  // of what was sold; two decimals
+  std::int64_t fee_rate() const;  // the same in hundredths of a percent
 };
 
 struct ManufacturersConfig {

@@ -187,7 +187,7 @@ void Hub::on_offer(const std::string& id, Manufacturer& maker, const SyncHeader&
   maker.sent_epoch = header.epoch;
   maker.sent_last = header.to;
   ++maker.in_flight;
-  actions_.apply(id, header.epoch, header.to, body);
+  actions_.apply(id, header.epoch, header.to, body, (header.flags & messaging::kMoreFollows) == 0);
 }
 
 void Hub::on_applied(const std::string& id, const Result<OfferAnswer>& answer, TimePoint now) {
@@ -283,6 +283,11 @@ void Hub::send_error(std::string_view peer, SyncError code, std::string_view tex
 bool Hub::connected(const Manufacturer& maker) const {
   const auto session = sessions_.find(maker.peer);
   return session != sessions_.end() && session->second.welcomed;
+}
+
+bool Hub::is_connected(const std::string& manufacturer) const {
+  const auto found = manufacturers_.find(manufacturer);
+  return found != manufacturers_.end() && connected(found->second);
 }
 
 std::optional<std::uint64_t> Hub::Manufacturer::behind() const {

@@ -65,7 +65,7 @@ class HubActions {
   // ticket comes back with the page, so that one of an older request is told apart.
   virtual void greet(const std::string& peer, const protocol::SyncHello& hello) = 0;
   virtual void apply(const std::string& manufacturer, std::uint64_t epoch, std::uint64_t number,
-                     std::string_view record) = 0;
+                     std::string_view record, bool whole) = 0;
   virtual void accept(const std::string& peer, const std::string& manufacturer, std::uint64_t epoch,
                       std::uint64_t number) = 0;
   virtual void read_ledger(std::uint64_t ticket, const std::string& manufacturer,
@@ -99,6 +99,7 @@ class Hub {
   bool publishing() const { return !window_.empty(); }
   std::string status_json() const;
   Behind behind() const;
+  bool is_connected(const std::string& manufacturer) const;
 
  private:
   // The answer to a FETCH or SNAPSHOT, one page of the store at a time.

@@ -1,13 +1,12 @@
 #include "manufacturer_hub/hub_loop.hpp"
 
-#include <charconv>
 #include <memory>
 
 #include "base/fatal.hpp"
+#include "base/ids.hpp"
 #include "manufacturer_hub/cycle_clock.hpp"
+#include "manufacturer_hub/store_answers.hpp"
 #include "messaging/poller.hpp"
-#include "protocol/msgpack.hpp"
-#include "protocol/orders.hpp"
 
 namespace depot::manufacturer_hub {
 
@@ -28,72 +27,6 @@ static_assert(kPageEntries == 200);
 std::string text(std::uint64_t number) { return std::to_string(number); }
 std::string text(std::optional<std::int64_t> number) { return std::to_string(number.value_or(-1)); }
 
-// The row behind the 'O' of a function's answer, or why there is none.
-Result<std::string_view> row_of(const Result<Reply>& reply) {
-  if (!reply) return tl::unexpected(reply.error());
-  const std::string_view answer = reply->text();
-  if (reply->is_error()) return fail(store::classify_error(answer), std::string(answer));
-  if (answer.starts_with('O')) return answer.substr(1);
-  const std::optional<protocol::ProblemReply> problem = protocol::decode_problem(answer);
-  if (!problem) return fail(ErrorCode::unknown, "an answer that cannot be read");
-  // What is not there yet comes by itself; anything else is for good.
-  const bool later = problem->problem == protocol::Problem::unavailable;
-  const std::string_view why =
-      problem->detail.empty() ? row_of(problem->problem).title : std::string_view(problem->detail);
-  return fail(later ? ErrorCode::not_executed : ErrorCode::refused, std::string(why));
-}
-
-// "3-17" -> 3, 17.
-std::pair<std::uint64_t, std::uint64_t> stream_id(std::string_view id) {
-  std::pair<std::uint64_t, std::uint64_t> parts{};
-  const auto epoch = std::from_chars(id.data(), id.data() + id.size(), parts.first);
-  if (epoch.ptr != id.data() + id.size()) {
-    std::from_chars(epoch.ptr + 1, id.data() + id.size(), parts.second);
-  }
-  return parts;
-}
-
-// Entries of XRANGE, or of the one stream of XREAD.
-std::vector<FeedEntry> feed_entries(const Reply& entries) {
-  std::vector<FeedEntry> feed(entries.size());
-  for (std::size_t i = 0; i < feed.size(); ++i) {
-    feed[i].number = stream_id(entries[i][0].text()).second;
-    const Reply fields = entries[i][1];
-    for (std::size_t k = 0; k + 1 < fields.size(); k += 2) {
-      feed[i].fields.emplace_back(fields[k].text(), fields[k + 1].text());
-    }
-  }
-  return feed;
-}
-
-std::vector<LedgerLine> ledger_lines(const Reply& entries) {
-  std::vector<LedgerLine> lines(entries.size());
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    std::tie(lines[i].epoch, lines[i].number) = stream_id(entries[i][0].text());
-    lines[i].entry = entries[i][1][1].text();
-  }
-  return lines;
-}
-
-// What `read` makes of a plain array; an error reply is an error.
-template <typename Read>
-auto read_array(const Result<Reply>& reply, Read read) -> Result<decltype(read(*reply))> {
-  if (!reply) return tl::unexpected(reply.error());
-  if (!reply->is_error()) return read(*reply);
-  return fail(store::classify_error(reply->text()), std::string(reply->text()));
-}
-
-// What `read` makes of the values in a function's row; it fails where they are not as expected.
-template <typename Value, typename Read>
-Result<Value> read_row(const Result<std::string_view>& row, Read read) {
-  if (!row) return tl::unexpected(row.error());
-  protocol::Reader in(*row);
-  in.array();
-  Value value = read(in);
-  if (in.ok()) return value;
-  return fail(ErrorCode::unknown, "an answer that cannot be read");
-}
-
 }  // namespace
 
 HubLoop::HubLoop(messaging::Context& context, const Config& config, int index, Log& log,
@@ -107,6 +40,7 @@ HubLoop::HubLoop(messaging::Context& context, const Config& config, int index, L
       commands_(config.redis_url()),
       feed_(config.redis_url()),
       feed_max_(std::to_string(config.limits.feed_entries_max)),
+      keeper_(config, commands_, log, metrics),
       feed_number_(metrics.gauge("depot_hub_feed_number", "Newest entry read of the feed")),
       connected_(metrics.gauge("depot_hub_redis_connected", "1 while Redis is there")),
       misshapen_(metrics.gauge("depot_hub_misshapen", "Messages of a wrong number of frames")),
@@ -114,7 +48,6 @@ HubLoop::HubLoop(messaging::Context& context, const Config& config, int index, L
                                 "Ledger entries that connected manufacturers were not told of")),
       behind_max_(metrics.gauge("depot_hub_behind_entries_max", "The most of one of them")),
       unsent_(metrics.counter("depot_hub_unsent_total", "Frames to peers that are gone or slow")) {
-  cycle_bounds(config.cycle, wall_now());  // A bad zone or period is said now.
   in_.bind(config.hub_in_endpoint(index));
   out_.bind(config.hub_out_endpoint(index));
   sync_.bind(config.hub_sync_endpoint(index));
@@ -147,6 +80,7 @@ void HubLoop::run(StopSignal& stop) {
     board_.set_not_ready(ready_ ? "" : "Redis is not there, or holds no cycle yet");
     more = drain_sockets();
     hub_.on_tick(now_, wall_now());
+    if (ready_) keeper_.on_tick(now_, [this](const auto& id) { return hub_.is_connected(id); });
     if (now_ >= next_report_) report();
   }
 }
@@ -197,7 +131,8 @@ void HubLoop::prepare() {
   };
   const CycleBounds bounds = cycle_bounds(config_.cycle, wall_now());
   const auto ms = [](WallTime time) { return std::to_string(time.time_since_epoch().count()); };
-  call({"FCALL", "start_cycle_v1", "0", bounds.id, ms(bounds.opens), ms(bounds.closes), feed_max_},
+  call(commands_,
+       {"FCALL", "start_cycle_v1", "0", bounds.id, ms(bounds.opens), ms(bounds.closes), feed_max_},
        [failed](const Result<std::string_view>& row) {
          if (!row) failed(row.error().message);
        });
@@ -212,7 +147,7 @@ void HubLoop::prepare() {
     const std::size_t at = std::min(all.find("run_id:"), all.size());
     state->run_id = all.substr(at, std::min(all.find('\r', at), all.size()) - at);
   });
-  call({"FCALL", "readiness_v1", "0"}, [this, state, failed](const auto& row) {
+  call(commands_, {"FCALL", "readiness_v1", "0"}, [this, state, failed](const auto& row) {
     if (!preparing_) return;
     if (!row) return failed(row.error().message);
     protocol::Reader in(*row);
@@ -247,14 +182,11 @@ void HubLoop::read_more() {
     }
     if (!reply || reply->is_error()) return;
     if (reply->size() == 0) return;  // Nothing new within the second.
-    for (const FeedEntry& entry : feed_entries((*reply)[0][1])) hub_.on_feed(entry);
+    for (const FeedEntry& entry : feed_entries((*reply)[0][1])) {
+      hub_.on_feed(entry);
+      keeper_.on_feed(entry);
+    }
   });
-}
-
-void HubLoop::call(std::initializer_list<std::string_view> arguments, Row row) {
-  const std::span list(arguments.begin(), arguments.size());
-  commands_.command(list,
-                    [row = std::move(row)](const Result<Reply>& reply) { row(row_of(reply)); });
 }
 
 Sent HubLoop::send(std::string_view peer, std::string_view frame) {
@@ -275,7 +207,8 @@ void HubLoop::warn(std::string_view what, std::string_view who) {
 void HubLoop::greet(const std::string& peer, const protocol::SyncHello& hello) {
   // Anybody may come by ipc, which only our own user reaches; by tcp nobody may who is not known.
   const bool open = config_.manufacturers.open && config_.hub_sync_endpoint().starts_with("ipc:");
-  call({"FCALL", "hello_v1", "0", hello.id, hello.name, open ? "1" : "0", text(hello.ledger_epoch),
+  call(commands_,
+       {"FCALL", "hello_v1", "0", hello.id, hello.name, open ? "1" : "0", text(hello.ledger_epoch),
         text(hello.ledger_number), feed_max_},
        [this, peer](const Result<std::string_view>& row) {
          if (!row) return hub_.on_greeted(peer, tl::unexpected(row.error()));
@@ -286,8 +219,10 @@ void HubLoop::greet(const std::string& peer, const protocol::SyncHello& hello) {
 }
 
 void HubLoop::apply(const std::string& manufacturer, std::uint64_t epoch, std::uint64_t number,
-                    std::string_view record) {
-  call({"FCALL", "offer_v1", "0", manufacturer, text(epoch), text(number), record, feed_max_},
+                    std::string_view record, bool whole) {
+  call(commands_,
+       {"FCALL", "offer_v1", "0", manufacturer, text(epoch), text(number), record, feed_max_,
+        whole ? "1" : "0"},
        [this, manufacturer](const Result<std::string_view>& row) {
          const auto read = [](protocol::Reader& in) {
            const auto verdict = static_cast<OfferVerdict>(in.integer(0, 4));
@@ -299,7 +234,7 @@ void HubLoop::apply(const std::string& manufacturer, std::uint64_t epoch, std::u
 
 void HubLoop::accept(const std::string& peer, const std::string& manufacturer, std::uint64_t epoch,
                      std::uint64_t number) {
-  call({"FCALL", "accept_v1", "0", manufacturer, text(epoch), text(number)},
+  call(commands_, {"FCALL", "accept_v1", "0", manufacturer, text(epoch), text(number)},
        [this, peer, epoch, number](const Result<std::string_view>& row) {
          if (row) hub_.on_accepted(peer, epoch, number);
        });
@@ -326,7 +261,7 @@ void HubLoop::read_range(const std::string& stream, std::uint64_t epoch, std::ui
 }
 
 void HubLoop::read_catalogue(std::uint64_t ticket, const std::string& cursor) {
-  call({"FCALL", "catalogue_v1", "0", cursor, kCataloguePageCount},
+  call(commands_, {"FCALL", "catalogue_v1", "0", cursor, kCataloguePageCount},
        [this, ticket](const Result<std::string_view>& row) {
          hub_.on_catalogue(ticket, read_row<CataloguePage>(row, [](protocol::Reader& in) {
                              const std::string next(in.string());

@@ -7,14 +7,13 @@
 // Errors:  the constructor throws StartupError (an endpoint taken, a bad cycle.zone).
 #pragma once
 
-#include <functional>
-#include <initializer_list>
 #include <string>
 
 #include "base/config.hpp"
 #include "base/log.hpp"
 #include "base/status_board.hpp"
 #include "base/stop_signal.hpp"
+#include "manufacturer_hub/cycle_keeper.hpp"
 #include "manufacturer_hub/hub.hpp"
 #include "store/redis_client.hpp"
 
@@ -28,14 +27,12 @@ class HubLoop final : private HubActions {
   const StatusBoard& board() const { return board_; }
 
  private:
-  using Row = std::function<void(const Result<std::string_view>&)>;
-
   messaging::Sent send(std::string_view peer, std::string_view frame) override;
   void publish(std::string_view topic, std::string_view header, std::string_view body) override;
   void warn(std::string_view what, std::string_view who) override;
   void greet(const std::string& peer, const protocol::SyncHello& hello) override;
   void apply(const std::string& manufacturer, std::uint64_t epoch, std::uint64_t number,
-             std::string_view record) override;
+             std::string_view record, bool whole) override;
   void accept(const std::string& peer, const std::string& manufacturer, std::uint64_t epoch,
               std::uint64_t number) override;
   void read_ledger(std::uint64_t ticket, const std::string& manufacturer, std::uint64_t epoch,
@@ -43,7 +40,6 @@ class HubLoop final : private HubActions {
   void read_feed(std::uint64_t ticket, std::uint64_t from) override;
   void read_catalogue(std::uint64_t ticket, const std::string& cursor) override;
 
-  void call(std::initializer_list<std::string_view> arguments, Row row);
   void read_range(const std::string& stream, std::uint64_t epoch, std::uint64_t from,
                   store::RedisClient::Done done);
   void follow_store();
@@ -58,6 +54,7 @@ class HubLoop final : private HubActions {
   Hub hub_;
   store::RedisClient commands_, feed_;
   const std::string feed_max_;
+  CycleKeeper keeper_;
   Gauge &feed_number_, &connected_, &misshapen_, &behind_sum_, &behind_max_;
   Counter& unsent_;
   TimePoint now_{}, next_try_{}, next_report_{};

@@ -43,6 +43,9 @@ enum class SyncError : std::uint32_t {
   busy = 3,       // another connection is this manufacturer now: try again in a second
 };
 
+// A flag of a manufacturer's RECORD: what it says of its offers goes on in the next.
+inline constexpr std::uint32_t kMoreFollows = 1;
+
 // Flags of a RECORD that answers a gateway's FETCH: the topic it would have had on `out`.
 enum class PublicKind : std::uint32_t { stock = 1, catalogue = 2, cycle = 3 };
 

@@ -9,8 +9,10 @@ local UNITS_MAX = 1000000000000 -- offered of one offer
 local INTEGER_MAX = 9000000000000000 -- exact in a double
 local TOTAL_MAX = 1000000000000000 -- of an order, in minor units
 local DONE = 'O\192' -- "O" and nil
-local OPEN = 2 -- protocol/cycles.hpp
+local PLANNED, COLLECTING, OPEN, CLOSING = 0, 1, 2, 3 -- protocol/cycles.hpp
+local CLOSED, SETTLING, SETTLED = 4, 5, 6
 local LEDGER_EPOCH, LEDGER_OFFER, LEDGER_SOLD, LEDGER_CANCELLED = 0, 1, 2, 3 -- protocol/sync.hpp
+local LEDGER_STATE, LEDGER_CYCLE = 4, 5
 local PROBLEM = { -- protocol/problem.hpp
   malformed = 1, unauthenticated = 3, card_required = 4, forbidden = 5, not_found = 6,
   email_taken = 8, insufficient_stock = 9, price_changed = 10, offer_withdrawn = 11,

@@ -77,7 +77,7 @@ local function apply_offers(manufacturer, cycle, rows, ids, now, feed_max)
   if #entry > 0 then add_to_ledger(manufacturer, head, LEDGER_OFFER, now, cycle, entry) end
   call_many('HSET', stock_key(cycle), stock)
   call_many('HSET', 'names:{s0}', named)
-  add_to_feed(feed_max, 's', encode(feed), 'm', encode({manufacturer, unpack(head)}),
+  add_to_feed(feed_max, 's', encode(feed), 'm', encode({manufacturer, unpack(head)}), 'o', '1',
     unpack(#named > 0 and {'c', '1', 'n', encode(named)} or {}))
 end
 
@@ -100,9 +100,9 @@ end
 
 register('offer_v1', function(args)
   local manufacturer, epoch, number = args[1], to_integer(args[2]), to_integer(args[3])
-  local record, feed_max = args[4] and decode_array(args[4]), args[5]
+  local record, feed_max, whole = args[4] and decode_array(args[4]), args[5], args[6]
   if not record or not epoch or not number or not to_integer(feed_max) then
-    return problem('malformed', 'offer_v1 manufacturer epoch number record feed_max')
+    return problem('malformed', 'offer_v1 manufacturer epoch number record feed_max whole')
   end
   local row, cycle = call('HGET', 'manufacturers:{s0}', manufacturer), current_cycle()
   if not row or not cycle then return problem('not_found', 'no hello came first') end
@@ -114,14 +114,17 @@ register('offer_v1', function(args)
   if verdict > 0 then return 'O' .. array(verdict, known_epoch, last) end
   local rows, ids = read_offer_rows(manufacturer, record[2])
   if not rows then return problem('malformed', ids) end
-  if record[1] ~= cycle[1] then
-    verdict = 3 -- Of a past cycle: the agent says its totals again for this one.
+  if record[1] ~= cycle[1] or cycle[2] > CLOSING then
+    verdict = 3 -- Of a past cycle: the agent says its totals again for the next one.
   else
     local now = now_ms()
     local fault = apply_offers(manufacturer, cycle[1], rows, ids, now, feed_max)
     if fault then return fault end
     if epoch > known_epoch and known_epoch > 0 and #ids < ROWS_MAX then
       withdraw_unnamed(manufacturer, cycle[1], rows, now, feed_max)
+    end
+    if whole == '1' and cycle[2] == COLLECTING then
+      call('HSET', 'answered:{s0}', manufacturer, cycle[1])
     end
   end
   call('HSET', 'manufacturers:{s0}', manufacturer, encode(name, epoch, number))

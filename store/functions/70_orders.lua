@@ -93,7 +93,7 @@ register_signed_in('cancel_order_v1', function(body, args, now)
     if status ~= PAID then return problem('not_cancellable') end
   end
   local _, _, _, of_cycle, _, parts, sold = unpack(decode(row), 1, 7)
-  if not cycle or cycle[1] ~= of_cycle or cycle[2] ~= OPEN then
+  if not cycle or cycle[1] ~= of_cycle or (cycle[2] ~= OPEN and cycle[2] ~= CLOSING) then
     return problem('not_cancellable', 'the cycle is closed')
   end
   local stock, feed, bought, entries = put_back(id, customer, of_cycle, parts, sold)
@@ -112,6 +112,6 @@ register_signed_in('cancel_order_v1', function(body, args, now)
   call_many('HSET', stock_key(of_cycle), stock)
   call_many('HSET', 'bought:{s0}:' .. of_cycle, bought)
   call('SET', 'orderstate:{s0}:' .. id, encode(cancelled))
-  add_to_feed(args[2], 's', encode(feed), 'm', encode(moved))
+  add_to_feed(args[2], 's', encode(feed), 'm', encode(moved), 'o', '1')
   return 'O' .. (view_of(id, row, encode(cancelled), {}))
 end)

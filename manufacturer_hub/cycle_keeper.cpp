@@ -1,0 +1,208 @@
+#include "manufacturer_hub/cycle_keeper.hpp"
+
+#include <algorithm>
+#include <memory>
+
+namespace depot::manufacturer_hub {
+
+using namespace std::chrono_literals;
+using protocol::LedgerPosition;
+using protocol::Statement;
+using store::Reply;
+
+namespace {
+
+constexpr Duration kLookEvery = 500ms;
+constexpr Duration kSettleEvery = 2s;  // Whether all agree; it may take days.
+constexpr std::string_view kLedgerPage = "500";
+constexpr std::size_t kDemandPage = 500;
+
+std::string text(std::int64_t number) { return std::to_string(number); }
+std::string text(WallTime time) { return text(time.time_since_epoch().count()); }
+std::string text(Millis duration) { return text(duration.count()); }
+
+}  // namespace
+
+CycleKeeper::CycleKeeper(const Config& config, store::RedisClient& redis, Log& log,
+                         Metrics& metrics)
+    : config_(config),
+      redis_(redis),
+      log_(log),
+      driver_(config.cycle),
+      feed_max_(std::to_string(config.limits.feed_entries_max)),
+      transitions_(metrics.counter("depot_cycle_transitions_total", "Transitions made here")),
+      packs_(metrics.counter("depot_settlement_packs_total", "Settlement packs written")) {}
+
+// A purchase moves stock and is not an offer or a cancellation.
+void CycleKeeper::on_feed(const FeedEntry& entry) {
+  bool stock = false, offer = false;
+  for (const auto& [name, bytes] : entry.fields) {
+    stock = stock || name == "s";
+    offer = offer || name == "o";
+    if (name == "y") look_due_ = {};
+  }
+  if (!stock) return;
+  if (!offer) driver_.on_purchase(now_);
+  driver_.on_stock();
+}
+
+void CycleKeeper::on_tick(TimePoint now, const IsConnected& connected) {
+  now_ = now;
+  if (now < look_due_ || looking_ || under_way_ > 0) return;
+  look_due_ = now + kLookEvery;
+  looking_ = true;
+  call(redis_, {"FCALL", "cycle_work_v1", "0"}, [this, connected](const auto& row) {
+    looking_ = false;
+    const auto work = row ? decode_cycle_work(*row) : std::nullopt;
+    if (!work) {
+      return log_.warning("the cycle cannot be looked at",
+                          {{"why", row ? "an answer that cannot be read" : row.error().message}});
+    }
+    for (const CycleStep& step : driver_.due(*work, now_, connected)) take(step);
+    if (driver_.wants_depletion() && !judging_) judge_depletion(work->current.id, "0");
+  });
+}
+
+void CycleKeeper::take(const CycleStep& due) {
+  using Kind = CycleStep::Kind;
+  const CycleConfig& config = config_.cycle;
+  const std::string& id = due.cycle;
+  switch (due.kind) {
+    case Kind::open:
+      return step(due, {"FCALL", "open_cycle_v1", "0", id,
+                        config.silent == SilentPolicy::carry ? "1" : "0", feed_max_});
+    case Kind::end_now:
+      return step(due, {"FCALL", "set_cycle_end_v1", "0", id, "0", feed_max_});
+    case Kind::close:
+      return step(due, {"FCALL", "close_cycle_v1", "0", id, feed_max_});
+    case Kind::finish:
+      return step(due, {"FCALL", "end_cycle_v1", "0", id, text(config.closing_grace), feed_max_,
+                        due.next.id, text(due.next.opens), text(due.next.closes)});
+    case Kind::collect:
+      return step(due, {"FCALL", "collect_cycle_v1", "0", id, feed_max_});
+    case Kind::settle:
+      if (now_ < settle_due_) return;
+      settle_due_ = now_ + kSettleEvery;
+      return step(due, {"FCALL", "settle_cycle_v1", "0", id, text(config.settle_after), feed_max_});
+    case Kind::pack:
+      if (!packing_) begin_pack(id, due.pack);
+  }
+}
+
+void CycleKeeper::step(const CycleStep& due, std::initializer_list<std::string_view> arguments) {
+  ++under_way_;
+  call(redis_, arguments, [this, due](const Result<std::string_view>& row) {
+    --under_way_;
+    const auto cycle = row ? protocol::decode_cycle(*row) : std::nullopt;
+    if (cycle) {
+      look_due_ = {};  // The next step may be due at once.
+      transitions_.add();
+      log_.info("cycle", {{"cycle", cycle->id},
+                          {"state", name_of(cycle->state)},
+                          {"why", due.reason.empty() ? "due" : std::string(due.reason)}});
+    } else if (!row && row.error().code != ErrorCode::not_executed) {
+      log_.error("a step of the cycle failed",
+                 {{"cycle", due.cycle}, {"why", row.error().message}});
+    }
+  });
+}
+
+void CycleKeeper::begin_pack(const std::string& cycle, const CycleWork::Pack& task) {
+  packing_.emplace(Packing{
+      cycle,
+      task,
+      {cycle, task.manufacturer, config_.currency.code, config_.cycle.fee_rate(), task.from},
+      task.from});
+  read_ledger();
+}
+
+void CycleKeeper::read_ledger() {
+  const std::string stream = "ledger:{s0}:" + packing_->task.manufacturer;
+  const auto id = [](LedgerPosition at) { return text(at.epoch) + "-" + text(at.number); };
+  const std::string from = id(packing_->next), to = id(packing_->task.to);
+  const std::string_view arguments[] = {"XRANGE", stream, from, to, "COUNT", kLedgerPage};
+  redis_.command(arguments, [this](const Result<Reply>& reply) {
+    const auto lines = read_array(reply, ledger_lines);
+    lines ? add_to_pack(*lines) : end_pack(lines.error().message);
+  });
+}
+
+void CycleKeeper::add_to_pack(const std::vector<LedgerLine>& lines) {
+  for (const LedgerLine& line : lines) {
+    const auto entry = protocol::decode_ledger_entry(line.entry);
+    if (!entry) return end_pack("a ledger entry that cannot be read");
+    const LedgerPosition at{static_cast<std::int64_t>(line.epoch),
+                            static_cast<std::int64_t>(line.number)};
+    packing_->builder.add(at, *entry);
+    packing_->next = {at.epoch, at.number + 1};
+  }
+  if (!lines.empty() && packing_->next <= packing_->task.to) return read_ledger();
+  if (!packing_->builder.complete()) return end_pack("the ledger does not say that it closed");
+  read_demand(std::make_shared<Statement>(packing_->builder.finish()), 0);
+}
+
+// What customers asked for in vain is in the stock's rows alone.
+void CycleKeeper::read_demand(const std::shared_ptr<Statement>& statement, std::size_t from) {
+  const std::size_t to = std::min(from + kDemandPage, statement->offers.size());
+  if (from == to) return write_pack(*statement);
+  std::vector<std::string> texts = {"HMGET", "stock:{s0}:" + statement->cycle};
+  for (std::size_t i = from; i < to; ++i) {
+    texts.push_back(statement->manufacturer + ":" + statement->offers[i].sku);
+  }
+  const std::vector<std::string_view> arguments(texts.begin(), texts.end());
+  redis_.command(arguments, [this, statement, from, to](const Result<Reply>& reply) {
+    const auto refused = read_array(reply, [&](const Reply& rows) {
+      std::vector<std::int64_t> counts;
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        protocol::Reader in(rows[i].is_string() ? rows[i].text() : std::string_view());
+        for (int before = 0; before < 5; ++before) in.skip();
+        counts.push_back(in.integer());
+      }
+      return counts;
+    });
+    if (!refused) return end_pack(refused.error().message);
+    for (std::size_t i = 0; i < refused->size() && from + i < to; ++i) {
+      statement->add_refused(statement->offers[from + i].sku, (*refused)[i]);
+    }
+    read_demand(statement, to);
+  });
+}
+
+void CycleKeeper::write_pack(const Statement& statement) {
+  std::string pack;
+  encode(statement, pack);
+  call(redis_, {"FCALL", "write_pack_v1", "0", statement.cycle, statement.manufacturer, pack},
+       [this](const Result<std::string_view>& row) { end_pack(row ? "" : row.error().message); });
+}
+
+void CycleKeeper::end_pack(const std::string& trouble) {
+  look_due_ = {};
+  if (trouble.empty()) {
+    packs_.add();
+  } else {
+    look_due_ = now_ + kLookEvery;
+    log_.error("a settlement pack was not made", {{"cycle", packing_->cycle},
+                                                  {"manufacturer", packing_->task.manufacturer},
+                                                  {"why", trouble}});
+  }
+  packing_.reset();
+}
+
+// Looks through the stock until something is found that is left.
+void CycleKeeper::judge_depletion(const std::string& cycle, const std::string& cursor) {
+  judging_ = true;
+  call(redis_, {"FCALL", "depletion_v1", "0", cycle, cursor}, [this, cycle](const auto& row) {
+    judging_ = false;
+    const auto answer = read_row<std::pair<std::string, bool>>(row, [](protocol::Reader& in) {
+      std::string next(in.string());
+      return std::pair(std::move(next), in.boolean());
+    });
+    if (!answer) return;
+    const auto& [next, left] = *answer;
+    if (!left && next != "0") return judge_depletion(cycle, next);
+    driver_.on_depletion_judged(!left);
+    if (!left) look_due_ = {};
+  });
+}
+
+}  // namespace depot::manufacturer_hub

@@ -1,0 +1,60 @@
+// Drives the cycle and its settlement: asks Redis what there is to do, takes the steps that the
+// CycleDriver names, and makes each manufacturer's settlement pack from its part of the ledger.
+//
+// Threads: the hub's one.
+// Errors:  what fails is logged and tried again; nothing is kept that Redis has not.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "base/config.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "manufacturer_hub/cycle_driver.hpp"
+#include "manufacturer_hub/store_answers.hpp"
+
+namespace depot::manufacturer_hub {
+
+class CycleKeeper {
+ public:
+  CycleKeeper(const Config& config, store::RedisClient& redis, Log& log, Metrics& metrics);
+
+  using IsConnected = std::function<bool(const std::string&)>;  // an agent of that manufacturer
+
+  void on_feed(const FeedEntry& entry);
+  void on_tick(TimePoint now, const IsConnected& connected);  // once a turn, while Redis is there
+
+ private:
+  struct Packing {  // the pack under way
+    std::string cycle;
+    CycleWork::Pack task;
+    protocol::StatementBuilder builder;
+    protocol::LedgerPosition next;
+  };
+
+  void look(const IsConnected& connected);
+  void take(const CycleStep& step);
+  void step(const CycleStep& step, std::initializer_list<std::string_view> arguments);
+  void begin_pack(const std::string& cycle, const CycleWork::Pack& task);
+  void read_ledger();
+  void add_to_pack(const std::vector<LedgerLine>& lines);
+  void read_demand(const std::shared_ptr<protocol::Statement>& statement, std::size_t from);
+  void write_pack(const protocol::Statement& statement);
+  void end_pack(const std::string& trouble);
+  void judge_depletion(const std::string& cycle, const std::string& cursor);
+
+  const Config& config_;
+  store::RedisClient& redis_;
+  Log& log_;
+  CycleDriver driver_;
+  const std::string feed_max_;
+  Counter &transitions_, &packs_;
+  TimePoint now_{}, look_due_{}, settle_due_{};
+  bool looking_ = false, judging_ = false;
+  int under_way_ = 0;  // steps that were asked for
+  std::optional<Packing> packing_;
+};
+
+}  // namespace depot::manufacturer_hub

@@ -1,0 +1,98 @@
+-- Settlement: what each manufacturer has coming from a cycle that is closed. The hub makes the packs
+-- from the ledgers (protocol/statement.hpp); each is written once and never changes.
+
+local WORK_MAX = '16' -- packs to be written that are named at once
+
+local function packs_key(cycle) return 'packs:{s0}:' .. cycle end
+local function agreed_key(cycle) return 'agreed:{s0}:' .. cycle end
+
+-- Its hash comes first.
+local function hash_of(pack) return (select(2, decode_some(pack, 1, 1))) end
+
+local function read_cycle(id)
+  local row = id and call('HGET', 'cycles:{s0}', id)
+  return row and decode(row)
+end
+
+-- What there is to do, for the hub: [now, the current cycle, the planned one or nil, [who has not
+-- answered while it collects, ...], [cycle, state, closed_at, [manufacturer without a pack, epoch
+-- and number that its part of the ledger begins and ends with, ...], ...]].
+register('cycle_work_v1', function()
+  local cycle, row = current_cycle()
+  if not cycle then return problem('unavailable', 'no cycle has been started') end
+  local silent = cycle[2] == COLLECTING and silent_in(cycle[1]) or {}
+  local settling, closed = {}, call('HGETALL', 'settling:{s0}')
+  for i = 1, #closed, 2 do
+    local missing = {}
+    local todo = call('HRANDFIELD', 'topack:{s0}:' .. closed[i], WORK_MAX, 'WITHVALUES')
+    for k = 1, #todo, 2 do push(missing, todo[k], unpack(decode(todo[k + 1]))) end
+    push(settling, closed[i], read_cycle(closed[i])[2], tonumber(closed[i + 1]), missing)
+  end
+  return 'O\149' .. encode(now_ms()) .. row .. (call('GET', 'planned:{s0}') or '\192')
+    .. encode(silent, settling)
+end, {'no-writes'})
+
+register('write_pack_v1', function(args)
+  local id, maker, pack = unpack(args, 1, 3)
+  if not pack or byte(pack) ~= 0x9d or not is_bytes(hash_of(pack), 32) then
+    return problem('malformed', 'write_pack_v1 cycle manufacturer pack')
+  end
+  if call('HEXISTS', 'topack:{s0}:' .. id, maker) == 1 then
+    call('HSET', packs_key(id), maker, pack)
+    call('HDEL', 'topack:{s0}:' .. id, maker)
+  end
+  return DONE
+end, READS)
+
+-- closed -> settling when every pack is written, which each manufacturer finds in its ledger; and
+-- settling -> settled when all agree, or so long after it was closed.
+register('settle_cycle_v1', function(args)
+  local id, after, feed_max = args[1], to_integer(args[2]), args[3]
+  if not after or not to_integer(feed_max) then
+    return problem('malformed', 'settle_cycle_v1 cycle settle_after_ms feed_max')
+  end
+  local cycle, closed_at = read_cycle(id), call('HGET', 'settling:{s0}', id)
+  if not cycle or not closed_at then return problem('not_found', 'no such cycle is to be settled') end
+  local now, due = now_ms(), call('EXISTS', 'topack:{s0}:' .. id) == 0
+  local makers = call('HKEYS', packs_key(id))
+  if cycle[2] == SETTLING and due and now < closed_at + after then
+    for _, answer in ipairs(call_many('HMGET', agreed_key(id), makers)) do
+      due = due and answer and decode(answer) == 1
+    end
+  end
+  if not due then return not_due() end
+  table.sort(makers)
+  cycle[2] = cycle[2] + 1
+  tell(makers, cycle, now, feed_max)
+  call('HSET', 'cycles:{s0}', id, cycle_row(cycle))
+  if cycle[2] == SETTLED then call('HDEL', 'settling:{s0}', id) end
+  return 'O' .. cycle_row(cycle)
+end, READS)
+
+-- What a manufacturer says of its pack, which it names by its hash. That it agrees is final.
+register('answer_pack_v1', function(args)
+  local maker, id, hash, agrees, detail = unpack(args, 1, 5)
+  if not id or not is_bytes(hash, 32) or not (agrees == '0' or agrees == '1') or not detail
+    or #detail > 200 then
+    return problem('malformed', 'answer_pack_v1 manufacturer cycle hash agrees detail')
+  end
+  local pack, before = call('HGET', packs_key(id), maker), call('HGET', agreed_key(id), maker)
+  if not pack then return problem('not_found', 'no statement for that cycle') end
+  if hash_of(pack) ~= hash then return problem('invalid', 'another statement\'s hash') end
+  if not before or decode(before) == 0 then
+    call('HSET', agreed_key(id), maker, encode(tonumber(agrees), now_ms(), detail))
+  end
+  return DONE
+end, READS)
+
+-- [pack, 1 agrees or 0 or nil, when, why not], of one manufacturer; nil where there is none.
+local function statement_of(id, maker)
+  local pack, answer = call('HGET', packs_key(id), maker), call('HGET', agreed_key(id), maker)
+  if not pack then return '\192' end
+  return '\148' .. pack .. (answer or '\192\192\192')
+end
+
+register('statement_v1', function(args)
+  local maker, id = unpack(args, 1, 2)
+  return id and 'O' .. statement_of(id, maker) or problem('malformed', 'statement_v1')
+end, {'no-writes'})
