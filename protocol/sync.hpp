@@ -60,6 +60,16 @@ struct SyncWelcome {
 void encode(const SyncWelcome& welcome, std::string& out);
 std::optional<SyncWelcome> decode_sync_welcome(std::string_view bytes);
 
+// sync ASK of a manufacturer: [verb, argument, ...], texts or integers; docs/PROTOCOL.md has the
+// verbs. Its ANSWER is that of a function: 'O' + row, or 'X' + a problem.
+inline constexpr std::size_t kAskArgumentsMax = 200;
+struct SyncAsk {
+  std::string verb;
+  std::vector<std::string> arguments;  // integers in decimal
+};
+void encode(const SyncAsk& ask, std::string& out);
+std::optional<SyncAsk> decode_sync_ask(std::string_view bytes);
+
 // One offer as gateways see it.
 struct CatalogueItem {
   std::string offer;

@@ -96,3 +96,15 @@ register('statement_v1', function(args)
   local maker, id = unpack(args, 1, 2)
   return id and 'O' .. statement_of(id, maker) or problem('malformed', 'statement_v1')
 end, {'no-writes'})
+
+-- [sku, units asked for in vain in the current cycle, ...] of the manufacturer's skus named.
+register('demand_v1', function(args)
+  local cycle, ids, rows = current_cycle(), {}, {}
+  if not cycle or not args[2] then return 'O\144' end
+  for i = 2, #args do ids[i - 1] = args[1] .. ':' .. args[i] end
+  local offers = read_offers(cycle[1], ids)
+  for i, id in ipairs(ids) do
+    if offers[id] then push(rows, args[i + 1], offers[id].refused) end
+  end
+  return 'O' .. encode(rows)
+end, {'no-writes'})
