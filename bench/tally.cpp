@@ -14,6 +14,11 @@ std::uint64_t total(const std::map<std::string, std::uint64_t>& counts) {
   return sum;
 }
 
+double per_second(std::uint64_t count, Duration time) {
+  const double seconds = std::chrono::duration<double>(time).count();
+  return seconds > 0 ? static_cast<double>(count) / seconds : 0;
+}
+
 double milliseconds(std::chrono::nanoseconds time) {
   return std::chrono::duration<double, std::milli>(time).count();
 }
@@ -23,10 +28,8 @@ double milliseconds(std::chrono::nanoseconds time) {
 std::uint64_t Tally::refused_total() const { return total(refused); }
 std::uint64_t Tally::failed_total() const { return total(failed); }
 
-double Tally::orders_per_second() const {
-  const double seconds = std::chrono::duration<double>(duration).count();
-  return seconds > 0 ? static_cast<double>(orders()) / seconds : 0;
-}
+double Tally::placed_per_second() const { return per_second(placed, duration); }
+double Tally::answers_per_second() const { return per_second(placed + refused_total(), duration); }
 
 void Tally::merge(const Tally& other) {
   placed += other.placed;
@@ -67,7 +70,8 @@ Rows rows_of(const Tally& tally, const Currency& currency) {
   rows.emplace_back("units", grouped(tally.units));
   rows.emplace_back("money", grouped_money(tally.money_minor, currency));
   rows.emplace_back("throughput",
-                    fmt::format("{:.0f} orders/s over {:.1f} s", tally.orders_per_second(),
+                    fmt::format("{:.0f} orders placed/s, {:.0f} answers/s over {:.1f} s",
+                                tally.placed_per_second(), tally.answers_per_second(),
                                 milliseconds(tally.duration) / 1000));
   std::string latency;
   for (const auto& [name, fraction] : kPercentiles) {
@@ -106,7 +110,8 @@ boost::json::object json_of(const Tally& tally) {
           {"units", tally.units},
           {"money_minor", tally.money_minor},
           {"seconds", milliseconds(tally.duration) / 1000},
-          {"orders_per_second", tally.orders_per_second()},
+          {"placed_per_second", tally.placed_per_second()},
+          {"answers_per_second", tally.answers_per_second()},
           {"latency_ms", std::move(latency)},
           {"retries", tally.retries},
           {"repeats", tally.repeats}};

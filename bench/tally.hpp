@@ -30,8 +30,9 @@ struct Tally {
 
   std::uint64_t refused_total() const;
   std::uint64_t failed_total() const;
-  std::uint64_t orders() const { return placed + refused_total() + failed_total(); }
-  double orders_per_second() const;
+  // Over the whole duration; answers are orders placed and refused, not those that failed.
+  double placed_per_second() const;
+  double answers_per_second() const;
   void merge(const Tally& other);
 };
 
