@@ -8,6 +8,7 @@
 #include <memory>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/fatal.hpp"
 #include "http/client.hpp"
@@ -113,12 +114,17 @@ void state_offers(const Config& config, const std::vector<Offers>& all) {
   }
 }
 
-// True when the gateway has every offer of the manufacturer, with its name and at its price.
-bool has_all(const std::string& gateway, const Offers& offers) {
+// True when the gateway lists every offer of the manufacturer, with its name and at its price, and
+// none of those that are withdrawn.
+bool shows(const std::string& gateway, const Offers& offers) {
   std::unordered_map<std::string, std::pair<std::string_view, std::int64_t>> missing;
-  for (const auto& row : offers.rows) missing[row.sku] = {row.name, row.unit_price};
+  std::unordered_set<std::string> withdrawn;
+  for (const auto& row : offers.rows) {
+    if (row.offered == 0) withdrawn.insert(row.sku);
+    if (row.offered > 0) missing[row.sku] = {row.name, row.unit_price};
+  }
   std::string cursor;
-  while (!missing.empty()) {
+  while (!missing.empty() || !withdrawn.empty()) {
     const std::string target =
         fmt::format("/v1/catalogue?manufacturer={}&include_sold_out=true&limit=100{}", offers.id,
                     cursor.empty() ? "" : "&cursor=" + cursor);
@@ -131,16 +137,18 @@ bool has_all(const std::string& gateway, const Offers& offers) {
     if (page->status != 200) return false;  // Not ready yet.
     const boost::json::value document = boost::json::parse(page->body);
     for (const boost::json::value& item : document.at("items").as_array()) {
-      const auto found = missing.find(std::string(item.at("sku").as_string()));
+      const std::string sku(item.at("sku").as_string());
+      if (withdrawn.contains(sku)) return false;
+      const auto found = missing.find(sku);
       const std::pair<std::string_view, std::int64_t> shown{
           item.at("name").as_string(), item.at("unit_price").at("amount_minor").as_int64()};
       if (found != missing.end() && found->second == shown) missing.erase(found);
     }
     const boost::json::value& next = document.at("next_cursor");
-    if (!next.is_string()) break;
+    if (!next.is_string()) return missing.empty();
     cursor = next.as_string();
   }
-  return missing.empty();
+  return true;
 }
 
 void await_gateways(const Config& config, const std::vector<Offers>& all) {
@@ -151,7 +159,7 @@ void await_gateways(const Config& config, const std::vector<Offers>& all) {
         fmt::format("{}:{}", config.gateway.listen.substr(0, colon), port + index);
     TimePoint moved = steady_now();
     for (std::size_t done = 0; done < all.size();) {
-      if (has_all(gateway, all[done])) {
+      if (shows(gateway, all[done])) {
         ++done;
         moved = steady_now();
         show_progress(fmt::format("import: {} has {} of {} manufacturers' offers", gateway, done,
