@@ -163,10 +163,37 @@ bench::Tally buy_random(Load& load) {
   return load.buy(source, "orders", count);
 }
 
+// The last units of one product, which go from the catalogue with the object: a show that is
+// interrupted leaves as little behind as one that is not.
+class LastUnits {
+ public:
+  explicit LastUnits(const Load& load) : load_(load), sku_("last-" + load.run) {
+    state(kLastUnits);
+  }
+  ~LastUnits() {
+    try {
+      state(0);
+    } catch (const std::exception& error) {
+      std::fputs(fmt::format("{} stays in the catalogue: {}\n", offer(), error.what()).c_str(),
+                 stderr);
+    }
+  }
+  LastUnits(const LastUnits&) = delete;
+  LastUnits& operator=(const LastUnits&) = delete;
+  std::string offer() const { return make_offer_id("show", sku_); }
+
+ private:
+  void state(std::size_t offered) const {
+    load_.import(fmt::format("show,Demo lanterns,{},Last lantern {},{},{}\n", sku_, load_.run,
+                             format_money(4'990, load_.config.currency), offered),
+                 true);
+  }
+  const Load& load_;
+  const std::string sku_;
+};
+
 bench::Tally buy_the_last(Load& load) {
-  const std::string sku = "last-" + load.run;
-  load.import(fmt::format("show,Demo lanterns,{},Last lantern {},{},{}\n", sku, load.run,
-                          format_money(4'990, load.config.currency), kLastUnits));
+  const LastUnits last(load);
   pid_t victim = 0;
   for (const auto& [name, pid] : running_processes(load.config)) {
     if (name.starts_with("worker")) victim = pid;
@@ -177,7 +204,7 @@ bench::Tally buy_the_last(Load& load) {
   for (std::size_t i = 0; i < kBurst; ++i) {
     burst.push_back({.shopper = static_cast<std::uint32_t>(i % kCustomers),
                      .key = fmt::format("{}-burst-{}", load.name, i),
-                     .lines = {{"show:" + sku, 1, std::nullopt}}});
+                     .lines = {{last.offer(), 1, std::nullopt}}});
   }
   load.engine.lanes = kBurst;
   ShowSource source(std::move(burst), victim);

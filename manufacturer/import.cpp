@@ -73,16 +73,23 @@ class Import final : private AgentActions {
 };
 
 // One line on stderr, over and over on a terminal; elsewhere the last only.
-void show_progress(const std::string& text, bool last = false) {
-  const bool terminal = isatty(STDERR_FILENO) != 0;
-  if (terminal || last) fmt::print(stderr, "{}{}{}", terminal ? "\r" : "", text, last ? "\n" : "");
-}
+class Progress {
+ public:
+  explicit Progress(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) != 0) {}
+  void show(const std::string& text, bool last = false) const {
+    if (quiet_ || (!terminal_ && !last)) return;
+    fmt::print(stderr, "{}{}{}", terminal_ ? "\r" : "", text, last ? "\n" : "");
+  }
+
+ private:
+  const bool quiet_, terminal_;
+};
 
 [[noreturn]] void give_up(const std::string& id, const std::string& why, int code) {
   throw StartupError(fmt::format("import of {} failed: {}", id, why), code);
 }
 
-void state_offers(const Config& config, const std::vector<Offers>& all) {
+void state_offers(const Config& config, const std::vector<Offers>& all, const Progress& progress) {
   messaging::Context context;
   std::vector<std::pair<const Offers*, std::unique_ptr<Import>>> under_way;
   std::size_t begun = 0, done = 0;
@@ -110,7 +117,7 @@ void state_offers(const Config& config, const std::vector<Offers>& all) {
           kExitUnavailable);
     }
     done += std::erase_if(under_way, [](const auto& one) { return one.second->settled(); });
-    show_progress(fmt::format("import: {} of {} manufacturers acknowledged", done, all.size()));
+    progress.show(fmt::format("import: {} of {} manufacturers acknowledged", done, all.size()));
   }
 }
 
@@ -151,7 +158,8 @@ bool shows(const std::string& gateway, const Offers& offers) {
   return true;
 }
 
-void await_gateways(const Config& config, const std::vector<Offers>& all) {
+void await_gateways(const Config& config, const std::vector<Offers>& all,
+                    const Progress& progress) {
   const std::size_t colon = config.gateway.listen.rfind(':');
   const int port = std::stoi(config.gateway.listen.substr(colon + 1));
   for (int index = 0; index < config.gateway.count; ++index) {
@@ -162,7 +170,7 @@ void await_gateways(const Config& config, const std::vector<Offers>& all) {
       if (shows(gateway, all[done])) {
         ++done;
         moved = steady_now();
-        show_progress(fmt::format("import: {} has {} of {} manufacturers' offers", gateway, done,
+        progress.show(fmt::format("import: {} has {} of {} manufacturers' offers", gateway, done,
                                   all.size()));
       } else if (steady_now() - moved > kProgressMax) {
         give_up(all[done].id, "the gateway at " + gateway + " does not get its offers",
@@ -176,15 +184,16 @@ void await_gateways(const Config& config, const std::vector<Offers>& all) {
 
 }  // namespace
 
-ImportSummary import_catalogue(const Config& config, const std::string& file) {
+ImportSummary import_catalogue(const Config& config, const std::string& file, bool quiet) {
+  const Progress progress(quiet);
   const TimePoint start = steady_now();
   const std::vector<Offers> all = read_offers_of_many(file, config.currency);
-  state_offers(config, all);
-  await_gateways(config, all);
+  state_offers(config, all, progress);
+  await_gateways(config, all, progress);
   ImportSummary summary{.manufacturers = all.size()};
   for (const Offers& offers : all) summary.offers += offers.rows.size();
   summary.seconds = std::chrono::duration<double>(steady_now() - start).count();
-  show_progress(fmt::format("import: {} offers of {} manufacturers in {:.1f} s", summary.offers,
+  progress.show(fmt::format("import: {} offers of {} manufacturers in {:.1f} s", summary.offers,
                             summary.manufacturers, summary.seconds),
                 true);
   return summary;

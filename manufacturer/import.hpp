@@ -22,9 +22,9 @@ struct ImportSummary {
 };
 
 // Returns when every offer is acknowledged and every gateway's catalogue lists it, or no longer
-// does where nothing is offered of it. Progress goes to stderr. Importing the same file again
-// changes nothing.
-ImportSummary import_catalogue(const Config& config, const std::string& file);
+// does where nothing is offered of it. Progress goes to stderr, unless `quiet`. Importing the same
+// file again changes nothing.
+ImportSummary import_catalogue(const Config& config, const std::string& file, bool quiet = false);
 
 // The same for the command line: prints the summary, returns the exit code; throws as above.
 int run_import(const Config& config, const std::string& file, bool json);
