@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "bench/tally.hpp"
+#include "base/numbers.hpp"
 
 namespace depot::bench {
 

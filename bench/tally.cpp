@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/numbers.hpp"
+
 namespace depot::bench {
 namespace {
 
@@ -44,25 +46,12 @@ void Tally::merge(const Tally& other) {
   duration = std::max(duration, other.duration);
 }
 
-std::string grouped(std::uint64_t number) {
-  std::string out = std::to_string(number);
-  for (std::size_t at = out.size(); at > 3; at -= 3) out.insert(at - 3, ",");
-  return out;
-}
-
-std::string grouped_money(std::int64_t amount_minor, const Currency& currency) {
-  std::string out = format_money(amount_minor, currency);
-  const std::size_t point = std::min(out.find('.'), out.size());
-  for (std::size_t at = point; at > 3; at -= 3) out.insert(at - 3, ",");
-  return out + " " + currency.code;
-}
-
 Rows rows_of(const Tally& tally, const Currency& currency) {
   Rows rows;
-  std::string placed = grouped(tally.placed) + " orders";
+  std::string placed = counted(tally.placed, "order");
   if (tally.partial > 0) placed += fmt::format(", {} of them in part", grouped(tally.partial));
   rows.emplace_back("placed", placed);
-  rows.emplace_back("refused", grouped(tally.refused_total()) + " orders");
+  rows.emplace_back("refused", counted(tally.refused_total(), "order"));
   for (const auto& [name, count] : tally.refused)
     rows.emplace_back("", name + " " + grouped(count));
   if (tally.failed_total() > 0) rows.emplace_back("failed", grouped(tally.failed_total()));

@@ -42,8 +42,4 @@ Rows rows_of(const Tally& tally, const Currency& currency);
 std::string to_lines(const Rows& rows);
 boost::json::object json_of(const Tally& tally);
 
-// 1234567 -> "1,234,567".
-std::string grouped(std::uint64_t number);
-std::string grouped_money(std::int64_t amount_minor, const Currency& currency);  // "1,234.56 EUR"
-
 }  // namespace depot::bench

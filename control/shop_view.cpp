@@ -7,13 +7,13 @@
 #include <boost/json.hpp>
 #include <cstdio>
 
+#include "base/numbers.hpp"
 #include "bench/progress.hpp"
 
 namespace depot::control {
 namespace {
 
 using bench::Figures;
-using bench::grouped;
 using bench::Tally;
 
 constexpr std::size_t kNamesMax = 4;
@@ -120,13 +120,13 @@ void ShopView::show(const Figures& figures, const Tally& tally) {
 
 Extras extras_of(const Figures& figures, std::uint64_t seed) {
   Extras extras;
-  extras.rows = {{"cancelled", grouped(figures.cancelled) + " orders"},
-                 {"visits", fmt::format("{}, {} without an order", grouped(figures.visits),
-                                        grouped(figures.left))},
-                 {"turned away",
-                  fmt::format("{} times, before there was an order", grouped(figures.turned_away))},
-                 {"best sellers", joined(best_sellers(figures))},
-                 {"seed", std::to_string(seed)}};
+  extras.rows = {
+      {"cancelled", counted(figures.cancelled, "order")},
+      {"visits",
+       fmt::format("{}, {} without an order", grouped(figures.visits), grouped(figures.left))},
+      {"turned away", counted(figures.turned_away, "time") + ", before there was an order"},
+      {"best sellers", joined(best_sellers(figures))},
+      {"seed", std::to_string(seed)}};
   extras.members = {{"cancelled", figures.cancelled},
                     {"visits", figures.visits},
                     {"visits_without_order", figures.left},

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cstdio>
 #include <memory>
@@ -11,6 +12,7 @@
 #include <unordered_set>
 
 #include "base/fatal.hpp"
+#include "base/numbers.hpp"
 #include "http/client.hpp"
 #include "manufacturer/agent.hpp"
 #include "manufacturer/catalogue.hpp"
@@ -78,12 +80,16 @@ class Progress {
   explicit Progress(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) != 0) {}
   void show(const std::string& text, bool last = false) const {
     if (quiet_ || (!terminal_ && !last)) return;
-    fmt::print(stderr, "{}{}{}", terminal_ ? "\r" : "", text, last ? "\n" : "");
+    fmt::print(stderr, "{}{}{}", terminal_ ? "\r\x1b[K" : "", text, last ? "\n" : "");
   }
 
  private:
   const bool quiet_, terminal_;
 };
+
+std::string text_of(const ImportSummary& summary) {
+  return counted(summary.offers, "offer") + " of " + counted(summary.manufacturers, "manufacturer");
+}
 
 [[noreturn]] void give_up(const std::string& id, const std::string& why, int code) {
   throw StartupError(fmt::format("import of {} failed: {}", id, why), code);
@@ -191,11 +197,12 @@ ImportSummary import_catalogue(const Config& config, const std::string& file, bo
   state_offers(config, all, progress);
   await_gateways(config, all, progress);
   ImportSummary summary{.manufacturers = all.size()};
-  for (const Offers& offers : all) summary.offers += offers.rows.size();
+  for (const Offers& offers : all) {
+    summary.offers += static_cast<std::size_t>(
+        std::ranges::count_if(offers.rows, [](const auto& row) { return row.offered > 0; }));
+  }
   summary.seconds = std::chrono::duration<double>(steady_now() - start).count();
-  progress.show(fmt::format("import: {} offers of {} manufacturers in {:.1f} s", summary.offers,
-                            summary.manufacturers, summary.seconds),
-                true);
+  progress.show(fmt::format("import: {} in {:.1f} s", text_of(summary), summary.seconds), true);
   return summary;
 }
 
@@ -204,8 +211,7 @@ int run_import(const Config& config, const std::string& file, bool json) {
   const std::string text =
       json ? fmt::format(R"({{"manufacturers": {}, "offers": {}, "seconds": {:.3f}}})",
                          summary.manufacturers, summary.offers, summary.seconds)
-           : fmt::format("{} offers of {} manufacturers are on sale", summary.offers,
-                         summary.manufacturers);
+           : text_of(summary) + (summary.offers == 1 ? " is on sale" : " are on sale");
   return std::puts(text.c_str()) >= 0 ? kExitOk : kExitFailed;
 }
 

@@ -17,7 +17,8 @@
 namespace depot::manufacturer {
 
 struct ImportSummary {
-  std::size_t manufacturers = 0, offers = 0;
+  std::size_t manufacturers = 0;  // in the file
+  std::size_t offers = 0;         // on sale now
   double seconds = 0;
 };
 

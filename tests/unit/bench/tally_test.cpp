@@ -11,13 +11,6 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
-TEST(TallyTest, GroupsDigitsByThousands) {
-  EXPECT_EQ(grouped(0), "0");
-  EXPECT_EQ(grouped(999), "999");
-  EXPECT_EQ(grouped(1'000), "1,000");
-  EXPECT_EQ(grouped(12'345'678), "12,345,678");
-}
-
 TEST(TallyTest, MergesThreadsAndCloses) {
   Tally one;
   one.placed = 1'200;
