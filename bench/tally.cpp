@@ -16,22 +16,26 @@ std::uint64_t total(const std::map<std::string, std::uint64_t>& counts) {
   return sum;
 }
 
-double per_second(std::uint64_t count, Duration time) {
-  const double seconds = std::chrono::duration<double>(time).count();
-  return seconds > 0 ? static_cast<double>(count) / seconds : 0;
-}
-
 double milliseconds(std::chrono::nanoseconds time) {
   return std::chrono::duration<double, std::milli>(time).count();
 }
 
 }  // namespace
 
+double per_second(std::uint64_t count, Duration time) {
+  const double seconds = std::chrono::duration<double>(time).count();
+  return seconds > 0 ? static_cast<double>(count) / seconds : 0;
+}
+
 std::uint64_t Tally::refused_total() const { return total(refused); }
 std::uint64_t Tally::failed_total() const { return total(failed); }
 
 double Tally::placed_per_second() const { return per_second(placed, duration); }
 double Tally::answers_per_second() const { return per_second(placed + refused_total(), duration); }
+
+double Tally::latency_ms(double fraction) const {
+  return milliseconds(latency.percentile(fraction));
+}
 
 void Tally::merge(const Tally& other) {
   placed += other.placed;
@@ -64,7 +68,7 @@ Rows rows_of(const Tally& tally, const Currency& currency) {
                                 milliseconds(tally.duration) / 1000));
   std::string latency;
   for (const auto& [name, fraction] : kPercentiles) {
-    latency += fmt::format("{} {:.1f}  ", name, milliseconds(tally.latency.percentile(fraction)));
+    latency += fmt::format("{} {:.1f}  ", name, tally.latency_ms(fraction));
   }
   latency += fmt::format("max {:.1f} ms", milliseconds(tally.latency.max()));
   rows.emplace_back("latency", latency);
@@ -87,7 +91,7 @@ boost::json::object json_of(const Tally& tally) {
   };
   boost::json::object latency;
   for (const auto& [name, fraction] : kPercentiles) {
-    latency[name] = milliseconds(tally.latency.percentile(fraction));
+    latency[name] = tally.latency_ms(fraction);
   }
   latency["max"] = milliseconds(tally.latency.max());
   return {{"placed", tally.placed},

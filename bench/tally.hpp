@@ -16,6 +16,8 @@
 
 namespace depot::bench {
 
+double per_second(std::uint64_t count, Duration time);  // 0 of no time
+
 struct Tally {
   std::uint64_t placed = 0;
   std::uint64_t partial = 0;  // of those: not all that was asked for
@@ -33,6 +35,7 @@ struct Tally {
   // Over the whole duration; answers are orders placed and refused, not those that failed.
   double placed_per_second() const;
   double answers_per_second() const;
+  double latency_ms(double fraction) const;  // 0.99: what 99 of 100 orders took at most
   void merge(const Tally& other);
 };
 

@@ -30,6 +30,8 @@ TEST(TallyTest, MergesThreadsAndCloses) {
 
   EXPECT_DOUBLE_EQ(one.placed_per_second(), 998);
   EXPECT_DOUBLE_EQ(one.answers_per_second(), 999.5) << "who failed was not answered";
+  EXPECT_NEAR(one.latency_ms(0.5), 2, 0.01);
+  EXPECT_EQ(per_second(5, 0s), 0);
   const std::string lines = to_lines(rows_of(one, Currency{}));
   EXPECT_THAT(lines, HasSubstr("placed         1,996 orders, 3 of them in part\n"));
   EXPECT_THAT(lines, HasSubstr("refused        3 orders\n               insufficient_stock 3\n"));
