@@ -10,6 +10,7 @@
 
 #include "base/crypto.hpp"
 #include "base/fatal.hpp"
+#include "base/numbers.hpp"
 #include "control/load.hpp"
 #include "control/load_commands.hpp"
 #include "http/client.hpp"
@@ -116,16 +117,16 @@ bool has_reached(const boost::json::value& status, const audit::Head& head) {
 }
 
 std::string told(const boost::json::value& status) {
-  std::int64_t sold = 0, left = 0;
+  std::uint64_t sold = 0, left = 0;
   std::string gone;
   for (const boost::json::value& sku : status.at("skus").as_array()) {
-    const auto available = sku.at("available").to_number<std::int64_t>();
-    sold += sku.at("sold").to_number<std::int64_t>();
+    const auto available = sku.at("available").to_number<std::uint64_t>();
+    sold += sku.at("sold").to_number<std::uint64_t>();
     left += available;
     if (available > 0) continue;
     gone += (gone.empty() ? "; sold out: " : ", ") + std::string(sku.at("name").as_string());
   }
-  return fmt::format("{} units sold, {} left{}", sold, left, gone);
+  return fmt::format("{} sold, {} left{}", counted(sold, "unit"), grouped(left), gone);
 }
 
 // Whether each agent was told of all that its ledger has, which takes it a moment.
