@@ -8,7 +8,7 @@ namespace {
 // Commas into the digits before `end`, none right behind a sign.
 void group(std::string& number, std::size_t end) {
   const std::size_t first = number.starts_with('-') ? 1 : 0;
-  for (std::size_t at = end; at > first + 3; at -= 3) number.insert(at - 3, ",");
+  for (std::size_t at = end; at > first + 3; at -= 3) number.insert(at - 3, 1, ',');
 }
 
 }  // namespace
