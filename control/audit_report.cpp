@@ -20,8 +20,10 @@ std::string to_text(const AuditResult& result, const Currency& currency) {
   row("orders", fmt::format("{} of {}, {} cancelled; {} on record", grouped(result.orders),
                             counted(result.customers, "customer"), grouped(result.cancelled),
                             counted(result.refusals, "refusal")));
-  row("sold",
-      counted(result.units_sold, "unit") + ", " + grouped_money(result.money_minor, currency));
+  const std::string sold = result.units_sold < 0  // Of books that are wrong.
+                               ? std::to_string(result.units_sold) + " units"
+                               : counted(static_cast<std::uint64_t>(result.units_sold), "unit");
+  row("sold", sold + ", " + grouped_money(result.money_minor, currency));
   if (result.requests > 0) row("histories", counted(result.requests, "request"));
   row("oversold", std::to_string(result.oversold));
   row("doubled", std::to_string(result.doubled));
