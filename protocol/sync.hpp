@@ -76,7 +76,7 @@ struct CatalogueItem {
   std::string name;
   std::int64_t unit_price = 0;
   std::int64_t available = 0;
-  bool withdrawn = false;  // of an earlier cycle, or never offered in this one
+  bool withdrawn = false;  // not offered in this cycle, or no longer
 };
 // catalogue/ RECORD and SNAPSHOT part:
 //   [[offer, name, unit_price, available, withdrawn, ... five per item], [manufacturer, name, ...],
@@ -93,7 +93,7 @@ std::optional<CatalogueRecord> decode_catalogue_record(std::string_view bytes);
 // `to`.
 struct StockRow {
   std::string offer;
-  std::int64_t available = 0;
+  std::int64_t available = 0;  // -1: withdrawn
   std::int64_t unit_price = 0;
 };
 void encode(const std::vector<StockRow>& rows, std::string& out);

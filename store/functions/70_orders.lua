@@ -76,7 +76,7 @@ local function put_back(id, customer, cycle, parts, sold)
     offer.sold = offer.sold - units
     level(offer)
     push(stock, ids[i], to_row(offer))
-    push(feed, ids[i], offer.left, offer.price)
+    push(feed, ids[i], shown_left(offer), offer.price)
     if counts[i] then push(bought, counted[i], text_of(max(0, counts[i] - units))) end
     entries[maker] = entries[maker] or {}
     push(entries[maker], id, sku, units, price, offer.offered, offer.cut, offer.left)
