@@ -24,6 +24,7 @@ std::string to_text(const AuditResult& result, const Currency& currency) {
                                ? std::to_string(result.units_sold) + " units"
                                : counted(static_cast<std::uint64_t>(result.units_sold), "unit");
   row("sold", sold + ", " + grouped_money(result.money_minor, currency));
+  if (result.packs > 0) row("settlement", counted(result.packs, "pack"));
   if (result.requests > 0) row("histories", counted(result.requests, "request"));
   row("oversold", std::to_string(result.oversold));
   row("doubled", std::to_string(result.doubled));
@@ -41,14 +42,23 @@ boost::json::object json_of(const AuditResult& result) {
   boost::json::array items;
   for (const Violation& one : result.first)
     items.push_back({{"rule", one.rule}, {"text", one.text}});
-  return {{"clean", result.clean()},           {"manufacturers", result.manufacturers},
-          {"offers", result.offers},           {"entries", result.entries},
-          {"orders", result.orders},           {"cancelled", result.cancelled},
-          {"customers", result.customers},     {"refusals", result.refusals},
-          {"requests", result.requests},       {"units_sold", result.units_sold},
-          {"money_minor", result.money_minor}, {"oversold", result.oversold},
-          {"doubled", result.doubled},         {"lost", result.lost},
-          {"violations", result.violations},   {"items", std::move(items)}};
+  return {{"clean", result.clean()},
+          {"manufacturers", result.manufacturers},
+          {"offers", result.offers},
+          {"entries", result.entries},
+          {"orders", result.orders},
+          {"cancelled", result.cancelled},
+          {"customers", result.customers},
+          {"refusals", result.refusals},
+          {"requests", result.requests},
+          {"packs", result.packs},
+          {"units_sold", result.units_sold},
+          {"money_minor", result.money_minor},
+          {"oversold", result.oversold},
+          {"doubled", result.doubled},
+          {"lost", result.lost},
+          {"violations", result.violations},
+          {"items", std::move(items)}};
 }
 
 int run_audit(const Config& config, const std::string& histories, bool json) {

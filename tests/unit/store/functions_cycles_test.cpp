@@ -225,20 +225,21 @@ TEST_F(CyclesTest, ExtendingMovesTheEndAndAnEarlyEndIsNow) {
   EXPECT_EQ(shop_.call("set_cycle_end_v1", {kCycle, "1e3", "10000"})[0], 'X');
 }
 
-TEST_F(CyclesTest, SaysWhetherAnythingIsLeft) {
-  const auto left = [&] {
-    protocol::Reader in(std::string_view("").substr(0));
+TEST_F(CyclesTest, SaysWhetherEverythingIsSold) {
+  const auto left_and_sold = [&] {
     const std::string answer = shop_.call("depletion_v1", {kCycle, "0"});
-    in = protocol::Reader(std::string_view(answer).substr(1));
-    in.array();
+    protocol::Reader in(std::string_view(answer).substr(1));
+    EXPECT_EQ(in.array(), 3u);
     EXPECT_EQ(in.string(), "0");
-    return in.boolean();
+    return std::vector<bool>{in.boolean(), in.boolean()};
   };
-  EXPECT_FALSE(left());
+  EXPECT_THAT(left_and_sold(), ElementsAre(false, false));
   stock_up(1);
-  EXPECT_TRUE(left());
-  ASSERT_EQ(place(order("anna", "a", {line("m:x", 1), line("m:y", 1)}))[0], 'P');
-  EXPECT_FALSE(left());
+  EXPECT_THAT(left_and_sold(), ElementsAre(true, false));
+  ASSERT_EQ(place(order("anna", "a", {line("m:x", 1)}))[0], 'P');
+  EXPECT_THAT(left_and_sold(), ElementsAre(true, true));
+  ASSERT_EQ(place(order("anna", "b", {line("m:y", 1)}))[0], 'P');
+  EXPECT_THAT(left_and_sold(), ElementsAre(false, true));
 }
 
 TEST_F(CyclesTest, AManufacturerMovesItsPartOfAnOrderOn) {
@@ -251,8 +252,8 @@ TEST_F(CyclesTest, AManufacturerMovesItsPartOfAnOrderOn) {
     return shop_.call("step_part_v1", {maker, two.order_id, std::to_string(status), "10000"});
   };
   const auto view = [&] {
-    return text_of(*protocol::decode_order_view(
-        shop_.with_id("get_order_v1", caller("anna"), two.order_id)));
+    return text_of(
+        *protocol::decode_order_view(shop_.with_id("get_order_v1", caller("anna"), two.order_id)));
   };
   EXPECT_THAT(step("m", 2), testing::HasSubstr("its part is paid"));
   shop_.call("accept_v1", {"m", "1", "2"});
