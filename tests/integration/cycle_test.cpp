@@ -153,6 +153,9 @@ TEST_F(CycleTest, TheAuditFindsAPackThatIsNotTheLedgers) {
   cluster_.expect_clean_audit();
   store::BlockingRedis redis = cluster_.redis();
   const std::string pack = redis.command({"HGET", packs, "m1"})->text;
+  const auto put = [&](const std::string& bytes) {
+    ASSERT_TRUE(redis.command({"HSET", packs, "m1", bytes}));
+  };
   const auto found = [&] {
     const CommandResult audit = cluster_.depot({"audit"});
     EXPECT_EQ(audit.exit_code, 1);
@@ -163,13 +166,13 @@ TEST_F(CycleTest, TheAuditFindsAPackThatIsNotTheLedgers) {
       "\xA1"
       "a");  // sku "a", opening, increases, cuts, sold
   other.at(sold + 5) = 5;
-  redis.command({"HSET", packs, "m1", other});
+  put(other);
   EXPECT_THAT(found(), HasSubstr("S1 the pack of m1"));
-  redis.command({"HSET", packs, "m1", pack.substr(0, 40)});
+  put(pack.substr(0, 40));
   EXPECT_THAT(found(), HasSubstr("S1 the pack of m1"));
-  redis.command({"HDEL", packs, "m1"});
+  ASSERT_TRUE(redis.command({"HDEL", packs, "m1"}));
   EXPECT_THAT(found(), HasSubstr("S2 m1: cycle"));
-  redis.command({"HSET", packs, "m1", pack});
+  put(pack);
   cluster_.expect_clean_audit();
 }
 
