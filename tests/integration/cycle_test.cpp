@@ -5,6 +5,8 @@
 
 #include <boost/json.hpp>
 
+#include "base/clock.hpp"
+#include "protocol/sync.hpp"
 #include "tests/support/cluster.hpp"
 #include "tests/support/customer.hpp"
 #include "tests/support/wait.hpp"
@@ -141,6 +143,81 @@ TEST_F(CycleTest, QuietClosesIt) {
   }
   EXPECT_TRUE(wait_until(
       15s, [&] { return state() != first && state().ends_with(" open"); }, "the next cycle"));
+  cluster_.expect_clean_audit();
+}
+
+// Each cycle's states in the ledger of m1, in their order.
+std::vector<std::string> turns(const Cluster& cluster) {
+  std::vector<std::string> all;
+  auto redis = cluster.redis();
+  const auto entries = redis.command({"XRANGE", "ledger:{s0}:m1", "-", "+"});
+  for (const store::Value& item : entries->items) {
+    const auto entry = protocol::decode_ledger_entry(item.items[1].items[1].text);
+    if (entry->kind != protocol::LedgerKind::cycle) continue;
+    all.push_back(entry->cycle + " " + std::string(name_of(entry->transition.state)));
+  }
+  return all;
+}
+
+TEST_F(CycleTest, WithTheClockTwoMonthsAheadEachDueTransitionHappensOnceAndInOrder) {
+  start();
+  Customer customer(cluster_.port());
+  ASSERT_EQ(customer.buy({{"m1:a", 4}}, unique("key")).status, 201);
+  cluster_.stop();
+  cluster_.shift_clock(std::chrono::days(62));  // Two months begin meanwhile, or three.
+  cluster_.start();
+  const std::string now = to_rfc3339(wall_now() + std::chrono::days(62)).substr(0, 7);
+  ASSERT_TRUE(wait_until(
+      30s, [&] { return state() == now + " open"; }, "the present month is open"));
+  const auto ids = [&] {
+    std::vector<std::string> found;
+    const json::value list = depot({"cycle", "list"});
+    for (const json::value& row : list.at("items").as_array()) {
+      found.emplace_back(row.at("cycle_id").as_string());
+    }
+    return found;
+  }();
+  const auto month = [](const std::string& id) {
+    return std::stoi(id.substr(0, 4)) * 12 + std::stoi(id.substr(5));
+  };
+  ASSERT_GE(ids.size(), 3u);
+  for (std::size_t i = 1; i < ids.size(); ++i) EXPECT_EQ(month(ids[i]), month(ids[i - 1]) + 1);
+  EXPECT_TRUE(wait_until(
+      10s, [&] { return turns(cluster_).size() == 2; }, "its pack is made"));
+  EXPECT_THAT(turns(cluster_), ElementsAre(ids[0] + " closed", ids[0] + " settling"));
+  cluster_.expect_clean_audit();
+  cluster_.import(offers_);
+  EXPECT_EQ(Customer(cluster_.port()).buy({{"m1:a", 1}}, unique("key")).status, 201);
+  cluster_.stop();
+  cluster_.start();  // Nothing is due once more.
+  EXPECT_EQ(state(), now + " open");
+  EXPECT_EQ(turns(cluster_).size(), 2u);
+}
+
+TEST_F(CycleTest, AHubKilledOverAndOverAgainMissesNoTransition) {
+  start({{"cycle.period", "1500ms"}, {"cycle.collect_for", "100ms"}});
+  for (int kills = 0; kills < 12; ++kills) {
+    const std::size_t before = cycles().size();
+    cluster_.kill("depot-hub");
+    if (kills % 3 == 2) {
+      EXPECT_TRUE(wait_until(
+          30s, [&] { return cycles().size() > before; }, "the next cycle begins all the same"));
+    }
+  }
+  EXPECT_TRUE(wait_until(
+      30s,
+      [&] {
+        const auto all = turns(cluster_);
+        return all.size() >= 2;
+      },
+      "the first cycle's pack is made"));
+  const auto all = turns(cluster_);
+  EXPECT_THAT(all[0], testing::EndsWith(" closed"));
+  EXPECT_THAT(all[1], testing::EndsWith(" settling"));
+  const auto states = cycles();
+  for (std::size_t i = 1; i + 1 < states.size(); ++i) {
+    EXPECT_THAT(states[i], testing::MatchesRegex("(closed|settling|settled) .*"));
+  }
   cluster_.expect_clean_audit();
 }
 

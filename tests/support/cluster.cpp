@@ -170,11 +170,16 @@ std::string Cluster::admin() const { return config_.admin.listen; }
 void Cluster::start(const std::vector<std::string>& words) {
   std::vector<std::string> arguments = {program("depot"), "up", "--config", config_path()};
   arguments.insert(arguments.end(), words.begin(), words.end());
+  std::vector<std::string> environment = {
+      "UBSAN_OPTIONS=print_stacktrace=1",
+      std::string("TSAN_OPTIONS=suppressions=") + DEPOT_TSAN_SUPPRESSIONS};
+  if (clock_shift_.count() != 0) {
+    environment.push_back(std::string("LD_PRELOAD=") + DEPOT_CLOCK_SHIFT_LIBRARY);
+    environment.push_back("DEPOT_CLOCK_SHIFT=" + std::to_string(clock_shift_.count()));
+    environment.emplace_back("ASAN_OPTIONS=verify_asan_link_order=0");
+  }
   up_ = Process::start(
-      {.arguments = arguments,
-       .environment = {"UBSAN_OPTIONS=print_stacktrace=1",
-                       std::string("TSAN_OPTIONS=suppressions=") + DEPOT_TSAN_SUPPRESSIONS},
-       .output_path = folder() + "/up.log"});
+      {.arguments = arguments, .environment = environment, .output_path = folder() + "/up.log"});
   std::string why;
   const auto ready = [&] {
     if (!up_->running()) return true;  // Judged below.

@@ -63,6 +63,8 @@ class Cluster {
 
   // Returns when every gateway is ready. `words`: more of them behind `depot up`.
   void start(const std::vector<std::string>& words = {});
+  // From the next start on the wall clock of all its processes, Redis among them, is so far ahead.
+  void shift_clock(std::chrono::seconds shift) { clock_shift_ = shift; }
   void stop();  // SIGTERM, and waits until all have ended
   bool running() { return up_ && up_->running(); }
   Process& supervisor() { return up_.value(); }  // `depot up` itself
@@ -98,6 +100,7 @@ class Cluster {
   Settings settings_;
   Config config_;
   std::optional<Process> up_;
+  std::chrono::seconds clock_shift_{0};
   void write_config();
   void check_logs();
 };
