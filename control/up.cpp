@@ -356,6 +356,7 @@ UpView Up::view() const {
 std::string Up::metrics() const { return merged_metrics(view(), metrics_.text()); }
 
 int run_up(const Config& config, const UpOptions& options) {
+  follow_parent();  // A test's, where it is named.
   crypto_start();
   make_runtime_dir(config);
   const UpLock lock(config.runtime_dir);

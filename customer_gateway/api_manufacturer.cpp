@@ -19,9 +19,22 @@ void get_sales(const Visit& visit) {
                               json_reply<SaleList>(visit));
 }
 
+void get_statements(const Visit& visit) {
+  const auto query = read_list_query(visit);
+  if (!query) return;
+  visit.operations.list_statements(visit.who(), query->limit, query->cursor,
+                                   json_reply<StatementList>(visit));
+}
+
+void get_statement(const Visit& visit) {
+  visit.operations.get_statement(visit.who(), visit.parameter, json_reply<StatementView>(visit));
+}
+
 constexpr Route kRoutes[] = {
     {http::Method::get, "/v1/manufacturer/offers", get_own_offers, true},
     {http::Method::get, "/v1/manufacturer/sales", get_sales, true},
+    {http::Method::get, "/v1/manufacturer/statements", get_statements, true},
+    {http::Method::get, "/v1/manufacturer/statements/{cycle_id}", get_statement},
 };
 
 }  // namespace

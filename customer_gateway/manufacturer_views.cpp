@@ -1,6 +1,7 @@
 #include "customer_gateway/manufacturer_views.hpp"
 
 #include "base/clock.hpp"
+#include "base/crypto.hpp"
 #include "customer_gateway/json.hpp"
 
 namespace depot::customer_gateway {
@@ -29,5 +30,70 @@ void write(JsonWriter& json, const SaleView& view) {
 }
 
 void write(JsonWriter& json, const SaleList& list) { json.list(list.sales, list.next_cursor); }
+
+namespace {
+
+std::string_view answer_text(std::optional<std::int64_t> agrees) {
+  return !agrees ? "none" : *agrees != 0 ? "agrees" : "disagrees";
+}
+
+struct SummaryView {
+  const protocol::StatementSummary& row;
+};
+void write(JsonWriter& json, const SummaryView& view) {
+  const protocol::StatementSummary& row = view.row;
+  json.object("cycle_id", row.cycle, "state", name_of(row.state), "units", row.units, "gross",
+              Minor{row.gross}, "fee", Minor{row.fee}, "net", Minor{row.net}, "answer",
+              answer_text(row.agrees));
+}
+
+struct OfferRowView {
+  const protocol::StatementOffer& row;
+};
+void write(JsonWriter& json, const OfferRowView& view) {
+  const protocol::StatementOffer& row = view.row;
+  json.object("sku", row.sku, "opening", row.opening, "increases", row.increases, "cuts", row.cuts,
+              "sold", row.sold, "cancelled", row.cancelled, "unsold", row.unsold);
+}
+struct SaleRowView {
+  const protocol::StatementSale& row;
+};
+void write(JsonWriter& json, const SaleRowView& view) {
+  json.object("sku", view.row.sku, "unit_price", Minor{view.row.unit_price}, "units",
+              view.row.units, "money", Minor{view.row.money});
+}
+struct DemandRowView {
+  const protocol::StatementDemand& row;
+};
+void write(JsonWriter& json, const DemandRowView& view) {
+  json.object("sku", view.row.sku, "refused", view.row.refused, "shortage", view.row.shortage);
+}
+
+template <typename View, typename Row>
+std::vector<View> views(const std::vector<Row>& rows) {
+  std::vector<View> all;
+  for (const Row& row : rows) all.push_back({row});
+  return all;
+}
+
+std::string position_text(const protocol::LedgerPosition& at) {
+  return std::to_string(at.epoch) + "-" + std::to_string(at.number);
+}
+
+}  // namespace
+
+void write(JsonWriter& json, const StatementList& list) {
+  json.list(views<SummaryView>(list.statements), list.next_cursor);
+}
+
+void write(JsonWriter& json, const StatementView& view) {
+  const protocol::Statement& pack = view.answered.statement;
+  json.object("cycle_id", pack.cycle, "manufacturer_id", pack.manufacturer, "offers",
+              views<OfferRowView>(pack.offers), "sales", views<SaleRowView>(pack.sales), "units",
+              pack.units, "gross", Minor{pack.gross}, "fee_rate", pack.fee_rate, "fee",
+              Minor{pack.fee}, "net", Minor{pack.net}, "ledger_from", position_text(pack.from),
+              "ledger_to", position_text(pack.to), "sha256", to_hex(hash_of(pack)), "demand",
+              views<DemandRowView>(pack.demand), "answer", answer_text(view.answered.agrees));
+}
 
 }  // namespace depot::customer_gateway

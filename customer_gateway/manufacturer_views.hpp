@@ -10,6 +10,7 @@
 
 #include "customer_gateway/views.hpp"
 #include "protocol/manufacturers.hpp"
+#include "protocol/statement.hpp"
 
 namespace depot::customer_gateway {
 
@@ -39,11 +40,21 @@ struct SaleList {
   std::string next_cursor;  // "" at the end
 };
 
+struct StatementList {
+  std::vector<protocol::StatementSummary> statements;
+  std::string next_cursor;  // "" at the end
+};
+struct StatementView {
+  protocol::AnsweredStatement answered;
+};
+
 // Each as the JSON of the API.
 void write(JsonWriter& json, const ManufacturerView& manufacturer);
 void write(JsonWriter& json, const OwnOfferView& offer);
 void write(JsonWriter& json, const OwnOfferList& list);
 void write(JsonWriter& json, const SaleView& sale);
 void write(JsonWriter& json, const SaleList& list);
+void write(JsonWriter& json, const StatementList& list);
+void write(JsonWriter& json, const StatementView& statement);
 
 }  // namespace depot::customer_gateway

@@ -83,6 +83,10 @@ class Operations {
                        Done<OwnOfferList> done);
   void list_sales(const Requester&, std::size_t limit, std::string_view cursor,
                   Done<SaleList> done);
+  // Its settlement packs, the newest first; one of them.
+  void list_statements(const Requester&, std::size_t limit, std::string_view cursor,
+                       Done<StatementList> done);
+  void get_statement(const Requester&, std::string cycle, Done<StatementView> done);
 
   // The goods, from memory; keep the pointer while views into it are used.
   std::shared_ptr<const Catalogue> catalogue() const { return catalogue_.get(); }

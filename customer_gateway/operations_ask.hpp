@@ -15,7 +15,8 @@ namespace depot::customer_gateway {
 inline std::optional<Failure> failure_of_stranger(const Requester& who,
                                                   protocol::RequestKind kind) {
   using enum protocol::RequestKind;
-  const bool own = kind == manufacturer_offers || kind == manufacturer_sales;
+  const bool own = kind == manufacturer_offers || kind == manufacturer_sales ||
+                   kind == manufacturer_statements || kind == manufacturer_statement;
   const bool anybodys =
       kind == create_account || kind == log_in || kind == get_cycle || kind == ready;
   if (anybodys || (own ? who.is_manufacturer() : who.signed_in())) return std::nullopt;

@@ -95,4 +95,29 @@ void Operations::list_sales(const Requester& who, std::size_t limit, std::string
       decoded(protocol::decode_sales_page, std::move(view)), std::move(done));
 }
 
+void Operations::list_statements(const Requester& who, std::size_t limit, std::string_view cursor,
+                                 Done<StatementList> done) {
+  protocol::StatementsRequest request{who.manufacturer, static_cast<std::int64_t>(limit), {}};
+  if (!cursor.empty() && !is_name_part(request.before.emplace(cursor))) {
+    return done(tl::unexpected(bad_cursor()));
+  }
+  const auto view = [](protocol::StatementsPage page) {
+    return StatementList{std::move(page.rows), page.next.value_or("")};
+  };
+  ask(who, RequestKind::manufacturer_statements, encoded(request),
+      decoded(protocol::decode_statements_page, view), std::move(done));
+}
+
+void Operations::get_statement(const Requester& who, std::string cycle, Done<StatementView> done) {
+  if (who.is_manufacturer() && !is_name_part(cycle)) {
+    return done(tl::unexpected(Failure{.problem = Problem::not_found}));
+  }
+  const auto view = [](protocol::AnsweredStatement answered) {
+    return StatementView{std::move(answered)};
+  };
+  ask(who, RequestKind::manufacturer_statement,
+      encoded(protocol::StatementRequest{who.manufacturer, std::move(cycle)}),
+      decoded(protocol::decode_answered_statement, view), std::move(done));
+}
+
 }  // namespace depot::customer_gateway

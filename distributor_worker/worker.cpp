@@ -54,6 +54,8 @@ constexpr Route kRoutes[] = {
     {RequestKind::ready, "readiness_v1", Takes::nothing},
     {RequestKind::manufacturer_offers, "manufacturer_offers_v1"},
     {RequestKind::manufacturer_sales, "manufacturer_sales_v1"},
+    {RequestKind::manufacturer_statements, "manufacturer_statements_v1"},
+    {RequestKind::manufacturer_statement, "manufacturer_statement_v1"},
 };
 
 Status status_of(std::string_view answer) {

@@ -5,13 +5,29 @@
 namespace depot::protocol {
 namespace {
 
-constexpr std::string_view kKindNames[] = {
-    "place_order",       "list_orders",    "get_order",      "cancel_order",
-    "create_account",    "log_in",         "log_out",        "check_session",
-    "get_account",       "change_account", "delete_account", "put_card",
-    "delete_card",       "get_cart",       "add_cart_line",  "set_cart_line",
-    "remove_cart_line",  "get_cycle",      "ready",          "manufacturer_offers",
-    "manufacturer_sales"};
+constexpr std::string_view kKindNames[] = {"place_order",
+                                           "list_orders",
+                                           "get_order",
+                                           "cancel_order",
+                                           "create_account",
+                                           "log_in",
+                                           "log_out",
+                                           "check_session",
+                                           "get_account",
+                                           "change_account",
+                                           "delete_account",
+                                           "put_card",
+                                           "delete_card",
+                                           "get_cart",
+                                           "add_cart_line",
+                                           "set_cart_line",
+                                           "remove_cart_line",
+                                           "get_cycle",
+                                           "ready",
+                                           "manufacturer_offers",
+                                           "manufacturer_sales",
+                                           "manufacturer_statements",
+                                           "manufacturer_statement"};
 static_assert(std::size(kKindNames) == kRequestKindMax);
 
 constexpr std::string_view kStatusNames[] = {"ok",       "refused",      "bad_request", "expired",

@@ -30,9 +30,11 @@ enum class RequestKind : std::uint8_t {
   ready = 19,
   manufacturer_offers = 20,
   manufacturer_sales = 21,
+  manufacturer_statements = 22,
+  manufacturer_statement = 23,
 };
 inline constexpr std::uint8_t kRequestKindMin = 1;
-inline constexpr std::uint8_t kRequestKindMax = 21;
+inline constexpr std::uint8_t kRequestKindMax = 23;
 std::string_view name_of(RequestKind kind);  // "place_order"; for metrics and logs
 
 // One reply in three: done (ok), no (refused, bad_request), or not known to have happened.

@@ -47,6 +47,25 @@ std::optional<SalesPage> decode_sales_page(std::string_view body) {
   });
 }
 
+void encode(const StatementsRequest& request, std::string& out) {
+  write_array(out, request.caller.manufacturer, request.caller.secret, request.limit,
+              request.before);
+}
+
+void encode(const StatementRequest& request, std::string& out) {
+  write_array(out, request.caller.manufacturer, request.caller.secret, request.cycle);
+}
+
+std::optional<StatementsPage> decode_statements_page(std::string_view body) {
+  return decode_reply<StatementsPage>('O', body, 2, [](Reader& reader, StatementsPage& page) {
+    read(reader, page.next);
+    read_rows(reader, 7, page.rows, [&](StatementSummary& row) {
+      read(reader, row.cycle, up_to(row.state, CycleState::settled), row.units, row.gross, row.fee,
+           row.net, row.agrees);
+    });
+  });
+}
+
 std::optional<ManufacturerPage> decode_manufacturer_page(std::string_view body) {
   return decode_reply<ManufacturerPage>('O', body, 2, [](Reader& reader, ManufacturerPage& page) {
     read(reader, page.next);

@@ -74,6 +74,37 @@ struct SalesPage {
 };
 std::optional<SalesPage> decode_sales_page(std::string_view body);
 
+// body of manufacturer_statements: [manufacturer, secret, limit, nil | cycle]: those of the cycles
+// before that one
+struct StatementsRequest {
+  ManufacturerCaller caller;
+  std::int64_t limit = 50;
+  std::optional<std::string> before;
+};
+void encode(const StatementsRequest& request, std::string& out);
+
+// body of manufacturer_statement: [manufacturer, secret, cycle]; its reply is that of statement_v1
+// (statement.hpp), or X not_found.
+struct StatementRequest {
+  ManufacturerCaller caller;
+  std::string cycle;
+};
+void encode(const StatementRequest& request, std::string& out);
+
+struct StatementSummary {
+  std::string cycle;
+  CycleState state = CycleState::closed;
+  std::int64_t units = 0, gross = 0, fee = 0, net = 0;
+  std::optional<std::int64_t> agrees;  // 1, 0; nullopt: nothing said yet
+};
+// Reply: [nil | cycle, [cycle, state, units, gross, fee, net, agrees | nil, ... seven per row]],
+// newest first.
+struct StatementsPage {
+  std::optional<std::string> next;
+  std::vector<StatementSummary> rows;
+};
+std::optional<StatementsPage> decode_statements_page(std::string_view body);
+
 // One of list_manufacturers_v1: [next cursor, [id, name, enrolled_ms | false, epoch, number, ...]]
 struct ManufacturerRow {
   std::string id, name;

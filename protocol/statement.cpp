@@ -110,6 +110,17 @@ std::optional<Statement> decode_statement(std::string_view bytes) {
   });
 }
 
+std::optional<AnsweredStatement> decode_answered_statement(std::string_view body) {
+  return decode_reply<AnsweredStatement>('O', body, 4, [](Reader& reader, AnsweredStatement& all) {
+    const std::string_view from = reader.rest();
+    reader.skip();
+    auto statement = decode_statement(from.substr(0, from.size() - reader.rest().size()));
+    if (!statement) return reader.fail();
+    all.statement = std::move(*statement);
+    read(reader, all.agrees, all.answered_ms, or_nothing(all.detail));
+  });
+}
+
 StatementBuilder::StatementBuilder(std::string cycle, std::string manufacturer,
                                    std::string currency, std::int64_t fee_rate,
                                    LedgerPosition from) {

@@ -65,6 +65,17 @@ std::int64_t fee_of(std::int64_t gross, std::int64_t fee_rate);
 void encode(const Statement& statement, std::string& out);
 std::optional<Statement> decode_statement(std::string_view bytes);
 
+// A statement, and what its manufacturer has said of it.
+struct AnsweredStatement {
+  Statement statement;
+  std::optional<std::int64_t> agrees;       // 1 it does, 0 it does not; nullopt: not a word yet
+  std::optional<std::int64_t> answered_ms;  // of when it said so
+  std::string detail;                       // where they differ
+};
+// statement_v1: 'O' + [statement, agrees | nil, answered_ms | nil, detail | nil]; nullopt also for
+// its 'O' + nil, where there is no such statement.
+std::optional<AnsweredStatement> decode_answered_statement(std::string_view body);
+
 // Adds up the entries of a ledger, in their order; those of other cycles, and of kinds that move no
 // goods, change nothing.
 class StatementBuilder {

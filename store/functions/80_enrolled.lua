@@ -106,3 +106,33 @@ register_enrolled('manufacturer_sales_v1', function(body)
   local rows, after = read_sales('ledger:{s0}:' .. body[1], at, limit)
   return 'O\146' .. encode(after) .. encode(rows)
 end)
+
+-- Its statements, of the cycles before the one named or of all, newest first; of each the sums.
+register_enrolled('manufacturer_statements_v1', function(body)
+  local limit, before, cycles, rows, last = body[3], body[4], {}, {}, nil
+  if not is_integer(limit, 1, OFFERS_MAX) or (before and not is_name_part(before)) then return end
+  for i, row in ipairs(call('HVALS', 'cycles:{s0}')) do cycles[i] = decode(row) end
+  table.sort(cycles, function(a, b) return a[4] > b[4] or (a[4] == b[4] and a[1] > b[1]) end)
+  for _, cycle in ipairs(cycles) do
+    if before then
+      if cycle[1] == before then before = nil end
+    else
+      local pack = call('HGET', packs_key(cycle[1]), body[1])
+      if pack and #rows == 7 * limit then return 'O\146' .. encode(last, rows) end
+      if pack then
+        local statement, answer = decode(pack), call('HGET', agreed_key(cycle[1]), body[1])
+        -- Units, gross, fee rate, fee, net are the values 7 to 11.
+        push(rows, cycle[1], cycle[2], statement[7], statement[8], statement[10], statement[11],
+          answer and decode(answer) or false)
+        last = cycle[1]
+      end
+    end
+  end
+  return 'O\146' .. encode(nil, rows)
+end)
+
+register_enrolled('manufacturer_statement_v1', function(body)
+  if not is_name_part(body[3]) then return end
+  local statement = statement_of(body[3], body[1])
+  return statement ~= '\192' and 'O' .. statement or problem('not_found')
+end)

@@ -221,6 +221,53 @@ TEST_F(CycleTest, AHubKilledOverAndOverAgainMissesNoTransition) {
   cluster_.expect_clean_audit();
 }
 
+TEST_F(CycleTest, AManufacturerReadsItsStatementsAndNobodyElses) {
+  start();
+  const auto token = [&](const std::string& id) {
+    const CommandResult added = cluster_.depot({"manufacturer", "add", id, "--name", id});
+    return added.out.substr(0, added.out.find('\n'));
+  };
+  const std::string mine = token("m1"), other = token("m2");
+  const auto get = [&](const std::string& target, const std::string& bearer) {
+    return HttpClient(cluster_.port())
+        .request("GET", "/v1/manufacturer/statements" + target, "",
+                 {{"Authorization", "Bearer " + bearer}});
+  };
+  Customer customer(cluster_.port());
+  ASSERT_EQ(customer.buy({{"m1:a", 4}, {"m2:c", 1}}, unique("key")).status, 201);
+  const HttpReply bought = customer.buy({{"m1:a", 2}}, unique("key"));
+  const std::string order(bought.json().at("order_id").as_string());
+  ASSERT_EQ(customer.request("POST", "/v1/orders/" + order + "/cancel").status, 200);
+  EXPECT_EQ(customer.buy({{"m1:b", 9}}, unique("key")).problem(), "insufficient_stock");
+  EXPECT_EQ(get("", mine).body, R"({"items":[],"next_cursor":null})");
+  const std::string first(cycle().at("cycle_id").as_string());
+  ASSERT_EQ(cluster_.depot({"cycle", "close"}).exit_code, 0);
+  cluster_.import(offers_);
+  ASSERT_EQ(cluster_.depot({"cycle", "close"}).exit_code, 0);
+
+  const json::value list = get("?limit=1", mine).json();
+  EXPECT_EQ(list.at("items").at(0).at("cycle_id"), json::string(first + ".2"));
+  EXPECT_EQ(list.at("items").at(0).at("gross").at("amount_minor"), 0);
+  const json::value page = get("?limit=1&cursor=" + first + ".2", mine).json();
+  EXPECT_EQ(page.at("items").at(0).at("cycle_id"), json::string(first));
+  EXPECT_EQ(page.at("items").at(0).at("net").at("amount_minor"), 3'900) << "40.00 less 2.5 %";
+  EXPECT_EQ(page.at("items").at(0).at("answer"), "none");
+  EXPECT_TRUE(page.at("next_cursor").is_null());
+
+  const json::value statement = get("/" + first, mine).json();
+  EXPECT_EQ(statement.at("offers"), json::parse(R"([
+      {"sku":"a","opening":0,"increases":10,"cuts":0,"sold":4,"cancelled":2,"unsold":6},
+      {"sku":"b","opening":0,"increases":5,"cuts":0,"sold":0,"cancelled":0,"unsold":5}])"));
+  EXPECT_EQ(statement.at("sales"), json::parse(R"([{"sku":"a",
+      "unit_price":{"amount_minor":1000,"currency":"EUR"},"units":4,
+      "money":{"amount_minor":4000,"currency":"EUR"}}])"));
+  EXPECT_EQ(statement.at("demand"), json::parse(R"([{"sku":"b","refused":4,"shortage":0}])"));
+  EXPECT_EQ(get("/" + first, other).json().at("manufacturer_id"), "m2");
+  EXPECT_EQ(get("/2019-01", mine).status, 404);
+  EXPECT_EQ(get("/" + first, "m1~AAAA").status, 401);
+  EXPECT_EQ(get("?cursor=%2F", mine).problem(), "malformed");
+}
+
 TEST_F(CycleTest, TheAuditFindsAPackThatIsNotTheLedgers) {
   start();
   Customer customer(cluster_.port());

@@ -15,6 +15,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "base/options.hpp"
 #include "tests/support/wait.hpp"
 #include "tests/support/wire.hpp"
 
@@ -171,6 +172,7 @@ void Cluster::start(const std::vector<std::string>& words) {
   std::vector<std::string> arguments = {program("depot"), "up", "--config", config_path()};
   arguments.insert(arguments.end(), words.begin(), words.end());
   std::vector<std::string> environment = {
+      std::string(kParentVariable) + "=" + std::to_string(getpid()),
       "UBSAN_OPTIONS=print_stacktrace=1",
       std::string("TSAN_OPTIONS=suppressions=") + DEPOT_TSAN_SUPPRESSIONS};
   if (clock_shift_.count() != 0) {
