@@ -102,6 +102,12 @@ Cycle set_end(store::BlockingRedis& redis, const Config& config, const std::stri
 
 }  // namespace
 
+std::vector<std::string> cycle_ids(store::BlockingRedis& redis) {
+  std::vector<std::string> ids;
+  for (const CycleRow& row : read_cycles(redis).rows) ids.push_back(row.cycle.id);
+  return ids;
+}
+
 int run_cycle_show(const Config& config, const CycleOptions& options) {
   store::BlockingRedis redis = connect_store(config);
   const Cycles cycles = read_cycles(redis);

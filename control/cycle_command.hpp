@@ -7,8 +7,10 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/config.hpp"
+#include "store/blocking.hpp"
 
 namespace depot::control {
 
@@ -16,6 +18,9 @@ struct CycleOptions {
   bool json = false;
   std::string until, by;  // extend: one of both, a time or a duration
 };
+
+// All there were, the oldest first.
+std::vector<std::string> cycle_ids(store::BlockingRedis& redis);
 
 int run_cycle_show(const Config& config, const CycleOptions& options);
 int run_cycle_list(const Config& config, const CycleOptions& options);

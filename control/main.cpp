@@ -13,6 +13,7 @@
 #include "control/cycle_command.hpp"
 #include "control/load_commands.hpp"
 #include "control/manufacturer_command.hpp"
+#include "control/settlement_command.hpp"
 #include "control/status.hpp"
 #include "control/up.hpp"
 #include "control/up_lock.hpp"
@@ -46,6 +47,7 @@ struct Words {  // what the command line says, bound by CLI11
   control::ManufacturerOptions manufacturer;
   control::ShopOptions shop;
   control::CycleOptions cycle;
+  control::SettlementOptions settlement;
   bool from_file = false;  // config.yml as it is, not what a running `depot up` goes by
   std::function<int(const Config&)> run;
 };
@@ -164,6 +166,23 @@ void add_cycle_commands(CLI::App& app, Words& words) {
   });
 }
 
+void add_settlement_commands(CLI::App& app, Words& words) {
+  control::SettlementOptions& options = words.settlement;
+  CLI::App& settlement =
+      *app.add_subcommand("settlement", "what manufacturers have coming from closed cycles");
+  settlement.require_subcommand(1);
+  CLI::App& list = add(settlement, words, "list", "the sums of each, and whether it agrees",
+                       [&](auto& c) { return control::run_settlement_list(c, options); });
+  CLI::App& show = add(settlement, words, "show", "one statement, with its rows",
+                       [&](auto& c) { return control::run_settlement_show(c, options); });
+  show.add_option("MANUFACTURER", options.manufacturer)->required();
+  for (CLI::App* one : {&list, &show}) {
+    one->add_option("--cycle", options.cycle, "its id; else all of them, or the newest");
+    one->add_flag("--json", options.json, "one JSON document");
+  }
+  show.add_flag("--csv", options.csv, "the rows as CSV");
+}
+
 void add_shop_command(CLI::App& app, Words& words) {
   control::ShopOptions& shop = words.shop;
   CLI::App& command =
@@ -236,6 +255,7 @@ int run(int argc, char** argv) {
   add_trade_commands(app, words);
   add_manufacturer_commands(app, words);
   add_cycle_commands(app, words);
+  add_settlement_commands(app, words);
   add_load_commands(app, words);
   add_shop_command(app, words);
   try {

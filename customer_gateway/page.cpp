@@ -148,6 +148,16 @@ void Page::redirect(std::string where, std::string_view done) const {
   exchange_->send(std::move(response));
 }
 
+void Page::download(std::string body, std::string type, const std::string& file) const {
+  http::Response response;
+  response.content_type = std::move(type);
+  response.body = std::move(body);
+  response.headers = {{"Content-Disposition", "attachment; filename=\"" + file + "\""},
+                      {"Cache-Control", "no-store"},
+                      {"X-Content-Type-Options", "nosniff"}};
+  exchange_->send(std::move(response));
+}
+
 void Page::fail(const Failure& failure, std::string back) const {
   if (back.empty()) back = here_;
   if (failure.problem == protocol::Problem::unauthenticated) {

@@ -50,7 +50,7 @@ class Page {
   //   a whole number       name: its text; name_raw: digits; where texts count it also one of
   //                        name_one, name_few...; name_none (0), name_low (few are left)
   //   a time (at, ..._at)  name; name_text
-  //   status, kind         name_text
+  //   status, kind, state, answer   name_text
   //   problem of a line    problem, and problem_<each of them>: true or false
   //   a list               name, and has_<name>: mustache cannot ask whether it has rows
   //   offer_id             offer_id, and anchor: the id of its element
@@ -67,6 +67,7 @@ class Page {
   void show(const std::string& name, Html data, const Failure* failure = nullptr) const;
   // `done`: the name of a text, done.<name>, that the next page says once; "" for none.
   void redirect(std::string where, std::string_view done = {}) const;
+  void download(std::string body, std::string type, const std::string& file) const;
   void set_cookie(std::string cookie) const { cookies_->push_back(std::move(cookie)); }
   // A stranger is sent to log in, and then back to `back` ("" = here); else a page says why, and
   // leads there. What was only asked for is asked for again by itself.

@@ -54,7 +54,7 @@ void Page::set_field(Html& data, const std::string& name, const json::value& val
     if (name == "at" || name.ends_with("_at")) {
       data.set(name + "_text", time_text(language_, *text));
     }
-    if (name == "status" || name == "kind") {
+    if (name == "status" || name == "kind" || name == "state" || name == "answer") {
       data.set(name + "_text", std::string(text_of(language_, name + "." + std::string(*text))));
     }
   } else if (value.is_int64()) {

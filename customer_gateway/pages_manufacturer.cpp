@@ -2,6 +2,7 @@
 #include "customer_gateway/page.hpp"
 #include "customer_gateway/session.hpp"
 #include "customer_gateway/templates.hpp"
+#include "protocol/statement_text.hpp"
 
 namespace depot::customer_gateway {
 namespace {
@@ -11,6 +12,7 @@ using protocol::Problem;
 
 constexpr std::size_t kOffersPerPage = 100;
 constexpr std::size_t kSalesShown = 20;
+constexpr std::size_t kStatementsShown = 24;
 constexpr int kSalesCallsMax = 5;
 
 void show_sign_in(const Page& page, const Failure* failure) {
@@ -27,9 +29,11 @@ std::string cookie_of(const Page& page, std::string_view token) {
                        : session_cookie(token, page.secure(), kManufacturerCookie);
 }
 
-void show_offers(const Page& page, const OwnOfferList& own, const SaleList& sales) {
+void show_offers(const Page& page, const OwnOfferList& own, const SaleList& sales,
+                 const StatementList& statements) {
   Html data = page.html([&](JsonWriter& json) {
-    json.object("maker", own.manufacturer, "offers", own.offers, "sales", sales.sales);
+    json.object("maker", own.manufacturer, "offers", own.offers, "sales", sales.sales,
+                "statements", statements);
   });
   data.set("for_makers", true);
   const auto link = [&](const char* name, std::string_view query, const std::string& cursor) {
@@ -45,8 +49,11 @@ void list_sales(const Page& page, const OwnOfferList& own, const std::string& cu
   page.operations().list_sales(page.who(), kSalesShown, cursor, [=](const Answer<SaleList>& sales) {
     if (!sales) return page.fail(sales.error());
     const bool goes_on = sales->sales.empty() && !sales->next_cursor.empty();
-    goes_on&& calls > 1 ? list_sales(page, own, sales->next_cursor, calls - 1)
-                        : show_offers(page, own, *sales);
+    if (goes_on && calls > 1) return list_sales(page, own, sales->next_cursor, calls - 1);
+    page.operations().list_statements(
+        page.who(), kStatementsShown, "", [=, sales = *sales](const Answer<StatementList>& list) {
+          list ? show_offers(page, own, sales, *list) : page.fail(list.error());
+        });
   });
 }
 
@@ -76,6 +83,25 @@ void post_sign_in(const Page& page) {
   });
 }
 
+void get_statement(const Page& page) {
+  if (!page.who().is_manufacturer()) return show_sign_in(page, nullptr);
+  const auto shown = [page](const Answer<StatementView>& answer) {
+    if (!answer) {
+      const bool ended = answer.error().problem == Problem::unauthenticated;
+      return ended ? show_sign_in(page, &answer.error()) : page.fail(answer.error());
+    }
+    if (page.text("format") == "csv") {
+      return page.download(to_csv(answer->answered.statement), "text/csv; charset=utf-8",
+                           "statement-" + page.parameter() + ".csv");
+    }
+    Html data = page.html(*answer);
+    data.set("for_makers", true);
+    data.set("fee_percent", protocol::fee_percent_of(answer->answered.statement.fee_rate));
+    page.show("statement", std::move(data));
+  };
+  page.operations().get_statement(page.who(), page.parameter(), shown);
+}
+
 void post_sign_out(const Page& page) {
   page.set_cookie(cookie_of(page, ""));
   page.redirect("/manufacturer");
@@ -83,6 +109,7 @@ void post_sign_out(const Page& page) {
 
 constexpr Route kRoutes[] = {
     {Method::get, "/manufacturer", page<get_manufacturer>},
+    {Method::get, "/manufacturer/statements/{cycle_id}", page<get_statement>},
     {Method::post, "/manufacturer/login", page<post_sign_in>},
     {Method::post, "/manufacturer/logout", page<post_sign_out>},
 };

@@ -1,0 +1,22 @@
+// `depot settlement list|show`: what each manufacturer has coming from the cycles that are closed.
+//
+// Threads: one.
+// Errors:  StartupError: exit 69 where Redis is not there, 1 for a statement that there is not.
+#pragma once
+
+#include <string>
+
+#include "base/config.hpp"
+
+namespace depot::control {
+
+struct SettlementOptions {
+  std::string cycle;         // "": of all (list), the newest (show)
+  std::string manufacturer;  // show
+  bool json = false, csv = false;
+};
+
+int run_settlement_list(const Config& config, const SettlementOptions& options);
+int run_settlement_show(const Config& config, const SettlementOptions& options);
+
+}  // namespace depot::control
