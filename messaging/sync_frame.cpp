@@ -36,7 +36,7 @@ bool read_sync_header(std::string_view bytes, SyncHeader& header) {
   std::memcpy(&wire, bytes.data(), sizeof wire);
   header = {wire.type, wire.flags, wire.epoch, wire.from, wire.to, wire.time_us};
   return wire.magic == Wire().magic && wire.version == Wire().version &&
-         wire.type >= SyncType::record && wire.type <= SyncType::error;
+         wire.type >= SyncType::record && wire.type <= SyncType::answer;
 }
 
 bool split_topic(std::string_view topic, std::string_view& kind, std::string_view& id) {
