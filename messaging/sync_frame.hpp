@@ -34,8 +34,8 @@ enum class SyncType : std::uint8_t {
   snapshot = 8,  // sync; a request (no body) or a part (to = its number; flags: 0, 1, 2...)
   end = 9,       // sync; the answer to a fetch or snapshot is complete; to = its last number
   error = 10,    // sync; body: a sentence; flags: SyncError
-  ask = 11,      // sync; agent -> hub; from = ticket; body: [verb, argument, ...]
-  answer = 12,   // sync; hub -> agent; from = ticket; flags = index of this part; to = parts
+  ask = 11,      // sync, a manufacturer's; from = its ticket; body [verb, argument, ...]
+  answer = 12,   // sync; from = the ticket; flags: 0, 1, 2... of `to` parts; a piece of the answer
 };
 
 // What the receiver of an ERROR does next.

@@ -35,7 +35,7 @@ struct HubNode final : manufacturer_hub::HubActions {
   void warn(std::string_view, std::string_view) override {}
   void greet(const std::string& peer, const protocol::SyncHello& hello) override;
   void apply(const std::string& id, std::uint64_t epoch, std::uint64_t number,
-             std::string_view record) override;
+             std::string_view record, bool whole) override;
   void accept(const std::string&, const std::string&, std::uint64_t, std::uint64_t) override {}
   void read_ledger(std::uint64_t ticket, const std::string& id, std::uint64_t epoch,
                    std::uint64_t from) override;
@@ -55,7 +55,6 @@ struct AgentNode final : manufacturer::AgentActions {
   AgentNode(World& w, std::size_t i) : world(w), index(i) {}
   void send(std::size_t hub, std::string_view frame) override;
   void publish(std::string_view topic, std::string_view header, std::string_view body) override;
-  void on_new_ledger(const std::string&) override {}
   void on_entry(const KeptEntry&, bool) override {}
   void on_cycle(const protocol::Cycle&) override {}
   void on_trouble(messaging::SyncError, std::string_view) override {}
@@ -258,7 +257,7 @@ void HubNode::greet(const std::string& peer, const protocol::SyncHello& hello) {
 }
 
 void HubNode::apply(const std::string& id, std::uint64_t epoch, std::uint64_t number,
-                    std::string_view record) {
+                    std::string_view record, bool) {
   calls.push_back([this, id, epoch, number, bytes = std::string(record)](bool answered) {
     if (world.hostile && world.chance(5)) {  // Redis was busy, or the connection went.
       if (answered) hub->on_applied(id, fail(ErrorCode::unknown, "lost"), world.now);

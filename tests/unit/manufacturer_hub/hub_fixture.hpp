@@ -51,7 +51,7 @@ class HubTest : public testing::Test, public HubActions {
     });
   }
   void apply(const std::string& id, std::uint64_t epoch, std::uint64_t number,
-             std::string_view record) override {
+             std::string_view record, bool) override {
     calls_.push_back([this, id, epoch, number, bytes = std::string(record)] {
       applied_.push_back(number);
       hub_->on_applied(id, store_.offer(id, epoch, number, bytes), now_);

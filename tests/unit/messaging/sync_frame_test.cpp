@@ -42,7 +42,7 @@ TEST(SyncFrameTest, RefusesHeadersThatAreNotExactlyOurs) {
   EXPECT_FALSE(read_sync_header(std::string_view(good).substr(1), header));
   EXPECT_FALSE(read_sync_header("", header));
   for (const auto& [at, value] :
-       std::vector<std::pair<std::size_t, char>>{{0, 0}, {1, 0}, {2, 2}, {3, 0}, {3, 11}}) {
+       std::vector<std::pair<std::size_t, char>>{{0, 0}, {1, 0}, {2, 2}, {3, 0}, {3, 13}}) {
     std::string bad = good;
     bad[at] = value;
     EXPECT_FALSE(read_sync_header(bad, header)) << at;
