@@ -9,4 +9,26 @@ std::string to_rfc3339(WallTime time) {
   return fmt::format("{:%FT%T}.{:03}Z", second, (time - second).count());
 }
 
+std::optional<WallTime> from_rfc3339(std::string_view text) {
+  // The one form, read by its digits and written again: what is then the same was it.
+  constexpr std::string_view kForm = "0000-00-00T00:00:00.000Z";
+  std::string full(text);
+  if (text.size() == kForm.size() - 4 && text.ends_with('Z')) full.insert(full.size() - 1, ".000");
+  if (full.size() != kForm.size()) return std::nullopt;
+  const auto number = [&full](std::size_t at, std::size_t digits) {
+    int value = 0;
+    for (std::size_t i = at; i < at + digits; ++i) value = value * 10 + (full[i] - '0');
+    return value;
+  };
+  const std::chrono::year_month_day day{
+      std::chrono::year(number(0, 4)), std::chrono::month(static_cast<unsigned>(number(5, 2))),
+      std::chrono::day(static_cast<unsigned>(number(8, 2)))};
+  if (!day.ok()) return std::nullopt;
+  const WallTime time = std::chrono::sys_days(day) + std::chrono::hours(number(11, 2)) +
+                        std::chrono::minutes(number(14, 2)) +
+                        std::chrono::seconds(number(17, 2)) +
+                        std::chrono::milliseconds(number(20, 3));
+  return to_rfc3339(time) == full ? std::optional(time) : std::nullopt;
+}
+
 }  // namespace depot

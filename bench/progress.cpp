@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "base/grouped.hpp"
+#include "base/numbers.hpp"
 
 namespace depot::bench {
 

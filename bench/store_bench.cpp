@@ -8,15 +8,14 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <random>
 
 #include "base/crypto.hpp"
 #include "base/fatal.hpp"
+#include "base/process.hpp"
 #include "protocol/accounts.hpp"
 #include "protocol/msgpack.hpp"
 #include "protocol/orders.hpp"
@@ -35,22 +34,6 @@ constexpr int kProductsPerMaker = 34;  // 1,020 products
 
 std::string padded(std::string_view prefix, std::uint64_t number) {
   return fmt::format("{}{:0{}}", prefix, number, 16 - prefix.size());
-}
-
-struct CpuTime {
-  double user = 0, system = 0;  // seconds
-};
-
-CpuTime cpu_time(int pid) {
-  std::ifstream in(fmt::format("/proc/{}/stat", pid));
-  std::string line, field;
-  std::getline(in, line);
-  std::istringstream fields(line.substr(line.rfind(')') + 2));
-  for (int i = 0; i < 11; ++i) fields >> field;
-  double user = 0, system = 0;
-  fields >> user >> system;
-  const auto ticks = static_cast<double>(sysconf(_SC_CLK_TCK));
-  return {user / ticks, system / ticks};
 }
 
 class Bench {
@@ -74,16 +57,14 @@ class Bench {
       for (std::size_t i = 0; i < batch; ++i) bodies.push_back(next_order());
     }
     run(batches, batches.size() / 10);  // Warm.
-    const CpuTime before = cpu_time(server_.pid());
+    const double before = cpu_seconds(server_.pid());
     const TimePoint start = steady_now();
     const std::size_t placed = run(batches, batches.size());
     const std::chrono::duration<double> wall = steady_now() - start;
-    const CpuTime after = cpu_time(server_.pid());
+    const double cpu = cpu_seconds(server_.pid()) - before;
     const auto count = static_cast<double>(placed);
-    const double user = (after.user - before.user) / count * 1e6;
-    const double system = (after.system - before.system) / count * 1e6;
-    fmt::print("{:>6} {:>9} {:>10.2f} {:>8.2f} {:>8.2f} {:>12.0f}\n", batch, placed, user + system,
-               user, system, count / wall.count());
+    fmt::print("{:>6} {:>9} {:>10.2f} {:>12.0f}\n", batch, placed, cpu / count * 1e6,
+               count / wall.count());
   }
 
   // Row, idempotency record, ledger and history.
@@ -217,8 +198,7 @@ int main(int argc, char** argv) try {
   Log log({.level = LogLevel::error, .json = false}, "store_bench");
   {
     Bench bench(config, log, customers);
-    fmt::print("{:>6} {:>9} {:>10} {:>8} {:>8} {:>12} {:>12}\n", "batch", "orders", "CPU us",
-               "user", "system", "orders/s", "bytes/order");
+    fmt::print("{:>6} {:>9} {:>10} {:>12}\n", "batch", "orders", "CPU us", "orders/s");
     for (const std::size_t batch : {64, 64, 64, 16, 1}) {
       bench.round(batch, batch == 1 ? orders / 16 : orders);
     }

@@ -204,7 +204,7 @@ def with_streams(cluster, left, options):
 
 def row(streams, figures):
     latency, lag = figures["latency_ms"], figures.get("lag_ms")
-    cells = [str(streams), f"{figures['orders_per_second']:,.0f}", f"{latency['p50']:.1f}",
+    cells = [str(streams), f"{figures['placed_per_second']:,.0f}", f"{latency['p50']:.1f}",
              f"{latency['p99']:.1f}", f"{figures['cpu_us_per_purchase']['gateway']:.1f}",
              f"{figures['server_cpu_us_per_purchase']:.1f}"]
     if lag:

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "base/grouped.hpp"
+#include "base/numbers.hpp"
 
 namespace depot::bench {
 namespace {
@@ -22,12 +22,19 @@ double milliseconds(std::chrono::nanoseconds time) {
 
 }  // namespace
 
+double per_second(std::uint64_t count, Duration time) {
+  const double seconds = std::chrono::duration<double>(time).count();
+  return seconds > 0 ? static_cast<double>(count) / seconds : 0;
+}
+
 std::uint64_t Tally::refused_total() const { return total(refused); }
 std::uint64_t Tally::failed_total() const { return total(failed); }
 
-double Tally::orders_per_second() const {
-  const double seconds = std::chrono::duration<double>(duration).count();
-  return seconds > 0 ? static_cast<double>(orders()) / seconds : 0;
+double Tally::placed_per_second() const { return per_second(placed, duration); }
+double Tally::answers_per_second() const { return per_second(placed + refused_total(), duration); }
+
+double Tally::latency_ms(double fraction) const {
+  return milliseconds(latency.percentile(fraction));
 }
 
 void Tally::merge(const Tally& other) {
@@ -43,16 +50,12 @@ void Tally::merge(const Tally& other) {
   duration = std::max(duration, other.duration);
 }
 
-std::string grouped_money(std::int64_t amount_minor, const Currency& currency) {
-  return grouped(format_money(amount_minor, currency)) + " " + currency.code;
-}
-
 Rows rows_of(const Tally& tally, const Currency& currency) {
   Rows rows;
-  std::string placed = grouped(tally.placed) + " orders";
+  std::string placed = counted(tally.placed, "order");
   if (tally.partial > 0) placed += fmt::format(", {} of them in part", grouped(tally.partial));
   rows.emplace_back("placed", placed);
-  rows.emplace_back("refused", grouped(tally.refused_total()) + " orders");
+  rows.emplace_back("refused", counted(tally.refused_total(), "order"));
   for (const auto& [name, count] : tally.refused)
     rows.emplace_back("", name + " " + grouped(count));
   if (tally.failed_total() > 0) rows.emplace_back("failed", grouped(tally.failed_total()));
@@ -60,11 +63,12 @@ Rows rows_of(const Tally& tally, const Currency& currency) {
   rows.emplace_back("units", grouped(tally.units));
   rows.emplace_back("money", grouped_money(tally.money_minor, currency));
   rows.emplace_back("throughput",
-                    fmt::format("{:.0f} orders/s over {:.1f} s", tally.orders_per_second(),
+                    fmt::format("{:.0f} orders placed/s, {:.0f} answers/s over {:.1f} s",
+                                tally.placed_per_second(), tally.answers_per_second(),
                                 milliseconds(tally.duration) / 1000));
   std::string latency;
   for (const auto& [name, fraction] : kPercentiles) {
-    latency += fmt::format("{} {:.1f}  ", name, milliseconds(tally.latency.percentile(fraction)));
+    latency += fmt::format("{} {:.1f}  ", name, tally.latency_ms(fraction));
   }
   latency += fmt::format("max {:.1f} ms", milliseconds(tally.latency.max()));
   rows.emplace_back("latency", latency);
@@ -87,7 +91,7 @@ boost::json::object json_of(const Tally& tally) {
   };
   boost::json::object latency;
   for (const auto& [name, fraction] : kPercentiles) {
-    latency[name] = milliseconds(tally.latency.percentile(fraction));
+    latency[name] = tally.latency_ms(fraction);
   }
   latency["max"] = milliseconds(tally.latency.max());
   return {{"placed", tally.placed},
@@ -99,7 +103,8 @@ boost::json::object json_of(const Tally& tally) {
           {"units", tally.units},
           {"money_minor", tally.money_minor},
           {"seconds", milliseconds(tally.duration) / 1000},
-          {"orders_per_second", tally.orders_per_second()},
+          {"placed_per_second", tally.placed_per_second()},
+          {"answers_per_second", tally.answers_per_second()},
           {"latency_ms", std::move(latency)},
           {"retries", tally.retries},
           {"repeats", tally.repeats}};

@@ -16,6 +16,8 @@
 
 namespace depot::bench {
 
+double per_second(std::uint64_t count, Duration time);  // 0 of no time
+
 struct Tally {
   std::uint64_t placed = 0;
   std::uint64_t partial = 0;  // of those: not all that was asked for
@@ -30,8 +32,10 @@ struct Tally {
 
   std::uint64_t refused_total() const;
   std::uint64_t failed_total() const;
-  std::uint64_t orders() const { return placed + refused_total() + failed_total(); }
-  double orders_per_second() const;
+  // Over the whole duration; answers are orders placed and refused, not those that failed.
+  double placed_per_second() const;
+  double answers_per_second() const;
+  double latency_ms(double fraction) const;  // 0.99: what 99 of 100 orders took at most
   void merge(const Tally& other);
 };
 
@@ -40,7 +44,5 @@ using Rows = std::vector<std::pair<std::string, std::string>>;
 Rows rows_of(const Tally& tally, const Currency& currency);
 std::string to_lines(const Rows& rows);
 boost::json::object json_of(const Tally& tally);
-
-std::string grouped_money(std::int64_t amount_minor, const Currency& currency);  // "1,234.56 EUR"
 
 }  // namespace depot::bench

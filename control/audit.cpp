@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <span>
 #include <unordered_set>
 
@@ -34,6 +35,7 @@ class Audit {
   AuditResult run(const std::string& histories) {
     read_rows();
     read_ledgers();
+    judge_packs();
     count();
     judge_orders();
     if (!histories.empty()) judge_histories(histories, books_, result_);
@@ -45,6 +47,8 @@ class Audit {
   void read_orders(const std::vector<Id>& orders, const std::vector<Id>& states);
   void read_lists(const std::vector<Id>& customers, const std::vector<Id>* among);
   void read_ledgers();
+  void read_packs(const std::vector<std::string>& cycles);
+  void judge_packs();
   void extend_ledgers();
   void count();
   void judge_orders();
@@ -60,7 +64,9 @@ class Audit {
   struct Offer {
     std::string cycle, manufacturer, sku;
   };
-  std::vector<Offer> stock_;  // rows there are
+  std::vector<Offer> stock_;                                          // rows there are
+  std::map<std::string, std::int64_t> states_;                        // of cycles
+  std::map<std::pair<std::string, std::string>, std::string> packs_;  // by cycle, manufacturer
 };
 
 void Audit::get(const std::string& prefix, std::span<const Id> ids,
@@ -86,7 +92,7 @@ void Audit::get(const std::string& prefix, std::span<const Id> ids,
 
 void Audit::read_rows() {
   std::vector<Id> orders, states, customers;
-  std::vector<std::string> refusals, cycles;
+  std::vector<std::string> refusals, cycles, settled;
   redis_.scan("", [&](std::string_view key, std::string_view) {
     const std::string_view whole = key;
     std::vector<Id>* ids = behind(key, "order:{s0}:")        ? &orders
@@ -101,6 +107,8 @@ void Audit::read_rows() {
       refusals.emplace_back(whole);
     } else if (behind(key, "stock:{s0}:")) {
       cycles.emplace_back(key);
+    } else if (behind(key, "packs:{s0}:")) {
+      settled.emplace_back(key);
     } else if (behind(key, "ledger:{s0}:")) {
       books_.maker(key);
     }
@@ -115,6 +123,7 @@ void Audit::read_rows() {
           {cycle, std::string(offer.substr(0, colon)), std::string(offer.substr(colon + 1))});
     });
   }
+  read_packs(settled);
   books_.orders.reserve(orders.size());
   read_orders(orders, states);
   read_lists(sorted(std::move(customers)), nullptr);
@@ -140,6 +149,30 @@ void Audit::read_ledgers() {
     result_.add("L3", Harm::other, "{}:{} in cycle {}: a stock row without an offer in the ledger",
                 maker, sku, cycle);
   }
+}
+
+// States first: a cycle that is seen as settled has had its packs before.
+void Audit::read_packs(const std::vector<std::string>& cycles) {
+  redis_.scan("cycles:{s0}", [&](std::string_view cycle, std::string_view row) {
+    Walk walk(row);
+    walk.list();
+    walk.text();
+    states_[std::string(cycle)] = walk.number();
+  });
+  for (const std::string& cycle : cycles) {
+    redis_.scan("packs:{s0}:" + cycle, [&](std::string_view maker, std::string_view pack) {
+      packs_[{cycle, std::string(maker)}] = pack;
+    });
+  }
+}
+
+void Audit::judge_packs() {
+  for (const auto& [name, pack] : packs_) {
+    const std::uint32_t index = books_.maker(name.second);
+    extend_ledgers();
+    ledgers_[index].judge_pack(name.first, pack);
+  }
+  for (Ledger& ledger : ledgers_) ledger.judge_settled(states_);
 }
 
 void Audit::extend_ledgers() {

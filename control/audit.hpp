@@ -48,6 +48,7 @@ struct Head {  // a ledger's newest entry
 struct AuditResult {
   std::uint64_t manufacturers = 0, offers = 0, entries = 0, orders = 0, cancelled = 0;
   std::uint64_t refusals = 0, customers = 0, requests = 0;  // requests: read from histories
+  std::uint64_t packs = 0;                                  // of settlements
   std::int64_t units_sold = 0, money_minor = 0;             // net of what was cancelled
   std::int64_t oversold = 0;                                // units, at the worst moment
   std::uint64_t lost = 0, doubled = 0;                      // orders

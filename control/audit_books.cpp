@@ -108,6 +108,7 @@ void Ledger::read_item(const redisReply* item) {
 
 void Ledger::judge(Position at, const Entry& entry) {
   if (entry.kind == Kind::state) return;
+  if (entry.kind == Kind::cycle) return turn(at, entry);
   const std::string where = name(at);
   for (const EntryRow& row : entry.rows) {
     judge_row(where, entry, row);
@@ -143,6 +144,8 @@ void Ledger::judge_row(const std::string& where, const Entry& entry, const Entry
   if (entry.kind != Kind::offer) {
     const std::int64_t sold = entry.kind == Kind::sold ? row.quantity : -row.quantity;
     now.sold += sold;
+    if (sold < 0) now.cancelled -= sold;
+    sales_[{std::string(entry.cycle), std::string(row.sku), row.price}] += sold;
     result_.units_sold += sold;
     result_.money_minor += sold * row.price;
   }

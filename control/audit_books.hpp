@@ -10,7 +10,9 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "control/audit.hpp"
@@ -73,6 +75,9 @@ class Ledger {
   void read_on(const std::string& until = "+");
   // Reads head and counters of one moment, walks up to that head, and compares (L3).
   void compare_counters();
+  // S1: a settlement pack of this manufacturer; S2: those that a cycle in such a state must have.
+  void judge_pack(const std::string& cycle, std::string_view pack);
+  void judge_settled(const std::map<std::string, std::int64_t>& states);
   bool knows(std::string_view cycle, std::string_view sku) const;
   std::size_t offers() const { return counters_.size(); }
   Position head() const { return last_; }
@@ -80,11 +85,15 @@ class Ledger {
  private:
   struct Counters {
     std::int64_t price = 0, wanted = 0, offered = 0, cut = 0, sold = 0, worst = 0;
+    std::int64_t opening = 0, cancelled = 0;
     std::string text() const;
   };
   void compare(const Reply& moment);
   void read_item(const redisReply* item);
   void judge(Position at, const Entry& entry);
+  void turn(Position at, const Entry& entry);
+  std::string statement_text(const std::string& cycle, std::string_view currency,
+                             std::int64_t& units, std::int64_t& gross) const;
   void judge_row(const std::string& where, const Entry& entry, const EntryRow& row);
   std::string name(Position at) const { return maker_ + " " + at.text(); }
 
@@ -95,6 +104,10 @@ class Ledger {
   std::string maker_;
   Position last_;                             // 0-0 before the first entry
   std::map<std::string, Counters> counters_;  // by cycle + '\0' + sku
+  std::map<std::tuple<std::string, std::string, std::int64_t>, std::int64_t>
+      sales_;                               // cycle, sku, price -> units
+  std::map<std::string, Position> closed_;  // cycle -> the entry that closes it
+  std::set<std::string> packs_;             // cycles whose pack was judged
 };
 
 // L5 to L8 for one order; true when all is well. `redis` is asked only to explain.

@@ -193,8 +193,11 @@ std::optional<Entry> read_entry(std::string_view bytes) {
       entry.previous = {walk.number(), walk.number()};
       continue;
     }
-    if (entry.kind == Kind::cycle) {  // Says nothing about stock.
-      walk.text(), walk.number(), walk.number(), walk.number();
+    if (entry.kind == Kind::cycle) {
+      walk.text();
+      row.quantity = walk.number();
+      walk.number(), walk.number();
+      entry.rows.push_back(row);
       continue;
     }
     if (entry.kind != Kind::offer) row.order = walk.text();

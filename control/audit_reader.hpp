@@ -76,7 +76,7 @@ enum class Kind { epoch = 0, offer = 1, sold = 2, cancelled = 3, state = 4, cycl
 
 struct EntryRow {
   std::string_view order, sku;
-  std::int64_t quantity = 0, price = 0;  // quantity: `wanted` of an offer, status of a state
+  std::int64_t quantity = 0, price = 0;  // quantity: `wanted` of an offer, status
   std::int64_t offered = 0, cut = 0, available = 0;
 };
 struct Entry {  // views into the bytes given

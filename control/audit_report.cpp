@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "base/fatal.hpp"
+#include "base/numbers.hpp"
 #include "control/audit.hpp"
 
 namespace depot::control::audit {
@@ -13,13 +14,18 @@ std::string to_text(const AuditResult& result, const Currency& currency) {
   const auto row = [&out](std::string_view label, const std::string& text) {
     out += fmt::format("{:<14} {}\n", label, text);
   };
-  row("ledgers", fmt::format("{} manufacturers, {} offers, {} entries", result.manufacturers,
-                             result.offers, result.entries));
-  row("orders", fmt::format("{} of {} customers, {} cancelled; {} refusals on record",
-                            result.orders, result.customers, result.cancelled, result.refusals));
-  row("sold", fmt::format("{} units, {} {}", result.units_sold,
-                          format_money(result.money_minor, currency), currency.code));
-  if (result.requests > 0) row("histories", fmt::format("{} requests", result.requests));
+  row("ledgers",
+      fmt::format("{}, {}, {}", counted(result.manufacturers, "manufacturer"),
+                  counted(result.offers, "offer"), counted(result.entries, "entry", "entries")));
+  row("orders", fmt::format("{} of {}, {} cancelled; {} on record", grouped(result.orders),
+                            counted(result.customers, "customer"), grouped(result.cancelled),
+                            counted(result.refusals, "refusal")));
+  const std::string sold = result.units_sold < 0  // Of books that are wrong.
+                               ? std::to_string(result.units_sold) + " units"
+                               : counted(static_cast<std::uint64_t>(result.units_sold), "unit");
+  row("sold", sold + ", " + grouped_money(result.money_minor, currency));
+  if (result.packs > 0) row("settlement", counted(result.packs, "pack"));
+  if (result.requests > 0) row("histories", counted(result.requests, "request"));
   row("oversold", std::to_string(result.oversold));
   row("doubled", std::to_string(result.doubled));
   row("lost", std::to_string(result.lost));
@@ -28,7 +34,7 @@ std::string to_text(const AuditResult& result, const Currency& currency) {
     out += fmt::format("... and {} more\n", result.violations - result.first.size());
   }
   out +=
-      result.clean() ? "audit clean\n" : fmt::format("audit: {} violations\n", result.violations);
+      result.clean() ? "audit clean\n" : "audit: " + counted(result.violations, "violation") + "\n";
   return out;
 }
 
@@ -36,14 +42,23 @@ boost::json::object json_of(const AuditResult& result) {
   boost::json::array items;
   for (const Violation& one : result.first)
     items.push_back({{"rule", one.rule}, {"text", one.text}});
-  return {{"clean", result.clean()},           {"manufacturers", result.manufacturers},
-          {"offers", result.offers},           {"entries", result.entries},
-          {"orders", result.orders},           {"cancelled", result.cancelled},
-          {"customers", result.customers},     {"refusals", result.refusals},
-          {"requests", result.requests},       {"units_sold", result.units_sold},
-          {"money_minor", result.money_minor}, {"oversold", result.oversold},
-          {"doubled", result.doubled},         {"lost", result.lost},
-          {"violations", result.violations},   {"items", std::move(items)}};
+  return {{"clean", result.clean()},
+          {"manufacturers", result.manufacturers},
+          {"offers", result.offers},
+          {"entries", result.entries},
+          {"orders", result.orders},
+          {"cancelled", result.cancelled},
+          {"customers", result.customers},
+          {"refusals", result.refusals},
+          {"requests", result.requests},
+          {"packs", result.packs},
+          {"units_sold", result.units_sold},
+          {"money_minor", result.money_minor},
+          {"oversold", result.oversold},
+          {"doubled", result.doubled},
+          {"lost", result.lost},
+          {"violations", result.violations},
+          {"items", std::move(items)}};
 }
 
 int run_audit(const Config& config, const std::string& histories, bool json) {

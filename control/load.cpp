@@ -86,13 +86,13 @@ Load::~Load() {
   if (!keep_) fs::remove_all(folder_, ignored);
 }
 
-void Load::import(const std::string& rows) const {
+void Load::import(const std::string& rows, bool quiet) const {
   const std::string path = folder_ + "/catalogue.csv";
   std::ofstream file(path);
   file << "manufacturer_id,manufacturer_name,sku,name,unit_price,offered\n" << rows;
   file.close();
   if (!file) throw StartupError(path + ": cannot be written", kExitFailed);
-  manufacturer::import_catalogue(config, path);
+  manufacturer::import_catalogue(config, path, quiet);
 }
 
 void Load::sign_up(std::size_t customers, const std::string& prefix) {

@@ -51,8 +51,8 @@ class Load {
   bench::EngineOptions engine;
 
   bool interrupted() const { return stop_.requested(); }
-  // `rows` of a catalogue, as for `depot import`, without its header.
-  void import(const std::string& rows) const;
+  // `rows` of a catalogue, as for `depot import`, without its header. quiet: says no progress.
+  void import(const std::string& rows, bool quiet = false) const;
   // "<prefix>-0@load.example" and so on; "": of this run alone.
   void sign_up(std::size_t customers, const std::string& prefix = "");
   const std::vector<std::string>& emails() const { return emails_; }

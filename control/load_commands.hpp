@@ -3,8 +3,7 @@
 //
 // Threads: one, which must be the process' only one at the call.
 // Errors:  StartupError: exit 69 where the cluster does not answer, 1 where a file is wrong
-// (nothing
-//          bought).
+//          (nothing bought).
 // Source:  docs/TRACES.md, bench/results/README.md.
 #pragma once
 
@@ -32,8 +31,8 @@ struct ReplayOptions {
 int run_replay(const Config& config, const ReplayOptions& options);
 
 // The main job in view, in about ten seconds: 40 customers buy 300 orders; then 200 orders come at
-// once for the last 10 units of one product, and a worker is killed meanwhile. It ends with the
-// audit and with what each manufacturer was told.
+// once for the last 10 units of one product, and a worker is killed meanwhile; the product is then
+// withdrawn. It ends with the audit and with what each manufacturer was told.
 int run_show(const Config& config);
 
 // Single-line purchases in a closed loop: one unit of a random product of 30 manufacturers after

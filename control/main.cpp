@@ -8,7 +8,9 @@
 #include "base/ids.hpp"
 #include "base/options.hpp"
 #include "base/utf8.hpp"
+#include "base/yaml.hpp"
 #include "control/audit.hpp"
+#include "control/cycle_command.hpp"
 #include "control/load_commands.hpp"
 #include "control/manufacturer_command.hpp"
 #include "control/status.hpp"
@@ -27,6 +29,7 @@ Examples:
   depot scale workers 4
   depot import goods.csv
   depot manufacturer add tea-co --name "Tea Company"
+  depot cycle show
   depot replay --catalogue goods.csv --orders orders.csv --concurrency 64
   depot shop --burst 200    customers who browse and buy for 30 s, with a flash sale
   depot bench --connections 64 --seconds 10
@@ -42,6 +45,7 @@ struct Words {  // what the command line says, bound by CLI11
   control::BenchOptions bench;
   control::ManufacturerOptions manufacturer;
   control::ShopOptions shop;
+  control::CycleOptions cycle;
   bool from_file = false;  // config.yml as it is, not what a running `depot up` goes by
   std::function<int(const Config&)> run;
 };
@@ -135,6 +139,31 @@ void add_manufacturer_commands(CLI::App& app, Words& words) {
   for (CLI::App* one : {&enrol, &list}) one->add_flag("--json", options.json, "one JSON document");
 }
 
+void add_cycle_commands(CLI::App& app, Words& words) {
+  control::CycleOptions& options = words.cycle;
+  CLI::App& cycle = *app.add_subcommand("cycle", "the sales cycle");
+  cycle.require_subcommand(1);
+  const auto sub = [&](const char* name, const char* help, auto run) -> CLI::App& {
+    CLI::App& command =
+        add(cycle, words, name, help, [&options, run](auto& c) { return run(c, options); });
+    command.add_flag("--json", options.json, "one JSON document");
+    return command;
+  };
+  sub("show", "the one that runs, and what is being settled", control::run_cycle_show);
+  sub("list", "all there were", control::run_cycle_list);
+  sub("close", "end it now; returns when its packs are written and the next one is open",
+      control::run_cycle_close);
+  CLI::App& extend = sub("extend", "another time to close", control::run_cycle_extend);
+  CLI::App& how = *extend.add_option_group("end");
+  how.require_option(1);
+  how.add_option("--until", options.until, "as 2026-12-03T18:00:00Z")->check([](const auto& text) {
+    return from_rfc3339(text) ? "" : "a time such as 2026-12-03T18:00:00Z";
+  });
+  how.add_option("--by", options.by, "so much longer: 2d, 90min")->check([](const auto& text) {
+    return parse_duration(text) ? "" : "a duration such as 2d or 90min";
+  });
+}
+
 void add_shop_command(CLI::App& app, Words& words) {
   control::ShopOptions& shop = words.shop;
   CLI::App& command =
@@ -206,6 +235,7 @@ int run(int argc, char** argv) {
   add_cluster_commands(app, words);
   add_trade_commands(app, words);
   add_manufacturer_commands(app, words);
+  add_cycle_commands(app, words);
   add_load_commands(app, words);
   add_shop_command(app, words);
   try {

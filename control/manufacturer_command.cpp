@@ -3,17 +3,15 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
-#include <cstdio>
 #include <map>
 #include <unordered_set>
 
 #include "base/clock.hpp"
 #include "base/fatal.hpp"
 #include "base/ids.hpp"
+#include "control/store_call.hpp"
 #include "protocol/manufacturers.hpp"
 #include "protocol/msgpack.hpp"
-#include "store/blocking.hpp"
-#include "store/library.hpp"
 
 namespace depot::control {
 namespace {
@@ -22,40 +20,13 @@ namespace json = boost::json;
 
 constexpr const char* kPageSize = "500";
 
-store::BlockingRedis connect(const Config& config) {
-  auto redis = store::BlockingRedis::connect(config.redis_url());
-  if (!redis) {
-    throw StartupError(redis.error().message + "; is `depot up` running?", kExitUnavailable);
-  }
-  if (const auto loaded = store::load_library(*redis); !loaded) {
-    throw StartupError(loaded.error().message, kExitUnavailable);
-  }
-  return std::move(*redis);
-}
-
-// What the function answers, its letter included.
-std::string call(store::BlockingRedis& redis, const std::string& function,
-                 const std::vector<std::string>& arguments) {
-  std::vector<std::string> command = {"FCALL", function, "0"};
-  command.insert(command.end(), arguments.begin(), arguments.end());
-  auto reply = redis.command(command);
-  if (!reply) throw StartupError(reply.error().message, kExitUnavailable);
-  return std::move(reply->text);
-}
-
-[[noreturn]] void fail_on_answer(const std::string& function) {
-  throw StartupError("redis: an answer of " + function + " that cannot be read", kExitFailed);
-}
-
 // Whether a function that answers yes or no says yes.
 bool call_for_yes(store::BlockingRedis& redis, const std::string& function,
                   const std::vector<std::string>& arguments) {
-  const std::string answer = call(redis, function, arguments);
+  const std::string answer = call_store(redis, function, arguments);
   if (answer != "O\xC3" && answer != "O\xC2") fail_on_answer(function);
   return answer == "O\xC3";
 }
-
-int print(const std::string& text) { return std::puts(text.c_str()) >= 0 ? kExitOk : kExitFailed; }
 
 using Rows = std::map<std::string, protocol::ManufacturerRow>;
 
@@ -64,7 +35,7 @@ Rows read_manufacturers(store::BlockingRedis& redis) {
   std::string cursor = "0";
   do {
     auto page = protocol::decode_manufacturer_page(
-        call(redis, "list_manufacturers_v1", {cursor, kPageSize}));
+        call_store(redis, "list_manufacturers_v1", {cursor, kPageSize}));
     if (!page) fail_on_answer("list_manufacturers_v1");
     for (protocol::ManufacturerRow& row : page->rows) {
       protocol::ManufacturerRow& known = rows[row.id];
@@ -81,7 +52,7 @@ std::map<std::string, std::int64_t> count_offers(store::BlockingRedis& redis) {
   std::unordered_set<std::string> seen;  // A scan may show one twice.
   std::string cursor = "0";
   do {
-    const std::string answer = call(redis, "catalogue_v1", {cursor, kPageSize});
+    const std::string answer = call_store(redis, "catalogue_v1", {cursor, kPageSize});
     if (!answer.starts_with('O')) break;
     protocol::Reader reader(std::string_view(answer).substr(1));
     reader.array();
@@ -106,7 +77,7 @@ std::string time_of(std::int64_t ms) { return to_rfc3339(WallTime(std::chrono::m
 }  // namespace
 
 int run_manufacturer_add(const Config& config, const ManufacturerOptions& options) {
-  store::BlockingRedis redis = connect(config);
+  store::BlockingRedis redis = connect_store(config);
   const ManufacturerToken token{options.id, make_token_secret()};
   const std::string renew = options.renew ? "1" : "0";
   if (!call_for_yes(redis, "enrol_v1", {options.id, options.name, token.hash(), renew})) {
@@ -117,16 +88,16 @@ int run_manufacturer_add(const Config& config, const ManufacturerOptions& option
         kExitFailed);
   }
   if (options.json) {
-    return print(json::serialize(json::value{
+    return print_line(json::serialize(json::value{
         {"manufacturer_id", options.id}, {"name", options.name}, {"token", token.text()}}));
   }
   fmt::print(stderr, "{} ({}) is enrolled. Its token; keep it: it is not shown again.\n",
              options.name, options.id);
-  return print(token.text());
+  return print_line(token.text());
 }
 
 int run_manufacturer_list(const Config& config, const ManufacturerOptions& options) {
-  store::BlockingRedis redis = connect(config);
+  store::BlockingRedis redis = connect_store(config);
   const Rows rows = read_manufacturers(redis);
   auto offers = count_offers(redis);
   if (options.json) {
@@ -140,7 +111,7 @@ int run_manufacturer_list(const Config& config, const ManufacturerOptions& optio
                        {"offers", offers[id]},
                        {"ledger", ledger.empty() ? json::value(nullptr) : json::value(ledger)}});
     }
-    return print(json::serialize(json::object{{"items", std::move(items)}}));
+    return print_line(json::serialize(json::object{{"items", std::move(items)}}));
   }
   std::string text = fmt::format("{:<20} {:<30} {:<24} {:>8} {:>12}", "ID", "NAME",
                                  "ENROLLED SINCE", "OFFERS", "LEDGER");
@@ -149,11 +120,11 @@ int run_manufacturer_list(const Config& config, const ManufacturerOptions& optio
                         row.enrolled_ms ? time_of(*row.enrolled_ms) : "not enrolled", offers[id],
                         ledger_of(row));
   }
-  return print(text);
+  return print_line(text);
 }
 
 int run_manufacturer_remove(const Config& config, const ManufacturerOptions& options) {
-  store::BlockingRedis redis = connect(config);
+  store::BlockingRedis redis = connect_store(config);
   if (!call_for_yes(redis, "unenrol_v1", {options.id})) {
     throw StartupError(options.id + " is not enrolled; see `depot manufacturer list`", kExitFailed);
   }

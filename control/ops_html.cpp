@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/grouped.hpp"
+#include "base/numbers.hpp"
 
 namespace depot::control {
 namespace {

@@ -7,7 +7,7 @@
 #include <boost/json.hpp>
 #include <cstdio>
 
-#include "base/grouped.hpp"
+#include "base/numbers.hpp"
 #include "bench/progress.hpp"
 
 namespace depot::control {
@@ -18,10 +18,6 @@ using bench::Tally;
 
 constexpr std::size_t kNamesMax = 4;
 constexpr auto kEvery = std::chrono::seconds(10);  // where it is no terminal
-
-double milliseconds(const Tally& tally, double fraction) {
-  return std::chrono::duration<double, std::milli>(tally.latency.percentile(fraction)).count();
-}
 
 std::string joined(const std::vector<std::string>& names) {
   std::string out;
@@ -51,16 +47,14 @@ std::vector<std::string> best_sellers(const Figures& figures) {
 
 std::string reasons(const Tally& tally) {
   std::string out;
-  for (const auto& [name, count] : tally.refused)
-    out += fmt::format("  {} {}", name, grouped(count));
-  for (const auto& [name, count] : tally.failed)
-    out += fmt::format("  {} {}", name, grouped(count));
+  for (const auto* counts : {&tally.refused, &tally.failed}) {
+    for (const auto& [name, count] : *counts) out += fmt::format("  {} {}", name, grouped(count));
+  }
   return out;
 }
 
-double per_second(std::uint64_t count, Duration time) {
-  const double seconds = std::chrono::duration<double>(time).count();
-  return seconds > 0 ? static_cast<double>(count) / seconds : 0;
+std::string latency(const Tally& tally) {
+  return fmt::format("p50 {:.1f}, p99 {:.1f} ms", tally.latency_ms(0.5), tally.latency_ms(0.99));
 }
 
 bench::Rows rows_of(const Figures& figures, const Tally& tally) {
@@ -71,12 +65,12 @@ bench::Rows rows_of(const Figures& figures, const Tally& tally) {
        fmt::format("{} in {} s, {} are here now, {} left without buying", grouped(figures.visits),
                    grouped(static_cast<std::uint64_t>(seconds.count())), figures.under_way,
                    grouped(figures.left))},
-      {"orders", fmt::format("{}, {:.1f} a second; {} cancelled", grouped(tally.placed),
-                             per_second(tally.placed, figures.passed), grouped(figures.cancelled))},
+      {"orders",
+       fmt::format("{}, {:.1f} a second; {} cancelled", grouped(tally.placed),
+                   bench::per_second(tally.placed, figures.passed), grouped(figures.cancelled))},
       {"refused", grouped(tally.refused_total()) + reasons(tally)},
       {"sold out", fmt::format("{} of {}  {}", gone.size(), figures.goods.size(), joined(gone))},
-      {"a purchase", fmt::format("p50 {:.1f}  p99 {:.1f} ms", milliseconds(tally, 0.5),
-                                 milliseconds(tally, 0.99))},
+      {"a purchase", latency(tally)},
       {"best sellers", joined(best_sellers(figures))}};
 }
 
@@ -109,24 +103,23 @@ void ShopView::show(const Figures& figures, const Tally& tally) {
   } else {
     due_ = now + kEvery;
     out = fmt::format(
-        "{:.0f} s: {} visits, {} orders, {} refused, {} cancelled, {} of {} sold out, "
-        "p50 {:.1f} ms, p99 {:.1f} ms\n",
+        "{:.0f} s: {} visits, {} orders, {} refused, {} cancelled, {} of {} sold out, {}\n",
         std::chrono::duration<double>(figures.passed).count(), figures.visits, tally.placed,
         tally.refused_total(), figures.cancelled, sold_out(figures).size(), figures.goods.size(),
-        milliseconds(tally, 0.5), milliseconds(tally, 0.99));
+        latency(tally));
   }
   std::fputs(out.c_str(), stderr);
 }
 
 Extras extras_of(const Figures& figures, std::uint64_t seed) {
   Extras extras;
-  extras.rows = {{"cancelled", grouped(figures.cancelled) + " orders"},
-                 {"visits", fmt::format("{}, {} without an order", grouped(figures.visits),
-                                        grouped(figures.left))},
-                 {"turned away",
-                  fmt::format("{} times, before there was an order", grouped(figures.turned_away))},
-                 {"best sellers", joined(best_sellers(figures))},
-                 {"seed", std::to_string(seed)}};
+  extras.rows = {
+      {"cancelled", counted(figures.cancelled, "order")},
+      {"visits",
+       fmt::format("{}, {} without an order", grouped(figures.visits), grouped(figures.left))},
+      {"turned away", counted(figures.turned_away, "time") + ", before there was an order"},
+      {"best sellers", joined(best_sellers(figures))},
+      {"seed", std::to_string(seed)}};
   extras.members = {{"cancelled", figures.cancelled},
                     {"visits", figures.visits},
                     {"visits_without_order", figures.left},

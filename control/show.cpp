@@ -10,6 +10,7 @@
 
 #include "base/crypto.hpp"
 #include "base/fatal.hpp"
+#include "base/numbers.hpp"
 #include "control/load.hpp"
 #include "control/load_commands.hpp"
 #include "http/client.hpp"
@@ -116,16 +117,16 @@ bool has_reached(const boost::json::value& status, const audit::Head& head) {
 }
 
 std::string told(const boost::json::value& status) {
-  std::int64_t sold = 0, left = 0;
+  std::uint64_t sold = 0, left = 0;
   std::string gone;
   for (const boost::json::value& sku : status.at("skus").as_array()) {
-    const auto available = sku.at("available").to_number<std::int64_t>();
-    sold += sku.at("sold").to_number<std::int64_t>();
+    const auto available = sku.at("available").to_number<std::uint64_t>();
+    sold += sku.at("sold").to_number<std::uint64_t>();
     left += available;
     if (available > 0) continue;
     gone += (gone.empty() ? "; sold out: " : ", ") + std::string(sku.at("name").as_string());
   }
-  return fmt::format("{} units sold, {} left{}", sold, left, gone);
+  return fmt::format("{} sold, {} left{}", counted(sold, "unit"), grouped(left), gone);
 }
 
 // Whether each agent was told of all that its ledger has, which takes it a moment.
@@ -163,10 +164,37 @@ bench::Tally buy_random(Load& load) {
   return load.buy(source, "orders", count);
 }
 
+// The last units of one product, which go from the catalogue with the object: a show that is
+// interrupted leaves as little behind as one that is not.
+class LastUnits {
+ public:
+  explicit LastUnits(const Load& load) : load_(load), sku_("last-" + load.run) {
+    state(kLastUnits);
+  }
+  ~LastUnits() {
+    try {
+      state(0);
+    } catch (const std::exception& error) {
+      std::fputs(fmt::format("{} stays in the catalogue: {}\n", offer(), error.what()).c_str(),
+                 stderr);
+    }
+  }
+  LastUnits(const LastUnits&) = delete;
+  LastUnits& operator=(const LastUnits&) = delete;
+  std::string offer() const { return make_offer_id("show", sku_); }
+
+ private:
+  void state(std::size_t offered) const {
+    load_.import(fmt::format("show,Demo lanterns,{},Last lantern {},{},{}\n", sku_, load_.run,
+                             format_money(4'990, load_.config.currency), offered),
+                 true);
+  }
+  const Load& load_;
+  const std::string sku_;
+};
+
 bench::Tally buy_the_last(Load& load) {
-  const std::string sku = "last-" + load.run;
-  load.import(fmt::format("show,Demo lanterns,{},Last lantern {},{},{}\n", sku, load.run,
-                          format_money(4'990, load.config.currency), kLastUnits));
+  const LastUnits last(load);
   pid_t victim = 0;
   for (const auto& [name, pid] : running_processes(load.config)) {
     if (name.starts_with("worker")) victim = pid;
@@ -177,7 +205,7 @@ bench::Tally buy_the_last(Load& load) {
   for (std::size_t i = 0; i < kBurst; ++i) {
     burst.push_back({.shopper = static_cast<std::uint32_t>(i % kCustomers),
                      .key = fmt::format("{}-burst-{}", load.name, i),
-                     .lines = {{"show:" + sku, 1, std::nullopt}}});
+                     .lines = {{last.offer(), 1, std::nullopt}}});
   }
   load.engine.lanes = kBurst;
   ShowSource source(std::move(burst), victim);

@@ -67,7 +67,7 @@ class Catalogue {
   // What other manufacturers have of the same product, cheapest first, at most 10.
   std::vector<Alternative> alternatives(std::string_view offer) const;
 
-  // The feed's side. Returns false when there is no such offer.
+  // The feed's side; available -1 is as withdraw(). Returns false when there is no such offer.
   bool set(std::string_view offer, std::int64_t available, std::int64_t unit_price);
   void withdraw(std::string_view offer) { set(offer, kWithdrawn, kUnchanged); }
   std::vector<protocol::CatalogueItem> items() const;

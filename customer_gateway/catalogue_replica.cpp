@@ -200,7 +200,7 @@ bool CatalogueReplica::apply_stock(std::string_view body) {
     if (pending == pending_.end()) continue;
     pending->second.available = row.available;
     pending->second.unit_price = row.unit_price;
-    pending->second.withdrawn = false;
+    pending->second.withdrawn = row.available < 0;
   }
   return true;
 }

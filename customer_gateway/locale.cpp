@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "base/grouped.hpp"
+#include "base/numbers.hpp"
 #include "http/server.hpp"
 
 namespace depot::customer_gateway {

@@ -210,9 +210,11 @@ void WorkerLoop::report() {
                           {"orders_refused", worker_.counts().refused.value()},
                           {"batches_total", worker_.counts().batches_total()},
                           {"redis", connected_ ? "connected" : redis_.last_error()}}));
-  board_.set_not_ready(!connected_ ? "no Redis: " + redis_.last_error()
-                       : !welcomed ? "no balancer has answered"
-                                   : "");
+  const bool starting = !connected_ && redis_.last_error().empty();
+  board_.set_not_ready(starting      ? "starting"
+                       : !connected_ ? "no Redis: " + redis_.last_error()
+                       : !welcomed   ? "no balancer has answered"
+                                     : "");
 }
 
 }  // namespace depot::distributor_worker

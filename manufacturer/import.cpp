@@ -3,13 +3,16 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cstdio>
 #include <memory>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/fatal.hpp"
+#include "base/numbers.hpp"
 #include "http/client.hpp"
 #include "manufacturer/agent.hpp"
 #include "manufacturer/catalogue.hpp"
@@ -71,16 +74,27 @@ class Import final : private AgentActions {
 };
 
 // One line on stderr, over and over on a terminal; elsewhere the last only.
-void show_progress(const std::string& text, bool last = false) {
-  const bool terminal = isatty(STDERR_FILENO) != 0;
-  if (terminal || last) fmt::print(stderr, "{}{}{}", terminal ? "\r" : "", text, last ? "\n" : "");
+class Progress {
+ public:
+  explicit Progress(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) != 0) {}
+  void show(const std::string& text, bool last = false) const {
+    if (quiet_ || (!terminal_ && !last)) return;
+    fmt::print(stderr, "{}{}{}", terminal_ ? "\r\x1b[K" : "", text, last ? "\n" : "");
+  }
+
+ private:
+  const bool quiet_, terminal_;
+};
+
+std::string text_of(const ImportSummary& summary) {
+  return counted(summary.offers, "offer") + " of " + counted(summary.manufacturers, "manufacturer");
 }
 
 [[noreturn]] void give_up(const std::string& id, const std::string& why, int code) {
   throw StartupError(fmt::format("import of {} failed: {}", id, why), code);
 }
 
-void state_offers(const Config& config, const std::vector<Offers>& all) {
+void state_offers(const Config& config, const std::vector<Offers>& all, const Progress& progress) {
   messaging::Context context;
   std::vector<std::pair<const Offers*, std::unique_ptr<Import>>> under_way;
   std::size_t begun = 0, done = 0;
@@ -108,16 +122,21 @@ void state_offers(const Config& config, const std::vector<Offers>& all) {
           kExitUnavailable);
     }
     done += std::erase_if(under_way, [](const auto& one) { return one.second->settled(); });
-    show_progress(fmt::format("import: {} of {} manufacturers acknowledged", done, all.size()));
+    progress.show(fmt::format("import: {} of {} manufacturers acknowledged", done, all.size()));
   }
 }
 
-// True when the gateway has every offer of the manufacturer, with its name and at its price.
-bool has_all(const std::string& gateway, const Offers& offers) {
+// True when the gateway lists every offer of the manufacturer, with its name and at its price, and
+// none of those that are withdrawn.
+bool shows(const std::string& gateway, const Offers& offers) {
   std::unordered_map<std::string, std::pair<std::string_view, std::int64_t>> missing;
-  for (const auto& row : offers.rows) missing[row.sku] = {row.name, row.unit_price};
+  std::unordered_set<std::string> withdrawn;
+  for (const auto& row : offers.rows) {
+    if (row.offered == 0) withdrawn.insert(row.sku);
+    if (row.offered > 0) missing[row.sku] = {row.name, row.unit_price};
+  }
   std::string cursor;
-  while (!missing.empty()) {
+  while (!missing.empty() || !withdrawn.empty()) {
     const std::string target =
         fmt::format("/v1/catalogue?manufacturer={}&include_sold_out=true&limit=100{}", offers.id,
                     cursor.empty() ? "" : "&cursor=" + cursor);
@@ -130,19 +149,22 @@ bool has_all(const std::string& gateway, const Offers& offers) {
     if (page->status != 200) return false;  // Not ready yet.
     const boost::json::value document = boost::json::parse(page->body);
     for (const boost::json::value& item : document.at("items").as_array()) {
-      const auto found = missing.find(std::string(item.at("sku").as_string()));
+      const std::string sku(item.at("sku").as_string());
+      if (withdrawn.contains(sku)) return false;
+      const auto found = missing.find(sku);
       const std::pair<std::string_view, std::int64_t> shown{
           item.at("name").as_string(), item.at("unit_price").at("amount_minor").as_int64()};
       if (found != missing.end() && found->second == shown) missing.erase(found);
     }
     const boost::json::value& next = document.at("next_cursor");
-    if (!next.is_string()) break;
+    if (!next.is_string()) return missing.empty();
     cursor = next.as_string();
   }
-  return missing.empty();
+  return true;
 }
 
-void await_gateways(const Config& config, const std::vector<Offers>& all) {
+void await_gateways(const Config& config, const std::vector<Offers>& all,
+                    const Progress& progress) {
   const std::size_t colon = config.gateway.listen.rfind(':');
   const int port = std::stoi(config.gateway.listen.substr(colon + 1));
   for (int index = 0; index < config.gateway.count; ++index) {
@@ -150,10 +172,10 @@ void await_gateways(const Config& config, const std::vector<Offers>& all) {
         fmt::format("{}:{}", config.gateway.listen.substr(0, colon), port + index);
     TimePoint moved = steady_now();
     for (std::size_t done = 0; done < all.size();) {
-      if (has_all(gateway, all[done])) {
+      if (shows(gateway, all[done])) {
         ++done;
         moved = steady_now();
-        show_progress(fmt::format("import: {} has {} of {} manufacturers' offers", gateway, done,
+        progress.show(fmt::format("import: {} has {} of {} manufacturers' offers", gateway, done,
                                   all.size()));
       } else if (steady_now() - moved > kProgressMax) {
         give_up(all[done].id, "the gateway at " + gateway + " does not get its offers",
@@ -167,17 +189,19 @@ void await_gateways(const Config& config, const std::vector<Offers>& all) {
 
 }  // namespace
 
-ImportSummary import_catalogue(const Config& config, const std::string& file) {
+ImportSummary import_catalogue(const Config& config, const std::string& file, bool quiet) {
+  const Progress progress(quiet);
   const TimePoint start = steady_now();
   const std::vector<Offers> all = read_offers_of_many(file, config.currency);
-  state_offers(config, all);
-  await_gateways(config, all);
+  state_offers(config, all, progress);
+  await_gateways(config, all, progress);
   ImportSummary summary{.manufacturers = all.size()};
-  for (const Offers& offers : all) summary.offers += offers.rows.size();
+  for (const Offers& offers : all) {
+    summary.offers += static_cast<std::size_t>(
+        std::ranges::count_if(offers.rows, [](const auto& row) { return row.offered > 0; }));
+  }
   summary.seconds = std::chrono::duration<double>(steady_now() - start).count();
-  show_progress(fmt::format("import: {} offers of {} manufacturers in {:.1f} s", summary.offers,
-                            summary.manufacturers, summary.seconds),
-                true);
+  progress.show(fmt::format("import: {} in {:.1f} s", text_of(summary), summary.seconds), true);
   return summary;
 }
 
@@ -186,8 +210,7 @@ int run_import(const Config& config, const std::string& file, bool json) {
   const std::string text =
       json ? fmt::format(R"({{"manufacturers": {}, "offers": {}, "seconds": {:.3f}}})",
                          summary.manufacturers, summary.offers, summary.seconds)
-           : fmt::format("{} offers of {} manufacturers are on sale", summary.offers,
-                         summary.manufacturers);
+           : text_of(summary) + (summary.offers == 1 ? " is on sale" : " are on sale");
   return std::puts(text.c_str()) >= 0 ? kExitOk : kExitFailed;
 }
 

@@ -59,7 +59,7 @@ void CycleKeeper::on_tick(TimePoint now, const IsConnected& connected) {
                           {{"why", row ? "an answer that cannot be read" : row.error().message}});
     }
     for (const CycleStep& step : driver_.due(*work, now_, connected)) take(step);
-    if (driver_.wants_depletion() && !judging_) judge_depletion(work->current.id, "0");
+    if (driver_.wants_depletion() && !judging_) judge_depletion(work->current.id, "0", false);
   });
 }
 
@@ -188,21 +188,28 @@ void CycleKeeper::end_pack(const std::string& trouble) {
   packing_.reset();
 }
 
-// Looks through the stock until something is found that is left.
-void CycleKeeper::judge_depletion(const std::string& cycle, const std::string& cursor) {
+// Looks through the stock until something is found that is left. Where nothing was sold yet,
+// nothing is depleted: manufacturers may be about to offer.
+void CycleKeeper::judge_depletion(const std::string& cycle, const std::string& cursor,
+                                  bool any_sold) {
   judging_ = true;
-  call(redis_, {"FCALL", "depletion_v1", "0", cycle, cursor}, [this, cycle](const auto& row) {
-    judging_ = false;
-    const auto answer = read_row<std::pair<std::string, bool>>(row, [](protocol::Reader& in) {
-      std::string next(in.string());
-      return std::pair(std::move(next), in.boolean());
-    });
-    if (!answer) return;
-    const auto& [next, left] = *answer;
-    if (!left && next != "0") return judge_depletion(cycle, next);
-    driver_.on_depletion_judged(!left);
-    if (!left) look_due_ = {};
-  });
+  call(redis_, {"FCALL", "depletion_v1", "0", cycle, cursor},
+       [this, cycle, any_sold](const Result<std::string_view>& row) {
+         judging_ = false;
+         struct Page {
+           std::string next;
+           bool left, sold;
+         };
+         const auto page = read_row<Page>(row, [](protocol::Reader& in) {
+           std::string next(in.string());
+           return Page{std::move(next), in.boolean(), in.boolean()};
+         });
+         if (!page) return;
+         const bool sold = any_sold || page->sold;
+         if (!page->left && page->next != "0") return judge_depletion(cycle, page->next, sold);
+         driver_.on_depletion_judged(!page->left && sold);
+         if (!page->left && sold) look_due_ = {};
+       });
 }
 
 }  // namespace depot::manufacturer_hub

@@ -43,7 +43,7 @@ class CycleKeeper {
   void read_demand(const std::shared_ptr<protocol::Statement>& statement, std::size_t from);
   void write_pack(const protocol::Statement& statement);
   void end_pack(const std::string& trouble);
-  void judge_depletion(const std::string& cycle, const std::string& cursor);
+  void judge_depletion(const std::string& cycle, const std::string& cursor, bool any_sold);
 
   const Config& config_;
   store::RedisClient& redis_;

@@ -1,5 +1,7 @@
 #include "manufacturer_hub/feed.hpp"
 
+#include <algorithm>
+
 #include "protocol/msgpack.hpp"
 
 namespace depot::manufacturer_hub {
@@ -57,7 +59,9 @@ std::string FeedWindow::body(PublicKind kind) const {
       for (const auto& [offer, name] : names_) {
         const auto row = stock_.find(offer);  // An entry that names an offer states its stock too.
         if (row == stock_.end()) continue;
-        record.items.push_back({offer, name, row->second.unit_price, row->second.available, false});
+        const std::int64_t available = row->second.available;
+        record.items.push_back({offer, name, row->second.unit_price,
+                                std::max<std::int64_t>(0, available), available < 0});
       }
       record.manufacturers.assign(manufacturers_.begin(), manufacturers_.end());
       if (!record.items.empty() || !record.manufacturers.empty()) encode(record, body);

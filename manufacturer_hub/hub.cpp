@@ -74,6 +74,8 @@ void Hub::on_sync(const std::string& peer, std::string_view frame, TimePoint now
   const auto maker = manufacturers_.find(session.manufacturer);
   if (maker == manufacturers_.end()) {
     if (header.type != SyncType::head) complain(peer, "only a manufacturer may say that", now);
+  } else if (header.type == SyncType::ask) {
+    on_ask(peer, session, header.from, body, now);
   } else if (header.type == SyncType::accept) {
     actions_.accept(peer, session.manufacturer, header.epoch, header.to);
   } else {

@@ -72,6 +72,8 @@ class HubActions {
                            std::uint64_t epoch, std::uint64_t from) = 0;
   virtual void read_feed(std::uint64_t ticket, std::uint64_t from) = 0;
   virtual void read_catalogue(std::uint64_t ticket, const std::string& cursor) = 0;
+  virtual void ask(const std::string& peer, std::uint64_t ticket, const std::string& manufacturer,
+                   const protocol::SyncAsk& ask) = 0;
 };
 
 class Hub {
@@ -94,6 +96,9 @@ class Hub {
   void on_ledger(std::uint64_t ticket, const Result<std::vector<LedgerLine>>& page);
   void on_feed_page(std::uint64_t ticket, const Result<std::vector<FeedEntry>>& page);
   void on_catalogue(std::uint64_t ticket, const Result<CataloguePage>& page);
+  // An error is not passed on: it is asked again.
+  void on_answer(const std::string& peer, std::uint64_t ticket,
+                 const Result<std::string_view>& answer);
 
   std::uint64_t feed_number() const { return feed_number_; }
   bool publishing() const { return !window_.empty(); }
@@ -117,6 +122,7 @@ class Hub {
     bool greeting = false;  // The store is being asked; again, where it is welcomed.
     TimePoint heard{};
     std::uint64_t ticket = 0;  // of its newest request
+    int asked = 0;             // ASKs that the store has not answered
   };
   struct Manufacturer {
     std::string name, peer;                       // peer: its session, "" without
@@ -138,6 +144,8 @@ class Hub {
 
   void on_hello(const std::string& peer, std::string_view body, TimePoint now);
   void on_fetch(const std::string& peer, Session& session, const messaging::SyncHeader& header);
+  void on_ask(const std::string& peer, Session& session, std::uint64_t ticket,
+              std::string_view body, TimePoint now);
   void on_offer(const std::string& id, Manufacturer& maker, const messaging::SyncHeader& header,
                 std::string_view body, TimePoint now);
   void on_record(const std::string& id, Manufacturer& maker, const messaging::SyncHeader& header,

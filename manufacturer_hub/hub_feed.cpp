@@ -13,7 +13,8 @@ using messaging::SyncType;
 namespace {
 
 constexpr Duration kHeadPace = std::chrono::milliseconds(100);  // Of one ledger's head.
-constexpr std::size_t kJobsMax = 1'000;              // Answers to FETCH and SNAPSHOT under way.
+constexpr int kAsksMax = 16;             // Of one session, that the store has not answered.
+constexpr std::size_t kJobsMax = 1'000;  // Answers to FETCH and SNAPSHOT under way.
 constexpr std::size_t kWindowBytesMax = 128 * 1024;  // A record stays far below a message's limit.
 
 }  // namespace
@@ -127,6 +128,34 @@ void Hub::on_fetch(const std::string& peer, Session& session, const SyncHeader& 
   }
   jobs_[session.ticket] = std::move(job);
   read_page(session.ticket);
+}
+
+void Hub::on_ask(const std::string& peer, Session& session, std::uint64_t ticket,
+                 std::string_view body, TimePoint now) {
+  const auto ask = protocol::decode_sync_ask(body);
+  if (!ask) return complain(session.manufacturer, "malformed ASK", now);
+  if (session.asked >= kAsksMax) return;  // It asks again.
+  ++session.asked;
+  actions_.ask(peer, ticket, session.manufacturer, *ask);
+}
+
+void Hub::on_answer(const std::string& peer, std::uint64_t ticket,
+                    const Result<std::string_view>& answer) {
+  const auto session = sessions_.find(peer);
+  if (session == sessions_.end()) return;
+  --session->second.asked;
+  if (!answer) return;
+  const std::size_t parts =
+      std::max<std::size_t>(1, (answer->size() + messaging::kSnapshotPartBytesMax - 1) /
+                                   messaging::kSnapshotPartBytesMax);
+  for (std::size_t part = 0; part < parts; ++part) {
+    send(peer,
+         {.type = SyncType::answer,
+          .flags = static_cast<std::uint32_t>(part),
+          .from = ticket,
+          .to = parts},
+         answer->substr(part * messaging::kSnapshotPartBytesMax, messaging::kSnapshotPartBytesMax));
+  }
 }
 
 void Hub::read_page(std::uint64_t ticket) {

@@ -1,5 +1,6 @@
 #include "manufacturer_hub/hub_loop.hpp"
 
+#include <algorithm>
 #include <memory>
 
 #include "base/fatal.hpp"
@@ -7,6 +8,7 @@
 #include "manufacturer_hub/cycle_clock.hpp"
 #include "manufacturer_hub/store_answers.hpp"
 #include "messaging/poller.hpp"
+#include "protocol/orders.hpp"
 
 namespace depot::manufacturer_hub {
 
@@ -25,6 +27,16 @@ constexpr std::string_view kCataloguePageCount = "400";  // About 100 KiB a part
 static_assert(kPageEntries == 200);
 
 std::string text(std::uint64_t number) { return std::to_string(number); }
+// What a manufacturer may ask, and the function that answers: it is given its id and what it said.
+struct Verb {
+  std::string_view name, function;
+  bool feeds = false;  // The last argument is the feed's length.
+};
+constexpr Verb kVerbs[] = {{"statement", "statement_v1"},
+                           {"agree", "answer_pack_v1"},
+                           {"step", "step_part_v1", true},
+                           {"demand", "demand_v1"}};
+
 std::string text(std::optional<std::int64_t> number) { return std::to_string(number.value_or(-1)); }
 
 }  // namespace
@@ -269,6 +281,24 @@ void HubLoop::read_catalogue(std::uint64_t ticket, const std::string& cursor) {
                              return CataloguePage{next, number, in.rest()};
                            }));
        });
+}
+
+void HubLoop::ask(const std::string& peer, std::uint64_t ticket, const std::string& manufacturer,
+                  const protocol::SyncAsk& ask) {
+  const auto verb = std::ranges::find(kVerbs, ask.verb, &Verb::name);
+  if (verb == std::end(kVerbs)) {
+    const std::string why = "no such verb: " + ask.verb.substr(0, kNamePartMax);
+    const std::string refusal =
+        protocol::encode_problem({.problem = protocol::Problem::invalid, .detail = why});
+    return hub_.on_answer(peer, ticket, refusal);
+  }
+  std::vector<std::string_view> arguments = {"FCALL", verb->function, "0", manufacturer};
+  arguments.insert(arguments.end(), ask.arguments.begin(), ask.arguments.end());
+  if (verb->feeds) arguments.push_back(feed_max_);
+  commands_.command(arguments, [this, peer, ticket](const Result<Reply>& reply) {
+    const auto answer = read_array(reply, [](const Reply& all) { return all.text(); });
+    hub_.on_answer(peer, ticket, answer);
+  });
 }
 
 void HubLoop::report() {

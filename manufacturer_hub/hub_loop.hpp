@@ -39,6 +39,8 @@ class HubLoop final : private HubActions {
                    std::uint64_t from) override;
   void read_feed(std::uint64_t ticket, std::uint64_t from) override;
   void read_catalogue(std::uint64_t ticket, const std::string& cursor) override;
+  void ask(const std::string& peer, std::uint64_t ticket, const std::string& manufacturer,
+           const protocol::SyncAsk& ask) override;
 
   void read_range(const std::string& stream, std::uint64_t epoch, std::uint64_t from,
                   store::RedisClient::Done done);

@@ -147,8 +147,8 @@ void encode(const OrderRequest& request, std::string& out);
 // Any function's "no": 'X' + [problem, detail | nil, [offer, ...] | nil, retry_after_ms | nil]
 struct ProblemReply {
   Problem problem = Problem::internal;
-  std::string detail;
-  std::vector<std::string> offers;
+  std::string detail = {};
+  std::vector<std::string> offers = {};
   std::int64_t retry_after_ms = 0;
 };
 std::optional<ProblemReply> decode_problem(std::string_view body);  // the letter included

@@ -89,6 +89,25 @@ std::optional<SyncWelcome> decode_sync_welcome(std::string_view bytes) {
   });
 }
 
+void encode(const SyncAsk& ask, std::string& out) {
+  Writer writer(out);
+  writer.array(1 + ask.arguments.size()).string(ask.verb);
+  for (const std::string& argument : ask.arguments) writer.string(argument);
+}
+
+std::optional<SyncAsk> decode_sync_ask(std::string_view bytes) {
+  Reader reader(bytes);
+  std::optional<SyncAsk> ask(std::in_place);
+  const std::size_t count = reader.array();
+  if (count < 1 || count > 1 + kAskArgumentsMax) return std::nullopt;
+  ask->verb = reader.string();
+  while (reader.ok() && ask->arguments.size() + 1 < count) {
+    ask->arguments.push_back(reader.is_integer() ? std::to_string(reader.integer())
+                                                 : std::string(reader.string()));
+  }
+  return reader.done() ? ask : std::nullopt;
+}
+
 void encode(const CatalogueRecord& record, std::string& out) {
   Writer writer(out);
   writer.array(3).array(record.items.size() * 5);

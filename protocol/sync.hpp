@@ -60,13 +60,23 @@ struct SyncWelcome {
 void encode(const SyncWelcome& welcome, std::string& out);
 std::optional<SyncWelcome> decode_sync_welcome(std::string_view bytes);
 
+// sync ASK of a manufacturer: [verb, argument, ...], texts or integers; docs/PROTOCOL.md has the
+// verbs. Its ANSWER is that of a function: 'O' + row, or 'X' + a problem.
+inline constexpr std::size_t kAskArgumentsMax = 200;
+struct SyncAsk {
+  std::string verb;
+  std::vector<std::string> arguments;  // integers in decimal
+};
+void encode(const SyncAsk& ask, std::string& out);
+std::optional<SyncAsk> decode_sync_ask(std::string_view bytes);
+
 // One offer as gateways see it.
 struct CatalogueItem {
   std::string offer;
   std::string name;
   std::int64_t unit_price = 0;
   std::int64_t available = 0;
-  bool withdrawn = false;  // of an earlier cycle, or never offered in this one
+  bool withdrawn = false;  // not offered in this cycle, or no longer
 };
 // catalogue/ RECORD and SNAPSHOT part:
 //   [[offer, name, unit_price, available, withdrawn, ... five per item], [manufacturer, name, ...],
@@ -83,7 +93,7 @@ std::optional<CatalogueRecord> decode_catalogue_record(std::string_view bytes);
 // `to`.
 struct StockRow {
   std::string offer;
-  std::int64_t available = 0;
+  std::int64_t available = 0;  // -1: withdrawn
   std::int64_t unit_price = 0;
 };
 void encode(const std::vector<StockRow>& rows, std::string& out);

@@ -160,7 +160,8 @@ void RedisClient::disconnect(const std::string& why) {
 
 void RedisClient::command(std::span<const std::string_view> arguments, Done done) {
   if (!connected()) {
-    return done(fail(ErrorCode::not_executed, "redis: not connected: " + error_));
+    return done(fail(ErrorCode::not_executed,
+                     "redis: not connected" + (error_.empty() ? "" : ": " + error_)));
   }
   if (count_ == ring_.size()) {
     return done(fail(ErrorCode::not_executed,

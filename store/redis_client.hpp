@@ -63,7 +63,8 @@ class RedisClient {
   void flush();                             // writes what is queued, as far as the socket takes it
   void disconnect(const std::string& why);  // what is not written never will be
   void tick(TimePoint now);                 // connects, reconnects; call at least every 50 ms
-  const std::string& last_error() const { return error_; }  // why it is not connected
+  // Why it is not connected; "" while the first attempt is under way.
+  const std::string& last_error() const { return error_; }
 
  private:
   enum class State { down, connecting, greeting, ready };
@@ -86,7 +87,7 @@ class RedisClient {
   TimePoint next_attempt_{};  // down: when to connect; greeting: when to ping again.
   TimePoint progress_{};      // When the connection last moved.
   Duration backoff_;
-  std::string error_ = "not tried yet";
+  std::string error_;
   std::vector<Pending> ring_;  // A fixed ring: nothing is allocated per command.
   std::size_t head_ = 0, count_ = 0;
   std::uint64_t appended_ = 0;

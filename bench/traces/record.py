@@ -159,7 +159,7 @@ def cells(name, figures):
     return [name + killed, f"{figures['placed']:,}", f"{figures['refused']:,}",
             f"{figures['units']:,}", f"{money // 100:,}.{money % 100:02d}", f"{figures['left']:,}",
             f"{figures['oversold']} / {figures['doubled']} / {figures['lost']}",
-            f"{figures['orders_per_second']:,.0f}",
+            f"{figures['answers_per_second']:,.0f}",
             f"{latency['p50']:.1f}", f"{latency['p99']:.1f}"]
 
 
@@ -179,7 +179,7 @@ def main():
     options = parser.parse_args()
 
     head = ["trace", "placed", "refused", "units", "money", "units left",
-            "oversold / doubled / lost", "orders/s", "p50 ms", "p99 ms"]
+            "oversold / doubled / lost", "answers/s", "p50 ms", "p99 ms"]
     lines = ["| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
     bad = 0
     for name, script, words, kill, expected in ROWS:

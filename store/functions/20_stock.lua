@@ -29,6 +29,9 @@ local function level(offer)
   offer.left = target - offer.sold
 end
 
+-- What the public is told to be available of it; -1 says that it is withdrawn.
+local function shown_left(offer) return offer.wanted == 0 and -1 or offer.left end
+
 -- Why a line cannot be sold as it stands (protocol/problem.hpp), or nil; and how much of it can.
 local WITHDRAWN, PRICE_CHANGED, LIMIT, SOLD_OUT, SHORT = 1, 2, 3, 4, 5
 local function judge_line(offer, quantity, seen_price, allowed)

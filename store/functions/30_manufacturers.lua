@@ -70,7 +70,8 @@ local function apply_offers(manufacturer, cycle, rows, ids, now, feed_max)
       push(entry, row.sku, offer.wanted, offer.price, offer.offered, offer.cut, offer.left)
       renamed = true
     end
-    if renamed then push(feed, id, offer.left, offer.price) end -- Who names states the stock too.
+    -- Who names states the stock too.
+    if renamed then push(feed, id, shown_left(offer), offer.price) end
   end
   if #feed == 0 then return end
   local head = read_heads({manufacturer})[manufacturer]
@@ -173,8 +174,8 @@ register('catalogue_v1', function(args)
   end
   local offers = read_offers(cycle[1], ids)
   for i, id in ipairs(ids) do
-    local offer = offers[id] or {price = 0, left = 0}
-    push(items, id, scanned[2 * i], offer.price, offer.left, not offers[id])
+    local offer = offers[id] or {price = 0, left = 0, wanted = 0}
+    push(items, id, scanned[2 * i], offer.price, offer.left, offer.wanted == 0)
   end
   return 'O\147' .. encode(after, feed_number()) .. '\147' .. encode(items, makers) .. cycle_row
 end, {'no-writes'})

@@ -193,15 +193,16 @@ register('collect_cycle_v1', function(args)
 end, READS)
 
 
--- Whether anything is left in the cycle, by a page: [where to go on, "0" at the end, is there].
+-- Whether everything is sold in the cycle, by a page: [where to go on, "0" at the end, whether there
+-- is something left, whether something was sold].
 register('depletion_v1', function(args)
   local id, cursor = unpack(args, 1, 2)
   if not id or not to_integer(cursor) then return problem('malformed', 'depletion_v1 cycle cursor') end
   local after, rows = unpack(call('HSCAN', stock_key(id), cursor, 'COUNT', '1000'))
-  local left = false
+  local left, any = false, false
   for i = 2, #rows, 2 do
     local _, _, offered, cut, sold = decode(rows[i])
-    left = left or offered - cut - sold > 0
+    left, any = left or offered - cut - sold > 0, any or sold > 0
   end
-  return 'O' .. array(after, left)
+  return 'O' .. array(after, left, any)
 end, {'no-writes'})

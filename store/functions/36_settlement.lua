@@ -96,3 +96,42 @@ register('statement_v1', function(args)
   local maker, id = unpack(args, 1, 2)
   return id and 'O' .. statement_of(id, maker) or problem('malformed', 'statement_v1')
 end, {'no-writes'})
+
+-- [sku, units asked for in vain in the current cycle, ...] of the manufacturer's skus named.
+register('demand_v1', function(args)
+  local cycle, ids, rows = current_cycle(), {}, {}
+  if not cycle or not args[2] then return 'O\144' end
+  for i = 2, #args do ids[i - 1] = args[1] .. ':' .. args[i] end
+  local offers = read_offers(cycle[1], ids)
+  for i, id in ipairs(ids) do
+    if offers[id] then push(rows, args[i + 1], offers[id].refused) end
+  end
+  return 'O' .. encode(rows)
+end, {'no-writes'})
+
+-- All cycles, for the operator: [the current one, [id, state, opens, closes, packs written, packs to
+-- be written, manufacturers that agree, that do not, ...], [who said nothing when it began, ...]].
+register('cycles_v1', function()
+  local current, row = current_cycle()
+  if not current then return problem('unavailable', 'no cycle has been started') end
+  local rows, cycles, silent = {}, call('HGETALL', 'cycles:{s0}'), call('GET', 'silent:{s0}')
+  for i = 1, #cycles, 2 do
+    local id, agree, not_agree = cycles[i], 0, 0
+    for _, answer in ipairs(call('HVALS', agreed_key(id))) do
+      if decode(answer) == 1 then agree = agree + 1 else not_agree = not_agree + 1 end
+    end
+    push(rows, unpack(decode(cycles[i + 1]), 1, 4))
+    push(rows, call('HLEN', packs_key(id)), call('HLEN', 'topack:{s0}:' .. id), agree, not_agree)
+  end
+  local of_cycle, makers = decode(silent or '\192')
+  if of_cycle ~= current[1] then makers = silent_in(current[1]) end
+  if current[2] ~= COLLECTING and of_cycle ~= current[1] then makers = {} end
+  return 'O\147' .. row .. encode(rows, makers)
+end, {'no-writes'})
+
+-- Whose packs of the cycle are written.
+register('packs_v1', function(args)
+  local makers = args[1] and call('HKEYS', packs_key(args[1])) or {}
+  table.sort(makers)
+  return 'O' .. encode(makers)
+end, {'no-writes'})

@@ -1,6 +1,7 @@
 -- Orders read again and cancelled. A row is written once; what moves is the status of its parts.
 
-local PAID, IN_REALISATION, CANCELLED = 0, 1, 4
+local PAID, IN_REALISATION, SHIPPED, DELIVERED, CANCELLED = 0, 1, 2, 3, 4
+local PART_NAMES = {'paid', 'in realisation', 'shipped', 'delivered', 'cancelled'}
 local PAGE_BYTES_MAX = 200 * 1024
 
 -- [order id, row, [status of each part, ...]], and the statuses. `accepted` is a cache.
@@ -75,7 +76,7 @@ local function put_back(id, customer, cycle, parts, sold)
     offer.sold = offer.sold - units
     level(offer)
     push(stock, ids[i], to_row(offer))
-    push(feed, ids[i], offer.left, offer.price)
+    push(feed, ids[i], shown_left(offer), offer.price)
     if counts[i] then push(bought, counted[i], text_of(max(0, counts[i] - units))) end
     entries[maker] = entries[maker] or {}
     push(entries[maker], id, sku, units, price, offer.offered, offer.cut, offer.left)
@@ -115,3 +116,32 @@ register_signed_in('cancel_order_v1', function(body, args, now)
   add_to_feed(args[2], 's', encode(feed), 'm', encode(moved), 'o', '1')
   return 'O' .. (view_of(id, row, encode(cancelled), {}))
 end)
+
+-- A manufacturer moves its part of an order on: in_realisation -> shipped -> delivered.
+register('step_part_v1', function(args)
+  local maker, id, status, feed_max = args[1], args[2], to_integer(args[3]), args[4]
+  if not is_bytes(id, 16) or not status or status < SHIPPED or status > DELIVERED
+    or not to_integer(feed_max) then
+    return problem('malformed', 'step_part_v1 manufacturer order status feed_max')
+  end
+  local row, state = read_order_rows(id)
+  local part, of_cycle, _, parts
+  if row then
+    _, _, _, of_cycle, _, parts = unpack(decode(row), 1, 6)
+    for i = 1, #parts, 3 do part = parts[i] == maker and (i + 2) / 3 or part end
+  end
+  if not part then return problem('not_found', 'no part of this order is yours') end
+  local _, statuses = view_of(id, row, state, {})
+  if statuses[part] == status then return DONE end
+  if statuses[part] ~= status - 1 then
+    return problem('invalid', 'its part is ' .. PART_NAMES[statuses[part] + 1])
+  end
+  local moved, head, now = {}, read_heads({maker})[maker], now_ms()
+  for i = 1, #parts / 3 do -- What accepting moves stays for it to move.
+    moved[i] = i == part and status or statuses[i] >= SHIPPED and statuses[i] or PAID
+  end
+  add_to_ledger(maker, head, LEDGER_STATE, now, of_cycle, {id, status})
+  call('SET', 'orderstate:{s0}:' .. id, encode(moved))
+  add_to_feed(feed_max, 'm', encode({maker, unpack(head)}))
+  return DONE
+end, READS)

@@ -5,14 +5,18 @@
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
+#include <csignal>
 #include <cstdlib>
+#include <set>
 
 #include "tests/support/cluster.hpp"
 #include "tests/support/customer.hpp"
+#include "tests/support/wait.hpp"
 
 namespace depot::test {
 namespace {
 
+using namespace std::chrono_literals;
 using testing::HasSubstr;
 namespace json = boost::json;
 
@@ -46,6 +50,17 @@ class LoadTest : public testing::Test {
       }
     }
     write("orders.csv", orders);
+  }
+
+  // All offers that the catalogue lists, also those that are sold out.
+  std::set<std::string> listed() const {
+    std::set<std::string> offers;
+    const json::value page =
+        HttpClient(cluster_.port()).request("GET", "/v1/catalogue?include_sold_out=true").json();
+    for (const json::value& item : page.at("items").as_array()) {
+      offers.emplace(item.at("offer_id").as_string());
+    }
+    return offers;
   }
 
   Cluster cluster_;
@@ -141,6 +156,29 @@ TEST_F(LoadTest, ShowSellsTheLastTenUnitsToTenOfTwoHundredWhileAWorkerIsKilled) 
   EXPECT_EQ(number_behind(result.out, "\nsold "), number_behind(result.out, "\nm1 ") + 10)
       << result.out;
   EXPECT_THAT(result.out, testing::Not(HasSubstr("\x1b")));  // Colours are for terminals.
+  EXPECT_EQ(listed(), (std::set<std::string>{"m1:A", "m1:B"})) << "its own goods are gone";
+  cluster_.expect_clean_audit();
+}
+
+TEST_F(LoadTest, AShowThatIsInterruptedTakesItsGoodsFromTheCatalogue) {
+  cluster_.start();
+  // The show asks for the workers' pids behind its import: there it waits.
+  cluster_.supervisor().signal(SIGSTOP);
+  Process show =
+      Process::start({.arguments = {program("depot"), "--config", cluster_.config_path(), "show"},
+                      .output_path = cluster_.folder() + "/show.txt"});
+  EXPECT_TRUE(wait_until(
+      30s, [&] { return listed().size() == 1; }, "the last lantern is on sale",
+      [&] { return read_file(cluster_.folder() + "/show.txt"); }));
+  show.signal(SIGINT);
+  cluster_.supervisor().signal(SIGCONT);
+  const auto ended = show.wait(30s);
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->code, 1);
+  EXPECT_TRUE(listed().empty());
+  EXPECT_EQ(read_file(cluster_.folder() + "/show.txt").find("stays in the catalogue"),
+            std::string::npos);
+  cluster_.expect_clean_audit();
 }
 
 }  // namespace

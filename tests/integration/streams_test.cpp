@@ -24,7 +24,8 @@ class StreamsTest : public testing::Test {
   void start() {
     cluster_.start();
     cluster_.import({{.manufacturer = "m1", .sku = "a", .offered = 1'000, .unit_price = "12.99"},
-                     {.manufacturer = "m1", .sku = "b", .offered = 0}});
+                     {.manufacturer = "m1", .sku = "b", .offered = 1},
+                     {.manufacturer = "m1", .sku = "gone", .offered = 0}});
   }
   HttpReply get(std::string_view target, std::string_view method = "GET") {
     return HttpClient(cluster_.port()).request(method, target);
@@ -40,6 +41,10 @@ class StreamsTest : public testing::Test {
 
 TEST_F(StreamsTest, BeginsWithASnapshotAndTellsEachSaleInTime) {
   start();
+  Customer customer(cluster_.port());
+  ASSERT_EQ(customer.buy({{"m1:b", 1}}, unique("key")).status, 201);
+  ASSERT_TRUE(wait_until(
+      10s, [&] { return available(cluster_.port(), "m1:b") == 0; }, "it is sold out"));
   EventStream stream(cluster_.port());
   EXPECT_EQ(stream.head().header("content-type"), "text/event-stream");
   EXPECT_EQ(stream.head().header("cache-control"), "no-store");
@@ -56,7 +61,6 @@ TEST_F(StreamsTest, BeginsWithASnapshotAndTellsEachSaleInTime) {
   EXPECT_GE(std::stoi(stream.retry()), 2'000);
   EXPECT_LE(std::stoi(stream.retry()), 5'000);
 
-  Customer customer(cluster_.port());
   std::vector<std::int64_t> lags_ms;
   for (std::int64_t left = 999; left > 985; --left) {
     ASSERT_EQ(customer.buy({{"m1:a", 1}}, unique("key")).status, 201);

@@ -193,7 +193,8 @@ TEST(EngineTest, StopsWhenAskedTo) {
       [](const std::string& key, int) { return Gateway::placed(Gateway::customer(), key, 1); });
   StopSignal stop{SIGUSR2};
   stop.request();
-  EXPECT_EQ(run({.gateways = {gateway.where()}, .lanes = 1, .stop = &stop}, 3).orders(), 0u);
+  const Tally none = run({.gateways = {gateway.where()}, .lanes = 1, .stop = &stop}, 3);
+  EXPECT_EQ(none.placed + none.refused_total() + none.failed_total(), 0u);
 }
 
 TEST(EngineTest, WritesEveryAttemptIntoTheHistory) {

@@ -28,16 +28,20 @@ TEST(TallyTest, MergesThreadsAndCloses) {
   two.duration = 1s;
   one.merge(two);
 
-  EXPECT_EQ(one.orders(), 2'000u);
-  EXPECT_DOUBLE_EQ(one.orders_per_second(), 1'000);
+  EXPECT_DOUBLE_EQ(one.placed_per_second(), 998);
+  EXPECT_DOUBLE_EQ(one.answers_per_second(), 999.5) << "who failed was not answered";
+  EXPECT_NEAR(one.latency_ms(0.5), 2, 0.01);
+  EXPECT_EQ(per_second(5, 0s), 0);
   const std::string lines = to_lines(rows_of(one, Currency{}));
   EXPECT_THAT(lines, HasSubstr("placed         1,996 orders, 3 of them in part\n"));
   EXPECT_THAT(lines, HasSubstr("refused        3 orders\n               insufficient_stock 3\n"));
   EXPECT_THAT(lines, HasSubstr("failed         1\n               no answer 1\n"));
   EXPECT_THAT(lines, HasSubstr("money          1,234.56 EUR\n"));
-  EXPECT_THAT(lines, HasSubstr("throughput     1000 orders/s over 2.0 s\n"));
+  EXPECT_THAT(lines, HasSubstr("throughput     998 orders placed/s, 1000 answers/s over 2.0 s\n"));
   const boost::json::object json = json_of(one);
   EXPECT_EQ(json.at("placed"), 1'996);
+  EXPECT_DOUBLE_EQ(json.at("placed_per_second").as_double(), 998);
+  EXPECT_DOUBLE_EQ(json.at("answers_per_second").as_double(), 999.5);
   EXPECT_EQ(json.at("refused_by_reason").at("insufficient_stock"), 3);
   EXPECT_NEAR(json.at("latency_ms").at("p50").as_double(), 2, 0.01);
   EXPECT_NEAR(json.at("latency_ms").at("max").as_double(), 40, 0.1);

@@ -145,6 +145,25 @@ TEST_F(CatalogueReplicaTest, NewNamesAppearWithTheNextTickAndKeepLaterStock) {
   EXPECT_EQ(available("m:a"), 10);
   publish("catalogue/", record(7, 8), items({{"m:b", "Pear", 50, 0, true}}));
   EXPECT_EQ(available("m:b"), 0);
+  const auto listed = [&](const char* text) {
+    return holder_.get()->list({.text = text, .include_sold_out = true})->items.size();
+  };
+  EXPECT_EQ(listed("pear"), 0u);
+  publish("stock/", record(8, 8), stock("m:a", 0));
+  EXPECT_EQ(listed("apple"), 1u) << "sold out";
+  publish("stock/", record(9, 9), stock("m:a", -1));
+  EXPECT_EQ(listed("apple"), 0u) << "withdrawn";
+  EXPECT_EQ(available("m:a"), 0);
+  publish("stock/", record(10, 10), stock("m:a", 4));
+  EXPECT_EQ(listed("apple"), 1u);
+}
+
+TEST_F(CatalogueReplicaTest, WhatIsWithdrawnBeforeItsNameIsInUseIsNotListed) {
+  go_live(5);
+  publish("catalogue/", record(6, 6), items({{"m:b", "Pear", 50, 20, false}}));
+  publish("stock/", record(6, 7), stock("m:b", -1));
+  replica_.tick(now_ + 1s);
+  EXPECT_EQ(available("m:b"), 0);
   EXPECT_TRUE(holder_.get()->list({.text = "pear", .include_sold_out = true})->items.empty());
 }
 

@@ -76,6 +76,7 @@ TEST_F(AgentTest, BetweenTwoCyclesItComparesNothing) {
   ack(1);
   settle(1, goods(1));
   published_.clear();
+  sent_.clear();
   tell_cycle("2026-11", CycleState::closed);
   hub_says({.type = SyncType::head, .epoch = 1, .from = 3, .to = 2});
   tick();

@@ -35,11 +35,13 @@ struct HubNode final : manufacturer_hub::HubActions {
   void warn(std::string_view, std::string_view) override {}
   void greet(const std::string& peer, const protocol::SyncHello& hello) override;
   void apply(const std::string& id, std::uint64_t epoch, std::uint64_t number,
-             std::string_view record, bool whole) override;
+             std::string_view record, bool /*whole*/) override;
   void accept(const std::string&, const std::string&, std::uint64_t, std::uint64_t) override {}
   void read_ledger(std::uint64_t ticket, const std::string& id, std::uint64_t epoch,
                    std::uint64_t from) override;
   void read_feed(std::uint64_t ticket, std::uint64_t from) override;
+  void ask(const std::string&, std::uint64_t, const std::string&,
+           const protocol::SyncAsk&) override {}
   void read_catalogue(std::uint64_t ticket, const std::string& cursor) override;
   void start();
 
@@ -257,7 +259,7 @@ void HubNode::greet(const std::string& peer, const protocol::SyncHello& hello) {
 }
 
 void HubNode::apply(const std::string& id, std::uint64_t epoch, std::uint64_t number,
-                    std::string_view record, bool) {
+                    std::string_view record, bool /*whole*/) {
   calls.push_back([this, id, epoch, number, bytes = std::string(record)](bool answered) {
     if (world.hostile && world.chance(5)) {  // Redis was busy, or the connection went.
       if (answered) hub->on_applied(id, fail(ErrorCode::unknown, "lost"), world.now);

@@ -33,6 +33,26 @@ TEST_F(HubTest, RecordsOfAKindAreAdjacentAndCarryTheNewestValues) {
   EXPECT_EQ(next[0].header.from, stock[0].header.to + 1);
 }
 
+TEST_F(HubTest, AnOfferOfNoneIsSaidToBeWithdrawn) {
+  greet_maker("p1", "m1");
+  follow_feed();
+  tick(10ms);
+  published_.clear();
+  says("p1", record(1, 1), offer("A", 0));
+  answer();
+  follow_feed();
+  tick(10ms);
+  std::vector<Frame> copy = published_;
+  const auto catalogue = take(copy, SyncType::record, "catalogue/");
+  ASSERT_EQ(catalogue.size(), 1u);
+  const auto named = protocol::decode_catalogue_record(catalogue[0].body);
+  EXPECT_TRUE(named->items.at(0).withdrawn);
+  EXPECT_EQ(named->items.at(0).available, 0);
+  const auto stock = take(published_, SyncType::record, "stock/");
+  ASSERT_EQ(stock.size(), 1u);
+  EXPECT_EQ(protocol::decode_stock_record(stock[0].body)->at(0).available, -1);
+}
+
 // Two XREADs may be out where one of the hub's two connections was lost.
 TEST_F(HubTest, FeedEntriesThatComeTwiceCountOnce) {
   greet_maker("p1", "m1");

@@ -51,7 +51,7 @@ class HubTest : public testing::Test, public HubActions {
     });
   }
   void apply(const std::string& id, std::uint64_t epoch, std::uint64_t number,
-             std::string_view record, bool) override {
+             std::string_view record, bool /*whole*/) override {
     calls_.push_back([this, id, epoch, number, bytes = std::string(record)] {
       applied_.push_back(number);
       hub_->on_applied(id, store_.offer(id, epoch, number, bytes), now_);
@@ -77,6 +77,15 @@ class HubTest : public testing::Test, public HubActions {
     calls_.push_back([this, ticket, cursor] {
       std::string record;
       hub_->on_catalogue(ticket, store_.catalogue(cursor, record));
+    });
+  }
+
+  void ask(const std::string& peer, std::uint64_t ticket, const std::string& id,
+           const protocol::SyncAsk& ask) override {
+    calls_.push_back([this, peer, ticket, id, ask] {
+      asked_.push_back(id + " " + ask.verb);
+      for (const std::string& argument : ask.arguments) asked_.back() += " " + argument;
+      hub_->on_answer(peer, ticket, ask_answer_);
     });
   }
 
@@ -153,7 +162,8 @@ class HubTest : public testing::Test, public HubActions {
   bool refuse_ = false;
   std::vector<Frame> sent_, published_;
   std::vector<std::uint64_t> applied_;
-  std::vector<std::string> warnings_, accepted_;
+  std::vector<std::string> warnings_, accepted_, asked_;
+  Result<std::string_view> ask_answer_ = "O\xC0";
   Metrics metrics_;
   std::optional<Hub> hub_{std::in_place, HubConfig{}, *this, metrics_};
 };

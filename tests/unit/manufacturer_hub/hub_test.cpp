@@ -228,5 +228,31 @@ TEST_F(HubTest, ANewRequestReplacesTheOneBefore) {
   EXPECT_EQ(take(sent_, SyncType::end).size(), 1u);
 }
 
+TEST_F(HubTest, AnswersAManufacturersQuestionsInParts) {
+  greet_maker("p1", "m1");
+  std::string body;
+  encode(protocol::SyncAsk{"statement", {"2026-11"}}, body);
+  const std::string large = "O" + std::string(messaging::kSnapshotPartBytesMax, 'x');
+  ask_answer_ = large;
+  says("p1", {.type = SyncType::ask, .from = 7}, body);
+  answer();
+  EXPECT_EQ(asked_, std::vector<std::string>{"m1 statement 2026-11"});
+  const auto parts = take(sent_, SyncType::answer, "p1");
+  ASSERT_EQ(parts.size(), 2u);
+  EXPECT_EQ(parts[0].body + parts[1].body, large);
+  for (std::uint32_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(parts[i].header.from, 7u);
+    EXPECT_EQ(parts[i].header.flags, i);
+    EXPECT_EQ(parts[i].header.to, 2u);
+  }
+  ask_answer_ = fail(ErrorCode::unknown, "Redis is gone");
+  says("p1", {.type = SyncType::ask, .from = 8}, body);
+  answer();
+  EXPECT_TRUE(sent_.empty()) << "it is asked again";
+  says("p1", {.type = SyncType::ask, .from = 9}, "nonsense");
+  EXPECT_TRUE(calls_.empty());
+  EXPECT_EQ(warnings_.size(), 1u);
+}
+
 }  // namespace
 }  // namespace depot::manufacturer_hub

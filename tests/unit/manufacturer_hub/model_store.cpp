@@ -77,7 +77,8 @@ OfferAnswer ModelStore::offer(const std::string& id, std::uint64_t epoch, std::u
     const std::int64_t target = std::max(s.wanted, s.sold), net = s.offered - s.cut;
     if (target > net) s.offered += target - net;
     if (target < net) s.cut += net - target;
-    Writer(values).string(offer_id).integer(s.available()).integer(s.unit_price);
+    Writer(values).string(offer_id).integer(s.wanted == 0 ? -1 : s.available());
+    Writer(values).integer(s.unit_price);
     Writer(rows).string(row.sku).integer(s.wanted).integer(s.unit_price).integer(s.offered);
     Writer(rows).integer(s.cut).integer(s.available());
     ++changed;
@@ -157,9 +158,9 @@ CataloguePage ModelStore::catalogue(const std::string& cursor, std::string& byte
   for (const auto& [offer, name] : names) {
     if (index++ < first || record.items.size() == kItems) continue;
     const auto found = stock.find(offer);
-    const bool here = found != stock.end();
+    const bool here = found != stock.end(), withdrawn = !here || found->second.wanted == 0;
     record.items.push_back({offer, name, here ? found->second.unit_price : 0,
-                            here ? found->second.available() : 0, !here});
+                            here ? found->second.available() : 0, withdrawn});
   }
   record.manufacturers.assign(manufacturers.begin(), manufacturers.end());
   record.cycle = cycle;

@@ -212,7 +212,8 @@ TEST_F(FunctionsTest, TheCatalogueIsReadInPagesWithWhatIsWithdrawn) {
   ASSERT_EQ(items.size(), 601u);
   EXPECT_EQ(items["m:7"].available, 7);
   EXPECT_EQ(items["m:7"].name, "Name of 7");
-  EXPECT_FALSE(items["m:0"].withdrawn);
+  EXPECT_FALSE(items["m:7"].withdrawn);
+  EXPECT_TRUE(items["m:0"].withdrawn);
   EXPECT_TRUE(items["m:old"].withdrawn);
 }
 
@@ -283,7 +284,7 @@ TEST_F(FunctionsTest, WhatIsWithdrawnAtOnceIsWrittenInEntriesOfBoundedSize) {
       const auto rows = protocol::decode_stock_record(field.text);
       if (!rows) continue;
       for (const auto& row : *rows) {
-        if (row.available == 0) told.insert(row.offer);
+        if (row.available == -1) told.insert(row.offer);
       }
     }
   }

@@ -125,6 +125,7 @@ TEST_F(RedisClientTest, ACallbackMaySendTheNextCommand) {
 }
 
 TEST_F(RedisClientTest, WithoutAConnectionNothingIsExecuted) {
+  EXPECT_EQ(client_->last_error(), "") << "it was not tried yet";
   send({"ECHO", "x"}, note());
   EXPECT_EQ(outcomes_, std::vector<std::string>{"not executed"});
 }

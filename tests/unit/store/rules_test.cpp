@@ -294,7 +294,8 @@ class Programs {
       }
     }
     for (const auto& [offer, row] : model_->offers()) {
-      RC_ASSERT(folded[offer] == std::pair(row.available(), row.price));
+      const std::int64_t shown = row.wanted == 0 ? -1 : row.available();
+      RC_ASSERT(folded[offer] == std::pair(shown, row.price));
     }
     for (const auto& [offer, name] : names_) RC_ASSERT(names[offer] == name);
   }

@@ -1,0 +1,24 @@
+// The store's functions as the operator's commands call them.
+//
+// Threads: one a connection.
+// Errors:  StartupError: exit 69 where Redis is not there, 1 for an answer that cannot be read.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/config.hpp"
+#include "store/blocking.hpp"
+
+namespace depot::control {
+
+store::BlockingRedis connect_store(const Config& config);  // with the functions loaded
+
+// What the function answers, its letter included.
+std::string call_store(store::BlockingRedis& redis, const std::string& function,
+                       const std::vector<std::string>& arguments);
+[[noreturn]] void fail_on_answer(const std::string& function);
+
+int print_line(const std::string& text);  // the exit code
+
+}  // namespace depot::control

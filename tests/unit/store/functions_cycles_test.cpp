@@ -1,0 +1,283 @@
+// The cycle's transitions and its settlement, in a real Redis.
+#include <gmock/gmock.h>
+
+#include "protocol/fields.hpp"
+#include "protocol/statement.hpp"
+#include "tests/unit/store/functions_fixture.hpp"
+
+namespace depot::store::test {
+namespace {
+
+using protocol::CycleState;
+using protocol::LedgerKind;
+using protocol::LedgerPosition;
+using testing::ElementsAre;
+
+const std::string kNext = "2026-12";
+constexpr std::int64_t kFar = 99'999'999'999'999;
+
+class CyclesTest : public FunctionsTest {
+ protected:
+  // The state a function answers with; "" for a refusal.
+  std::string state(const std::string& function, std::vector<std::string> arguments) {
+    const auto cycle = protocol::decode_cycle_reply(shop_.call(function, arguments));
+    return cycle ? cycle->id + " " + std::string(name_of(cycle->state)) : "";
+  }
+  std::string state() { return state("get_cycle_v1", {}); }
+  // Closes what is open, and begins `next`.
+  void turn(const std::string& cycle, const std::string& next) {
+    EXPECT_EQ(state("set_cycle_end_v1", {cycle, "0", "10000"}), cycle + " open");
+    EXPECT_EQ(state("close_cycle_v1", {cycle, "10000"}), cycle + " closing");
+    EXPECT_EQ(state("end_cycle_v1", {cycle, "0", "10000", next, "2", std::to_string(kFar)}),
+              next + " collecting");
+  }
+  std::string open(const std::string& cycle, bool carry = false) {
+    return state("open_cycle_v1", {cycle, carry ? "1" : "0", "10000"});
+  }
+  std::int64_t time_now() {
+    const Value time = shop_.redis({"TIME"});
+    return std::stoll(time.items[0].text) * 1'000;
+  }
+  std::vector<std::string> kinds(const std::string& maker) {
+    std::vector<std::string> all;
+    for (const auto& entry : shop_.ledger(maker)) {
+      const bool cycle = entry.kind == LedgerKind::cycle;
+      all.push_back(entry.cycle + " " +
+                    std::string(cycle ? name_of(entry.transition.state) : name_of(entry.kind)));
+    }
+    return all;
+  }
+  // As the hub makes it, from the whole ledger.
+  protocol::Statement statement(const std::string& maker, const std::string& cycle,
+                                LedgerPosition from = {1, 0}) {
+    protocol::StatementBuilder builder(cycle, maker, "EUR", 250, from);
+    std::int64_t number = 0;
+    for (const auto& entry : shop_.ledger(maker)) {
+      if (number >= from.number) builder.add({1, number}, entry);
+      ++number;
+    }
+    EXPECT_TRUE(builder.complete());
+    return builder.finish();
+  }
+  std::string write_pack(const protocol::Statement& statement) {
+    std::string pack;
+    encode(statement, pack);
+    return shop_.call("write_pack_v1", {statement.cycle, statement.manufacturer, pack});
+  }
+};
+
+TEST_F(CyclesTest, EachTransitionHappensOnceAndInOrder) {
+  stock_up();
+  EXPECT_EQ(state("close_cycle_v1", {kCycle, "10000"}), "") << "not due";
+  EXPECT_EQ(open(kCycle), std::string(kCycle) + " open") << "nothing to do";
+  turn(kCycle, kNext);
+  EXPECT_EQ(state("end_cycle_v1", {kCycle, "0", "10000", "2027-01", "2", "3"}),
+            kNext + " collecting")
+      << "a second hub";
+  EXPECT_EQ(open(kNext), kNext + " open");
+  EXPECT_EQ(open(kNext), kNext + " open");
+  EXPECT_THAT(kinds("m"), ElementsAre("2026-11 epoch", "2026-11 offer", "2026-11 closed"));
+  EXPECT_EQ(state("end_cycle_v1", {kNext, "0", "10000", "2027-01", "2", "3"}), kNext + " open")
+      << "it has to be closing";
+}
+
+TEST_F(CyclesTest, AGapIsPlannedAndBeginsAtItsTime) {
+  stock_up();
+  state("set_cycle_end_v1", {kCycle, "0", "10000"});
+  state("close_cycle_v1", {kCycle, "10000"});
+  const std::int64_t later = time_now() + 100'000;
+  EXPECT_EQ(state("end_cycle_v1",
+                  {kCycle, "0", "10000", kNext, std::to_string(later), std::to_string(kFar)}),
+            std::string(kCycle) + " closed");
+  EXPECT_EQ(state("collect_cycle_v1", {kNext, "10000"}), "") << "not due";
+  EXPECT_EQ(state(), std::string(kCycle) + " closed");
+  EXPECT_EQ(integers(shop_.offer("m", 1, 2, {row("x", 500)}))[0], 3) << "too late";
+  EXPECT_EQ(shop_.stock("m:x")[1], 100);
+  std::string planned;
+  encode(protocol::Cycle{kNext, CycleState::planned, 1, kFar}, planned);
+  shop_.redis({"SET", "planned:{s0}", planned});  // Its time has come.
+  EXPECT_EQ(state("collect_cycle_v1", {kNext, "10000"}), kNext + " collecting");
+  EXPECT_EQ(state("collect_cycle_v1", {kNext, "10000"}), kNext + " collecting");
+}
+
+TEST_F(CyclesTest, FromClosingOnNothingIsSoldAndCancellationsEndWithTheGrace) {
+  stock_up();
+  ASSERT_EQ(place(order("anna", "a", {line("m:x", 3)}))[0], 'P');
+  ASSERT_EQ(place(order("anna", "b", {line("m:x", 2)}))[0], 'P');
+  state("set_cycle_end_v1", {kCycle, "0", "10000"});
+  state("close_cycle_v1", {kCycle, "10000"});
+  EXPECT_THAT(place(order("anna", "c", {line("m:x", 1)})), testing::HasSubstr("cycle_closed"));
+  EXPECT_EQ(state("end_cycle_v1", {kCycle, "60000", "10000", kNext, "2", "3"}), "") << "grace";
+  const auto cancel = [&](const std::string& key) {
+    return shop_.with_id("cancel_order_v1", caller("anna"),
+                         order("anna", key, {line("m:x", 1)}).order_id);
+  };
+  EXPECT_EQ(cancel("a")[0], 'O');
+  EXPECT_EQ(state("end_cycle_v1", {kCycle, "0", "10000", kNext, "2", std::to_string(kFar)}),
+            kNext + " collecting");
+  EXPECT_EQ(cancel("b")[0], 'X');
+  EXPECT_EQ(open(kNext), kNext + " open");
+  EXPECT_EQ(cancel("b")[0], 'X') << "of a cycle before";
+  EXPECT_THAT(place(order("anna", "d", {line("m:x", 1)})), testing::HasSubstr("offer_withdrawn"))
+      << "it was not offered again";
+}
+
+TEST_F(CyclesTest, WhatIsOfferedWhileItCollectsIsTheOpening) {
+  stock_up();
+  turn(kCycle, kNext);
+  std::string record;
+  encode(protocol::OfferRecord{.cycle = kNext, .rows = {row("x", 40)}}, record);
+  EXPECT_EQ(integers(shop_.call("offer_v1", {"m", "1", "2", record, "10000", "1"}))[0], 0);
+  EXPECT_THAT(place(order("anna", "a", {line("m:x", 1)})), testing::HasSubstr("cycle_closed"));
+  ASSERT_EQ(open(kNext), kNext + " open");
+  ASSERT_EQ(integers(shop_.offer("m", 1, 3, {row("x", 45)}, kNext))[0], 0);
+  ASSERT_EQ(place(order("anna", "b", {line("m:x", 5)}))[0], 'P');
+  ASSERT_EQ(integers(shop_.offer("m", 1, 4, {row("x", 42, 70)}, kNext))[0], 0);
+  ASSERT_EQ(place(order("anna", "c", {line("m:x", 4)}))[0], 'P');
+  turn(kNext, "2027-01");
+  const auto pack = statement("m", kNext, {1, 3});
+  ASSERT_EQ(pack.offers.size(), 1u);
+  EXPECT_EQ(pack.offers[0], (protocol::StatementOffer{"x", 40, 5, 3, 9, 0, 33}));
+  EXPECT_THAT(pack.sales, ElementsAre(protocol::StatementSale{"x", 70, 4, 280},
+                                      protocol::StatementSale{"x", 100, 5, 500}));
+  EXPECT_EQ(pack.gross, 780);
+  EXPECT_EQ(pack.fee, 20);  // 2.5 % is 19.5
+  EXPECT_EQ(pack.net, 760);
+}
+
+TEST_F(CyclesTest, TheSilentGoOnWithWhatTheyDidNotSellWhereThatIsThePolicy) {
+  stock_up();
+  shop_.hello("n");
+  ASSERT_EQ(integers(shop_.offer("n", 1, 1, {row("x", 10)}))[0], 0);
+  ASSERT_EQ(place(order("anna", "a", {line("m:x", 30), line("n:x", 4)}))[0], 'P');
+  turn(kCycle, kNext);
+  std::string record;
+  encode(protocol::OfferRecord{.cycle = kNext, .rows = {}}, record);
+  ASSERT_EQ(integers(shop_.call("offer_v1", {"n", "1", "2", record, "10000", "1"}))[0], 0);
+  ASSERT_EQ(open(kNext, true), kNext + " open");
+  shop_.redis({"RENAME", "stock:{s0}:" + kNext, "stock:{s0}:" + std::string(kCycle)});
+  EXPECT_EQ(shop_.stock("m:x"), (std::vector<std::int64_t>{100, 70, 70, 0, 0, 0}));
+  EXPECT_EQ(shop_.stock("m:y"), (std::vector<std::int64_t>{100, 100, 100, 0, 0, 0}));
+  EXPECT_TRUE(shop_.stock("n:x").empty()) << "it has said that it offers nothing";
+  EXPECT_THAT(kinds("m"), ElementsAre("2026-11 epoch", "2026-11 offer", "2026-11 sold",
+                                      "2026-11 closed", "2026-12 offer", "2026-12 open"));
+}
+
+TEST_F(CyclesTest, APackIsWrittenOnceAndItsCycleIsSettledWhenAllAgree) {
+  stock_up();
+  shop_.hello("n");
+  ASSERT_EQ(integers(shop_.offer("n", 1, 1, {row("x", 10)}))[0], 0);
+  ASSERT_EQ(place(order("anna", "a", {line("m:x", 3)}))[0], 'P');
+  turn(kCycle, kNext);
+  const auto settle = [&] { return state("settle_cycle_v1", {kCycle, "60000", "10000"}); };
+  EXPECT_EQ(settle(), "") << "packs are missing";
+  const auto first = statement("m", kCycle), second = statement("n", kCycle);
+  EXPECT_EQ(write_pack(first), "O\xC0");
+  EXPECT_EQ(settle(), "");
+  EXPECT_EQ(write_pack(second), "O\xC0");
+  auto forged = first;
+  forged.gross = 1;
+  EXPECT_EQ(write_pack(forged), "O\xC0");
+  EXPECT_EQ(settle(), std::string(kCycle) + " settling");
+  EXPECT_EQ(settle(), "") << "nobody has answered";
+
+  const auto kept = [&](const std::string& maker) {
+    const std::string answer = shop_.call("statement_v1", {maker, kCycle});
+    protocol::Reader in(std::string_view(answer).substr(1));
+    in.array();
+    const std::string_view from_pack = in.rest();
+    in.skip();
+    return protocol::decode_statement(from_pack.substr(0, from_pack.size() - in.rest().size()));
+  };
+  ASSERT_TRUE(kept("m"));
+  EXPECT_EQ(hash_of(*kept("m")), hash_of(first)) << "the first one stays";
+  const auto answer = [&](const protocol::Statement& pack, const std::string& agrees) {
+    return shop_.call("answer_pack_v1", {pack.manufacturer, kCycle, hash_of(pack), agrees, "why"});
+  };
+  EXPECT_EQ(answer(forged, "1")[0], 'X') << "another hash";
+  EXPECT_EQ(answer(first, "1"), "O\xC0");
+  EXPECT_EQ(answer(first, "0"), "O\xC0") << "that it agrees is final";
+  EXPECT_EQ(answer(second, "0"), "O\xC0");
+  EXPECT_EQ(settle(), "") << "one disagrees";
+  EXPECT_EQ(answer(second, "1"), "O\xC0");
+  EXPECT_EQ(settle(), std::string(kCycle) + " settled");
+  EXPECT_EQ(settle(), "") << "done";
+  EXPECT_THAT(kinds("n"), ElementsAre("2026-11 epoch", "2026-11 offer", "2026-11 closed",
+                                      "2026-11 settling", "2026-11 settled"));
+}
+
+TEST_F(CyclesTest, WhoDoesNotAnswerIsSettledInTheEnd) {
+  stock_up();
+  turn(kCycle, kNext);
+  write_pack(statement("m", kCycle));
+  EXPECT_EQ(state("settle_cycle_v1", {kCycle, "0", "10000"}), std::string(kCycle) + " settling");
+  EXPECT_EQ(state("settle_cycle_v1", {kCycle, "0", "10000"}), std::string(kCycle) + " settled");
+}
+
+TEST_F(CyclesTest, ExtendingMovesTheEndAndAnEarlyEndIsNow) {
+  const std::int64_t before = time_now();
+  EXPECT_EQ(state("set_cycle_end_v1", {kCycle, "99999999999998", "10000"}),
+            std::string(kCycle) + " open");
+  EXPECT_EQ(protocol::decode_cycle_reply(shop_.call("get_cycle_v1", {}))->closes_at_ms,
+            99'999'999'999'998);
+  state("set_cycle_end_v1", {kCycle, "0", "10000"});
+  EXPECT_GE(protocol::decode_cycle_reply(shop_.call("get_cycle_v1", {}))->closes_at_ms, before);
+  EXPECT_EQ(shop_.call("set_cycle_end_v1", {kCycle, "1e3", "10000"})[0], 'X');
+}
+
+TEST_F(CyclesTest, SaysWhetherEverythingIsSold) {
+  const auto left_and_sold = [&] {
+    const std::string answer = shop_.call("depletion_v1", {kCycle, "0"});
+    protocol::Reader in(std::string_view(answer).substr(1));
+    EXPECT_EQ(in.array(), 3u);
+    EXPECT_EQ(in.string(), "0");
+    return std::vector<bool>{in.boolean(), in.boolean()};
+  };
+  EXPECT_THAT(left_and_sold(), ElementsAre(false, false));
+  stock_up(1);
+  EXPECT_THAT(left_and_sold(), ElementsAre(true, false));
+  ASSERT_EQ(place(order("anna", "a", {line("m:x", 1)}))[0], 'P');
+  EXPECT_THAT(left_and_sold(), ElementsAre(true, true));
+  ASSERT_EQ(place(order("anna", "b", {line("m:y", 1)}))[0], 'P');
+  EXPECT_THAT(left_and_sold(), ElementsAre(false, true));
+}
+
+TEST_F(CyclesTest, AManufacturerMovesItsPartOfAnOrderOn) {
+  stock_up();
+  shop_.hello("n");
+  ASSERT_EQ(integers(shop_.offer("n", 1, 1, {row("x", 10)}))[0], 0);
+  const auto two = order("anna", "a", {line("m:x", 3), line("n:x", 1)});
+  ASSERT_EQ(place(two)[0], 'P');
+  const auto step = [&](const std::string& maker, int status) {
+    return shop_.call("step_part_v1", {maker, two.order_id, std::to_string(status), "10000"});
+  };
+  const auto view = [&] {
+    return text_of(
+        *protocol::decode_order_view(shop_.with_id("get_order_v1", caller("anna"), two.order_id)));
+  };
+  EXPECT_THAT(step("m", 2), testing::HasSubstr("its part is paid"));
+  shop_.call("accept_v1", {"m", "1", "2"});
+  EXPECT_EQ(step("m", 2), "O\xC0");
+  EXPECT_EQ(step("m", 2), "O\xC0") << "again";
+  EXPECT_THAT(step("n", 2), testing::HasSubstr("its part is paid"));
+  EXPECT_EQ(step("m", 3), "O\xC0");
+  EXPECT_THAT(step("m", 2), testing::HasSubstr("its part is delivered"));
+  shop_.call("accept_v1", {"n", "1", "2"});
+  EXPECT_EQ(step("n", 2), "O\xC0") << "what was accepted meanwhile counts";
+  EXPECT_THAT(step("other", 2), testing::HasSubstr("no part of this order is yours"));
+  EXPECT_EQ(shop_.with_id("cancel_order_v1", caller("anna"), two.order_id)[0], 'X');
+  EXPECT_THAT(kinds("m"), ElementsAre("2026-11 epoch", "2026-11 offer", "2026-11 sold",
+                                      "2026-11 state", "2026-11 state"));
+  EXPECT_THAT(view(), testing::HasSubstr("delivered"));
+}
+
+TEST_F(CyclesTest, DemandIsTheManufacturersOwn) {
+  stock_up(2);
+  place(order("anna", "a", {line("m:x", 5)}));
+  EXPECT_EQ(shop_.call("demand_v1", {"m", "x", "y", "z"}),
+            "O\x94\xA1x\x03\xA1y" + std::string(1, '\0'));
+  EXPECT_EQ(shop_.call("demand_v1", {"n", "x"}), "O\x90");
+}
+
+}  // namespace
+}  // namespace depot::store::test
