@@ -63,7 +63,10 @@ class Import final : private AgentActions {
     send(0, std::string(header).append(body));  // One way is enough where nobody else listens.
   }
   void on_entry(const KeptEntry&, bool) override {}
-  void on_cycle(const protocol::Cycle&) override {}
+  void on_cycle(const protocol::Cycle& cycle) override {
+    if (cycle.state < protocol::CycleState::closed) return;
+    refused_ = "cycle " + cycle.id + " is closed, and the next has not begun";
+  }
   void on_trouble(SyncError code, std::string_view why) override {
     (code == SyncError::busy ? busy_ : refused_) = why;
   }
