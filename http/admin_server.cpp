@@ -1,5 +1,8 @@
 #include "http/admin_server.hpp"
 
+#include <boost/asio/post.hpp>
+#include <utility>
+
 #include "http/problem.hpp"
 
 namespace depot::http {
@@ -21,12 +24,26 @@ AdminServer::AdminServer(const std::string& listen, const Metrics& metrics, Admi
     : metrics_(metrics),
       hooks_(std::move(hooks)),
       server_(io_, {.listen = listen},
-              [this](const Request& request, Responder to) { to.send(answer(request)); }),
+              [this](const Request& request, Responder to) { handle(request, std::move(to)); }),
       thread_([this] { io_.run(); }) {}
 
 AdminServer::~AdminServer() {
   io_.stop();
   thread_.join();
+}
+
+void AdminServer::handle(const Request& request, Responder to) {
+  if (!hooks_.post || request.method != Method::post || request.path == "/drain") {
+    return to.send(answer(request));
+  }
+  const std::uint64_t number = ++posts_;
+  posted_.emplace(number, std::move(to));
+  hooks_.post(std::string(request.path), [this, number](Response response) {
+    boost::asio::post(io_, [this, number, response = std::move(response)]() mutable {
+      const auto found = posted_.extract(number);
+      if (!found.empty()) found.mapped().send(std::move(response));
+    });
+  });
 }
 
 Response AdminServer::answer(const Request& request) const {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/fatal.hpp"
+
 namespace depot::manufacturer {
 
 using messaging::Follower;
@@ -10,6 +12,7 @@ using messaging::kNoPosition;
 using messaging::SyncError;
 using messaging::SyncHeader;
 using messaging::SyncType;
+using protocol::CycleState;
 using protocol::OfferRow;
 
 namespace {
@@ -25,8 +28,14 @@ bool same(const OfferRow& a, const OfferRow& b) {
 
 }  // namespace
 
-Agent::Agent(AgentOptions options, AgentActions& actions)
-    : options_(std::move(options)), actions_(actions), sessions_(options_.hubs) {}
+Agent::Agent(AgentOptions options, AgentActions& actions, AgentState state)
+    : options_(std::move(options)),
+      actions_(actions),
+      state_(std::move(state)),
+      sessions_(options_.hubs),
+      published_(state_.acknowledged) {
+  if (!state_.store_id.empty()) open_ledger(state_.store_id);
+}
 
 void Agent::set_wanted(const std::vector<OfferRow>& rows) {
   wanted_.clear();
@@ -35,7 +44,10 @@ void Agent::set_wanted(const std::vector<OfferRow>& rows) {
 
 void Agent::set_offers(const std::vector<OfferRow>& rows) {
   set_wanted(rows);
-  if (state_.epoch == 0) return;  // The snapshot will have them.
+  if (!resting()) state_changes();  // Else what begins a cycle will have them.
+}
+
+void Agent::state_changes() {
   std::vector<OfferRow> changed;
   for (const auto& [sku, row] : wanted_) {
     const auto stated = state_.offers.find(sku);
@@ -47,6 +59,14 @@ void Agent::set_offers(const std::vector<OfferRow>& rows) {
     changed.back().offered = 0;
   }
   state_offers(changed);
+}
+
+void Agent::set_made(const Made& made) {
+  for (const auto& [sku, units] : made) {
+    const auto known = state_.produced.find(sku);
+    if (known != state_.produced.end() && known->second == units) continue;
+    change({Change::Kind::produced, static_cast<std::uint64_t>(units), 0, sku});
+  }
 }
 
 void Agent::on_sync(std::size_t hub, std::string_view frame, TimePoint now) {
@@ -72,16 +92,21 @@ void Agent::on_sync(std::size_t hub, std::string_view frame, TimePoint now) {
       session.doubted = true;  // It lacks what was acknowledged.
       return;
     case SyncType::head:
-      return note_head(header.epoch, header.to);
+      return note_head({header.epoch, header.to});
     case SyncType::record:
       return on_entry(header, body, now);
+    case SyncType::accept:
+      accepted_ = std::max(accepted_, Position{header.epoch, header.to});
+      return;
+    case SyncType::answer:
+      return asks_.on_answer(hub, header, body);
     case SyncType::end:
       fetching_ = false;
       caught_up_ = true;
       fetch_due_ = now + kFetchAgain;  // Where we have not reached it even so.
-      head_epoch_ = header.epoch;      // It ran to the end: a higher head heard before is no more.
-      head_number_ = header.to == kNoPosition ? 0 : header.to;
-      if (comparing_ && state_.records.empty()) compare_with_ledger();
+      // It ran to the end: a higher head heard before is no more.
+      head_ = {header.epoch, header.to == kNoPosition ? 0 : header.to};
+      if (comparing_ && state_.records.empty() && !resting()) compare_with_ledger();
       return;
     default:
       return;
@@ -93,14 +118,14 @@ void Agent::on_published(std::string_view topic, std::string_view header_bytes,
   SyncHeader header;
   std::string_view kind, id;
   if (!messaging::split_topic(topic, kind, id) || !read_sync_header(header_bytes, header)) return;
-  if (kind == "head" && id == options_.id) return note_head(header.epoch, header.to);
+  if (kind == "head" && id == options_.id) return note_head({header.epoch, header.to});
   if (kind != "cycle" || !cycles_.has_position()) return;
   switch (cycles_.see(header)) {
     case Follower::Step::duplicate:
       return;
     case Follower::Step::apply:
       if (header.type != SyncType::record) return;
-      if (const auto cycle = protocol::decode_cycle(body)) on_cycle(*cycle);
+      if (const auto cycle = protocol::decode_cycle(body)) on_cycle(*cycle, false);
       return;
     case Follower::Step::gap:
     case Follower::Step::other_epoch:
@@ -109,7 +134,25 @@ void Agent::on_published(std::string_view topic, std::string_view header_bytes,
   }
 }
 
-void Agent::on_tick(TimePoint now) {
+void Agent::on_tick(TimePoint now, WallTime wall) {
+  keep_sessions(now);
+  const std::size_t hub = any_hub();
+  if (hub == sessions_.size()) return;
+  const bool unsure = state_.records.empty() && !compared_ && !resting();
+  if ((unsure || !ledger_.reaches(head_.epoch, head_.number)) && now >= fetch_due_) fetch(now);
+  if (state_.records.empty()) {
+    progress_ = now;
+  } else if (now - progress_ >= options_.resend_after) {
+    progress_ = now;
+    send_records(hub, state_.acknowledged + 1);
+  }
+  accept_due(now, wall);
+  asks_.on_tick(now, [this, hub](const SyncHeader& header, std::string_view body) {
+    send(hub, header, body);
+  });
+}
+
+void Agent::keep_sessions(TimePoint now) {
   for (std::size_t hub = 0; hub < sessions_.size(); ++hub) {
     Session& session = sessions_[hub];
     if (session.heard == TimePoint{}) session.heard = now;
@@ -120,18 +163,7 @@ void Agent::on_tick(TimePoint now) {
     if (session.welcomed && now - session.heard > options_.silence_max) session.welcomed = false;
     if ((!session.welcomed || session.doubted) && now >= session.hello_due) {
       session.hello_due = now + options_.hello_every;
-      protocol::SyncHello hello{true, options_.id, options_.name, {}, {}, {}, {}};
-      if (state_.epoch > 0) {
-        hello.agent_epoch = static_cast<std::int64_t>(state_.epoch);
-        hello.last_number = static_cast<std::int64_t>(state_.made);
-      }
-      if (!ledger_.empty()) {
-        hello.ledger_epoch = static_cast<std::int64_t>(ledger_.newest().epoch);
-        hello.ledger_number = static_cast<std::int64_t>(ledger_.newest().number);
-      }
-      std::string body;
-      encode(hello, body);
-      send(hub, {.type = SyncType::hello}, body);
+      say_hello(hub);
     } else if (session.welcomed && now >= session.head_due && state_.epoch > 0) {
       session.head_due = now + options_.head_every;
       const SyncHeader head{SyncType::head, 0, state_.epoch, state_.made + 1, state_.made};
@@ -139,16 +171,21 @@ void Agent::on_tick(TimePoint now) {
       send(hub, head);
     }
   }
-  const std::size_t hub = any_hub();
-  if (hub == sessions_.size()) return;
-  const bool unsure = state_.records.empty() && !compared_;
-  if ((unsure || !ledger_.reaches(head_epoch_, head_number_)) && now >= fetch_due_) fetch(now);
-  if (state_.records.empty()) {
-    progress_ = now;
-  } else if (now - progress_ >= options_.resend_after) {
-    progress_ = now;
-    send_records(hub, state_.acknowledged + 1);
+}
+
+void Agent::say_hello(std::size_t hub) {
+  protocol::SyncHello hello{true, options_.id, options_.name, {}, {}, {}, {}};
+  if (state_.epoch > 0) {
+    hello.agent_epoch = static_cast<std::int64_t>(state_.epoch);
+    hello.last_number = static_cast<std::int64_t>(state_.made);
   }
+  if (!ledger_.empty()) {
+    hello.ledger_epoch = static_cast<std::int64_t>(ledger_.newest().epoch);
+    hello.ledger_number = static_cast<std::int64_t>(ledger_.newest().number);
+  }
+  std::string body;
+  encode(hello, body);
+  send(hub, {.type = SyncType::hello}, body);
 }
 
 void Agent::on_welcome(const SyncHeader& header, std::string_view body, TimePoint now) {
@@ -157,30 +194,29 @@ void Agent::on_welcome(const SyncHeader& header, std::string_view body, TimePoin
   const auto epoch = static_cast<std::uint64_t>(welcome->agent_epoch);
   const auto last = static_cast<std::uint64_t>(welcome->last_number);
   const bool other_store = welcome->store_id != state_.store_id;
-  if (other_store) {
-    state_.store_id = welcome->store_id;
-    ledger_ = {};
-    head_epoch_ = head_number_ = 0;
-    caught_up_ = fetching_ = false;
-    actions_.on_new_ledger(welcome->store_id);
-  }
   const bool forgot = epoch == state_.epoch ? last < state_.acknowledged
                                             : epoch < state_.epoch && state_.acknowledged > 0;
   const bool unknown = epoch > state_.epoch || (epoch == state_.epoch && last > state_.made);
-  on_cycle(welcome->cycle);
+  const bool anew = state_.epoch == 0 || other_store || forgot || unknown;
   progress_ = {};  // Whatever is not acknowledged goes out again at the next tick,
-  if (state_.epoch == 0 || other_store || forgot || unknown) {
-    state_.epoch = std::max({epoch + 1, state_.epoch + 1, options_.epoch_min});
-    state_.made = state_.acknowledged = published_ = 0;
-    state_.records.clear();
-    state_all();
+  if (anew) {
+    const std::uint64_t begins = std::max({epoch + 1, state_.epoch + 1, options_.epoch_min});
+    change({Change::Kind::epoch, begins, 0, welcome->store_id});
+    published_ = 0;
     progress_ = now;  // save what has just gone out.
   }
+  if (other_store) {
+    open_ledger(welcome->store_id);
+    cycles_.forget();
+  }
+  const bool older = cycles_.has_position() && cycles_.epoch() == header.epoch &&
+                     header.to < cycles_.last();  // Said before what we heard meanwhile.
+  if (!older) cycles_.set(header.epoch, header.to);
+  if (!older || anew) on_cycle(welcome->cycle, anew);
   compared_ = fetching_ = false;  // What was asked for may have been of a session before.
   fetch_due_ = {};
-  cycles_.set(header.epoch, header.to);
-  note_head(static_cast<std::uint64_t>(welcome->ledger_epoch),
-            static_cast<std::uint64_t>(welcome->ledger_number));
+  note_head({static_cast<std::uint64_t>(welcome->ledger_epoch),
+             static_cast<std::uint64_t>(welcome->ledger_number)});
 }
 
 void Agent::on_error(Session& session, std::uint32_t code, std::string_view why, TimePoint now) {
@@ -191,112 +227,78 @@ void Agent::on_error(Session& session, std::uint32_t code, std::string_view why,
   actions_.on_trouble(error, why);
 }
 
-void Agent::on_entry(const SyncHeader& header, std::string_view body, TimePoint now) {
-  fetch_due_ = now + options_.silence_max;
-  switch (ledger_.add(header.epoch, header.to, body)) {
-    case Ledger::Step::added:
-      return actions_.on_entry(ledger_.newest(), caught_up_);
-    case Ledger::Step::malformed:
-      return actions_.on_trouble(SyncError::refused, "a ledger entry that cannot be read");
-    default:
-      return;
-  }
-}
-
 void Agent::on_ack(const SyncHeader& header, TimePoint now) {
   if (header.epoch != state_.epoch || header.to > state_.made) return;
-  for (; state_.acknowledged < header.to; ++state_.acknowledged) {
-    state_.records.pop_front();
+  if (header.to > state_.acknowledged) {
+    change({Change::Kind::acknowledged, header.to, 0, ""});
     progress_ = now;
   }
   if (state_.records.empty() && !fetching_) fetch_due_ = {};
   publish_records();
 }
 
-void Agent::on_cycle(const protocol::Cycle& cycle) {
+// `anew`: an epoch has begun, so that all is to be stated even in the same cycle.
+void Agent::on_cycle(const protocol::Cycle& cycle, bool anew) {
+  const bool other = cycle.id != state_.cycle;
+  if (other) change({Change::Kind::cycle, 0, 0, cycle.id});  // Totals are a cycle's own.
+  cycle_state_ = cycle.state;
   actions_.on_cycle(cycle);
-  const bool other = std::exchange(state_.cycle, cycle.id) != cycle.id;
-  if (other && state_.epoch > 0) state_all();  // Totals are a cycle's own.
+  if (resting()) return;
+  other || anew ? state_all() : state_changes();
 }
 
-void Agent::note_head(std::uint64_t epoch, std::uint64_t number) {
-  if (std::tie(epoch, number) <= std::tie(head_epoch_, head_number_)) return;
-  head_epoch_ = epoch;
-  head_number_ = number;
-  if (!fetching_) fetch_due_ = {};
+void Agent::change(const Change& what) {
+  DEPOT_ASSERT(apply(state_, what));
+  actions_.keep(what);
 }
 
-// A snapshot. What the ledger has on sale besides, the comparison finds.
+// A snapshot. What the ledger has on sale besides, the comparison finds. One who offers nothing
+// says so, since a cycle that begins waits for it.
 void Agent::state_all() {
-  state_.offers.clear();
   std::vector<OfferRow> rows;
   for (const auto& [sku, row] : wanted_) rows.push_back(row);
-  state_offers(rows);
-}
-
-// Whatever the cause (goods on sale that we have never heard of, records of an agent before us, a
-// restored data set): what the ledger says otherwise is stated again.
-void Agent::compare_with_ledger() {
-  static const std::map<std::string, Totals> nothing;
-  const auto& totals = ledger_.cycle() == state_.cycle ? ledger_.totals() : nothing;
-  std::vector<OfferRow> rows;
-  for (const auto& [sku, row] : state_.offers) {
-    const auto total = totals.find(sku);
-    const std::int64_t wanted = total == totals.end() ? 0 : total->second.wanted;
-    const bool price = total == totals.end() || total->second.unit_price == row.unit_price;
-    if (wanted != row.offered || !price) rows.push_back(row);
-  }
-  for (const auto& [sku, total] : totals) {  // Without a name it keeps its own.
-    if (total.wanted == 0 || state_.offers.contains(sku)) continue;
-    rows.push_back({sku, "", total.unit_price, 0});
-  }
-  compared_ = rows.empty();
-  state_offers(rows);
+  if (!rows.empty()) return state_offers(rows);
+  state_record({state_.cycle, {}}, 0);
+  publish_records();
 }
 
 void Agent::state_offers(const std::vector<OfferRow>& rows) {
-  for (std::size_t begin = 0; begin < rows.size(); begin += protocol::kOfferRowsPerRecordMax) {
+  for (std::size_t begin = 0; begin < rows.size();) {
     const std::size_t end = std::min(rows.size(), begin + protocol::kOfferRowsPerRecordMax);
-    protocol::OfferRecord record{state_.cycle, {}};
-    for (std::size_t i = begin; i < end; ++i) {
-      record.rows.push_back(rows[i]);
-      state_.offers[rows[i].sku] = rows[i];
-    }
-    encode(record, state_.records.emplace_back());
-    ++state_.made;
-    compared_ = false;
+    const auto at = [&rows](std::size_t i) {
+      return rows.begin() + static_cast<std::ptrdiff_t>(i);
+    };
+    state_record({state_.cycle, {at(begin), at(end)}},
+                 end < rows.size() ? messaging::kMoreFollows : 0);
+    begin = end;
   }
   publish_records();
 }
 
+void Agent::state_record(const protocol::OfferRecord& record, std::uint32_t flags) {
+  Change stated{Change::Kind::record, state_.made + 1, flags, ""};
+  encode(record, stated.text);
+  change(stated);
+  compared_ = false;
+}
+
 void Agent::publish_records() {
-  while (published_ < std::min(state_.made, state_.acknowledged + options_.window)) {
+  while (!resting() && published_ < std::min(state_.made, state_.acknowledged + options_.window)) {
     ++published_;
     if (published_ <= state_.acknowledged) continue;
-    publish({SyncType::record, 0, state_.epoch, published_, published_},
-            state_.records[published_ - state_.acknowledged - 1]);
+    const StatedRecord& record = state_.records[published_ - state_.acknowledged - 1];
+    publish({SyncType::record, record.flags, state_.epoch, published_, published_}, record.body);
   }
 }
 
 void Agent::send_records(std::size_t hub, std::uint64_t from) {
+  if (resting()) return;
   const std::uint64_t to = std::min(state_.made, state_.acknowledged + options_.window);
   for (std::uint64_t number = from; number <= to; ++number) {
-    send(hub, {SyncType::record, 0, state_.epoch, number, number},
-         state_.records[number - state_.acknowledged - 1]);
+    const StatedRecord& record = state_.records[number - state_.acknowledged - 1];
+    send(hub, {SyncType::record, record.flags, state_.epoch, number, number}, record.body);
   }
   published_ = std::max(published_, to);
-}
-
-void Agent::fetch(TimePoint now) {
-  fetching_ = true;
-  comparing_ = state_.records.empty();
-  fetch_due_ = now + options_.silence_max;
-  SyncHeader header{.type = SyncType::fetch, .from = kNoPosition};
-  if (!ledger_.empty()) {
-    header.epoch = ledger_.newest().epoch;
-    header.from = ledger_.newest().number + 1;
-  }
-  send(any_hub(), header);
 }
 
 void Agent::publish(const SyncHeader& header, std::string_view body) {
@@ -319,7 +321,12 @@ std::size_t Agent::any_hub() const {
 }
 
 bool Agent::settled() const {
-  return state_.epoch > 0 && state_.records.empty() && compared_ && any_hub() < sessions_.size();
+  return !resting() && state_.records.empty() && compared_ && any_hub() < sessions_.size();
+}
+
+bool Agent::resting() const {
+  return state_.epoch == 0 || cycle_state_ == CycleState::planned ||
+         cycle_state_ >= CycleState::closed;
 }
 
 }  // namespace depot::manufacturer

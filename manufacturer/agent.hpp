@@ -11,12 +11,15 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
+#include "manufacturer/agent_state.hpp"
+#include "manufacturer/asks.hpp"
 #include "manufacturer/ledger.hpp"
 #include "messaging/sync_frame.hpp"
 #include "protocol/sync.hpp"
@@ -34,15 +37,8 @@ struct AgentOptions {
   Duration head_every = std::chrono::milliseconds(500);
   Duration silence_max = std::chrono::seconds(2);  // of a hub, or of the answer to a fetch
   std::size_t window = 32;                         // records sent and not acknowledged
-};
-
-// What must outlive the process for its promises to hold; without it, it begins a new epoch.
-struct AgentState {
-  std::string store_id;  // of the data set that the numbers belong to
-  std::uint64_t epoch = 0, made = 0, acknowledged = 0;
-  std::deque<std::string> records;                   // acknowledged + 1 ... made
-  std::map<std::string, protocol::OfferRow> offers;  // stated last, by sku; those withdrawn as 0
-  std::string cycle;                                 // that they were stated for
+  // Sales as old as this, by the ledger's time, are accepted; nullopt: by accept_all() alone.
+  std::optional<std::chrono::milliseconds> accept_after = {};
 };
 
 class AgentActions {
@@ -53,7 +49,11 @@ class AgentActions {
   // Nothing was heard of that hub for long: its socket is to be a new one. libzmq gives a
   // connection up for good when a message on it is too large.
   virtual void reopen(std::size_t) {}
-  virtual void on_new_ledger(const std::string& store_id) = 0;   // What was kept is of another.
+  // The state has changed so. It has to be on disk before anything more is sent or published.
+  virtual void keep(const Change&) {}
+  // What is kept of the ledger of that data set, which is the one that counts from now on.
+  virtual Ledger open_ledger(const std::string&) { return {}; }
+  virtual void on_dropped(Position) {}  // What is kept of the ledger above it did not happen.
   virtual void on_entry(const KeptEntry& entry, bool news) = 0;  // news: not from before we came
   virtual void on_cycle(const protocol::Cycle& cycle) = 0;
   virtual void on_trouble(messaging::SyncError code, std::string_view why) = 0;
@@ -61,7 +61,8 @@ class AgentActions {
 
 class Agent {
  public:
-  Agent(AgentOptions options, AgentActions& actions);
+  // `state`: of its life before, so that it goes on where that ended.
+  Agent(AgentOptions options, AgentActions& actions, AgentState state = {});
 
   // All that is wanted on sale, absolute totals; a sku that was there before and is not now is
   // withdrawn. Also while records are under way.
@@ -72,11 +73,23 @@ class Agent {
   void on_sync(std::size_t hub, std::string_view frame, TimePoint now);
   void on_published(std::string_view topic, std::string_view header, std::string_view body,
                     TimePoint now);
-  void on_tick(TimePoint now);  // at least every 50 ms; says what is due
+  // At least every 50 ms; says what is due. `wall`: for how old sales are.
+  void on_tick(TimePoint now, WallTime wall = {});
+
+  void set_made(const Made& made);  // units in this cycle, by sku
+  Position accept_all();            // the ledger's newest entry that is here
+  bool ask(std::string body, Asks::Done done) {
+    return asks_.ask(std::move(body), std::move(done));
+  }
+  void forget(const std::string& cycle) { ledger_.forget(cycle); }  // Its statement is done with.
 
   bool settled() const;  // Everything is acknowledged, and the ledger says so too.
+  bool resting() const;  // Between two cycles, or before the first is known: nothing is stated.
   const AgentState& state() const { return state_; }
   const Ledger& ledger() const { return ledger_; }
+  Position head() const { return head_; }          // of the ledger, as heard
+  std::uint64_t behind() const;                    // entries up to it that are not here
+  Position accepted() const { return accepted_; }  // as the hub has written it; 0-0: not heard of
 
  private:
   struct Session {
@@ -89,10 +102,18 @@ class Agent {
   void on_error(Session& session, std::uint32_t code, std::string_view why, TimePoint now);
   void on_entry(const messaging::SyncHeader& header, std::string_view body, TimePoint now);
   void on_ack(const messaging::SyncHeader& header, TimePoint now);
-  void on_cycle(const protocol::Cycle& cycle);
-  void note_head(std::uint64_t epoch, std::uint64_t number);
+  void on_cycle(const protocol::Cycle& cycle, bool anew);
+  void change(const Change& what);
+  void open_ledger(const std::string& store_id);
+  void note_head(Position head);
+  void note_sales(const KeptEntry& kept);
+  void accept_due(TimePoint now, WallTime wall);
+  void keep_sessions(TimePoint now);
+  void say_hello(std::size_t hub);
   void state_all();
+  void state_changes();
   void state_offers(const std::vector<protocol::OfferRow>& rows);
+  void state_record(const protocol::OfferRecord& record, std::uint32_t flags);
   void compare_with_ledger();
   void publish_records();
   void send_records(std::size_t hub, std::uint64_t from);
@@ -109,12 +130,21 @@ class Agent {
   std::vector<Session> sessions_;
   std::uint64_t published_ = 0;  // number of the newest record that was sent at all
   TimePoint progress_{};         // of acknowledgements, or of sending again
-  std::uint64_t head_epoch_ = 0, head_number_ = 0;  // of the ledger, as heard
+  Position head_;
   bool fetching_ = false, caught_up_ = false;
   bool compared_ = false;   // What is stated, with what the ledger says.
   bool comparing_ = false;  // The fetch under way began behind the last acknowledgement.
   TimePoint fetch_due_{};
   messaging::Follower cycles_;
+  protocol::CycleState cycle_state_ = protocol::CycleState::planned;  // planned: not heard of yet
+  Asks asks_;
+  struct Sales {  // all up to a position, of about one second
+    std::int64_t time_ms = 0;
+    Position at;
+  };
+  std::deque<Sales> young_;  // not old enough to be accepted
+  Position to_accept_, accepted_;
+  TimePoint accept_due_{};
 };
 
 }  // namespace depot::manufacturer

@@ -4,13 +4,14 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <boost/json.hpp>
 #include <cstdio>
 #include <filesystem>
 
 #include "base/fatal.hpp"
+#include "manufacturer/agent_status.hpp"
+#include "manufacturer/statement_files.hpp"
 #include "messaging/poller.hpp"
+#include "protocol/fields.hpp"
 
 namespace depot::manufacturer {
 
@@ -24,7 +25,22 @@ constexpr auto kTick = 50ms;
 constexpr auto kSettle = 200ms;  // Editors write a file in several steps.
 constexpr auto kReportEvery = 500ms;
 constexpr auto kUnsettledMax = 2s;  // Each batch that is made is under way for a moment.
+constexpr auto kDemandEvery = 5s;
 constexpr int kMessagesPerTurn = 256;
+
+std::string make_folder(const std::filesystem::path& path) {
+  std::filesystem::create_directories(path);
+  return path;
+}
+
+// What the offers are read from.
+const std::string& offers_file(const AgentFile& file) {
+  return file.catalogue.empty() ? file.path : file.catalogue;
+}
+
+bool between_cycles(const protocol::Cycle& cycle) {
+  return cycle.state >= protocol::CycleState::closed;
+}
 
 }  // namespace
 
@@ -33,22 +49,38 @@ AgentLoop::AgentLoop(messaging::Context& context, const Config& config, AgentFil
     : context_(context),
       config_(config),
       file_(std::move(file)),
-      data_(std::filesystem::path(data) / file_.id),
+      data_(make_folder(std::filesystem::path(data) / file_.id)),
       log_(log),
       out_(context, SocketKind::pub),
       in_(context, SocketKind::sub),
+      journal_(data_ + "/journal"),
+      settlement_(agent_, file_.id,
+                  {.keep =
+                       [this](const protocol::Statement& theirs, const auto& differences) {
+                         const std::string why = keep_statement(data_, theirs, differences);
+                         if (!why.empty()) log_trouble(why);
+                         return why.empty();
+                       },
+                   .on_trouble = [this](std::string_view why) { log_trouble(std::string(why)); }}),
       agent_({.id = file_.id,
               .name = file_.name,
               .hubs = static_cast<std::size_t>(config.hub.count),
               .epoch_min = static_cast<std::uint64_t>(wall_now().time_since_epoch().count()),
-              .head_every = config.hub.head_every},
-             *this),
+              .head_every = config.hub.head_every,
+              .accept_after = file_.accept_after},
+             *this, std::move(journal_.state())),
+      commands_(agent_),
       production_(file_.production),
       unacknowledged_(
           metrics.gauge("depot_manufacturer_unacknowledged", "Offer records under way")),
-      behind_(metrics.gauge("depot_manufacturer_ledger_entries", "Ledger entries that are here")) {
+      behind_(metrics.gauge("depot_manufacturer_behind_entries",
+                            "Entries of the ledger that are not here yet")) {
+  if (journal_.dropped_bytes() > 0) {
+    log_.warning("the journal's end was damaged", {{"bytes", journal_.dropped_bytes()}});
+  }
   production_.set_catalogue(read_offers(file_, config.currency));
-  std::filesystem::create_directories(data_);
+  production_.set_made(agent_.state().produced);
+  agent_.set_wanted(production_.wanted());
   in_.subscribe("head/" + file_.id + "/");
   in_.subscribe("cycle/");
   for (int hub = 0; hub < config.hub.count; ++hub) {
@@ -57,9 +89,13 @@ AgentLoop::AgentLoop(messaging::Context& context, const Config& config, AgentFil
     sync_.emplace_back(context, SocketKind::dealer);
     reopen(static_cast<std::size_t>(hub));
   }
-  // The folder, not the file: editors put a new file in its place.
   watch_fd_ = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-  const std::string folder = std::filesystem::path(file_.catalogue).parent_path();
+  watch(offers_file(file_));
+}
+
+// The folder, not the file: editors put a new file in its place.
+void AgentLoop::watch(const std::string& file) {
+  const std::string folder = std::filesystem::path(file).parent_path();
   if (inotify_add_watch(watch_fd_, folder.c_str(), IN_CLOSE_WRITE | IN_MOVED_TO) < 0) {
     throw StartupError(folder + ": cannot be watched for changes", kExitUnavailable);
   }
@@ -79,10 +115,14 @@ void AgentLoop::run(StopSignal& stop) {
     poller.wait(kTick);
     const TimePoint now = steady_now();
     drain_sockets(now);
-    watch_file(now);
+    watch_files(now);
     produce(now);
-    agent_.on_tick(now);
-    if (agent_.settled()) settled_ = now;
+    settlement_.on_tick(now);
+    commands_.on_tick(now);
+    ask_demand(now);
+    agent_.on_tick(now, wall_now());
+    journal_.flush();
+    if (agent_.settled() || between_cycles(cycle_)) settled_ = now;
     const bool ready = now - settled_ < kUnsettledMax;
     board_.set_not_ready(ready ? "" : "not every offer is acknowledged by the hub yet");
     if (now >= report_due_) report();
@@ -103,9 +143,9 @@ void AgentLoop::drain_sockets(TimePoint now) {
   std::fflush(stdout);
 }
 
-void AgentLoop::watch_file(TimePoint now) {
+void AgentLoop::watch_files(TimePoint now) {
   alignas(inotify_event) char events[4'096];
-  const std::string name = std::filesystem::path(file_.catalogue).filename();
+  const std::string name = std::filesystem::path(offers_file(file_)).filename();
   for (ssize_t size; (size = read(watch_fd_, events, sizeof events)) > 0;) {
     for (const char* at = events; at < events + size;) {
       const auto* event = reinterpret_cast<const inotify_event*>(at);
@@ -116,9 +156,12 @@ void AgentLoop::watch_file(TimePoint now) {
   if (now < read_due_) return;
   read_due_ = TimePoint::max();
   try {
-    production_.set_catalogue(read_offers(file_.catalogue, config_.currency));
+    if (file_.catalogue.empty()) file_.offers = read_agent_file(file_.path).offers;
+    AgentFile offers = file_;
+    offers.production.clear();  // A line of what is no longer offered stands.
+    production_.set_catalogue(read_offers(offers, config_.currency));
     agent_.set_offers(production_.wanted());
-    log_.info("catalogue read", {{"file", file_.catalogue}});
+    log_.info("catalogue read", {{"file", offers_file(file_)}});
   } catch (const StartupError& error) {
     log_.error("catalogue refused; the offers stay as they were", {{"why", error.what()}});
   }
@@ -133,17 +176,50 @@ void AgentLoop::produce(TimePoint now) {
       production_.decide(ledger.cycle() == cycle_.id ? ledger.totals() : nothing, now);
   if (batches.empty()) return;
   // Before it is offered: what was offered once must never be taken back.
-  const std::string why = save_made(made_path_, cycle_.id, production_.made());
-  if (!why.empty()) log_.error("what was made cannot be kept", {{"why", why}});
+  agent_.set_made(production_.made());
   agent_.set_offers(production_.wanted());
   for (const auto& [sku, units] : batches) {
     fmt::print("made {} x {}\n", units, agent_.state().offers.at(sku).name);
   }
 }
 
+// Of some goods after the other, so that no question is long.
+void AgentLoop::ask_demand(TimePoint now) {
+  if (agent_.resting() || asking_demand_ || now < demand_due_) return;
+  std::string last;
+  protocol::SyncAsk ask{"demand", {}};
+  const auto& offers = agent_.state().offers;
+  auto row = offers.upper_bound(demand_asked_);
+  for (; row != offers.end() && ask.arguments.size() < protocol::kAskArgumentsMax; ++row) {
+    ask.arguments.push_back(last = row->first);
+  }
+  demand_asked_ = row == offers.end() ? "" : last;
+  demand_due_ = row == offers.end() ? now + kDemandEvery : now;
+  if (ask.arguments.empty()) return;
+  std::string body;
+  encode(ask, body);
+  asking_demand_ = agent_.ask(std::move(body), [this](std::string_view answer) {
+    asking_demand_ = false;
+    std::vector<protocol::StatementDemand> rows;
+    protocol::Reader reader(answer.substr(answer.starts_with('O') ? 1 : 0));
+    protocol::read_rows(reader, 2, rows,
+                        [&](auto& demand) { read(reader, demand.sku, demand.refused); });
+    if (!reader.done()) return;
+    for (const protocol::StatementDemand& demand : rows) refused_[demand.sku] = demand.refused;
+  });
+}
+
+// What is not on disk must not be heard of: a restart would say something else by the same number.
+bool AgentLoop::may_send() {
+  std::string why;
+  const bool safe = journal_.sync(agent_.state(), why);
+  if (!why.empty()) log_.error("the journal cannot be kept; nothing is sent", {{"why", why}});
+  return safe;
+}
+
 void AgentLoop::send(std::size_t hub, std::string_view frame) {
   // Nobody connected, or the pipe full: what matters is sent again.
-  static_cast<void>(sync_[hub].send(frame));
+  if (may_send()) static_cast<void>(sync_[hub].send(frame));
 }
 
 void AgentLoop::reopen(std::size_t hub) {
@@ -152,20 +228,34 @@ void AgentLoop::reopen(std::size_t hub) {
 }
 
 void AgentLoop::publish(std::string_view topic, std::string_view header, std::string_view body) {
-  static_cast<void>(out_.publish(topic, header, body));
+  if (may_send()) static_cast<void>(out_.publish(topic, header, body));
 }
 
-// One file per data set, written anew from the beginning: without a journal everything is fetched.
-void AgentLoop::on_new_ledger(const std::string& store_id) {
+// One file per data set.
+Ledger AgentLoop::open_ledger(const std::string& store_id) {
+  settlement_.on_other_ledger();
+  cycle_ = {};
+  Ledger ledger;
+  const auto on_kept = [&](const KeptEntry& kept) {
+    const bool done = settlement_.on_entry(kept.entry, has_statement(data_, kept.entry.cycle));
+    if (done) ledger.forget(kept.entry.cycle);
+  };
   const std::string path = fmt::format("{}/ledger-{}.jsonl", data_, store_id);
-  kept_ = std::ofstream(path, std::ios::trunc);
-  if (!kept_) log_.error("the ledger cannot be kept", {{"file", path}});
-  made_path_ = fmt::format("{}/production-{}.json", data_, store_id);
-  cycle_ = {};  // What was made is another's.
+  const std::string why = kept_.read(path, ledger, on_kept);
+  if (!why.empty()) log_trouble(why);
+  return ledger;
+}
+
+void AgentLoop::on_dropped(Position left) {
+  log_.warning("an older state of the data was restored; what the ledger has above is dropped",
+               {{"epoch", left.epoch}, {"number", left.number}});
+  const std::string why = kept_.cut(left);
+  if (!why.empty()) log_trouble(why);
 }
 
 void AgentLoop::on_entry(const KeptEntry& entry, bool news) {
-  kept_ << to_json(entry) << '\n';
+  kept_.add(entry);
+  if (settlement_.on_entry(entry.entry, false)) agent_.forget(entry.entry.cycle);
   if (!news) return;
   for (const std::string& line : news_of(entry.entry, agent_.state().offers, config_.currency)) {
     std::puts(line.c_str());
@@ -175,16 +265,15 @@ void AgentLoop::on_entry(const KeptEntry& entry, bool news) {
 void AgentLoop::on_cycle(const protocol::Cycle& cycle) {
   if (cycle.id == cycle_.id && cycle.state == cycle_.state) return;
   if (std::exchange(cycle_, cycle).id != cycle.id) {
-    Made made;
-    const std::string why = load_made(made_path_, cycle.id, made);
-    if (!why.empty()) log_.error("what was made is not known, and counts as 0", {{"why", why}});
+    const Made& made = agent_.state().produced;
     std::int64_t units = 0;
     for (const auto& [sku, count] : made) units += count;
     if (!file_.production.empty()) {
-      log_.info("production", {{"cycle", cycle.id}, {"made", units}, {"file", made_path_}});
+      log_.info("production", {{"cycle", cycle.id}, {"made", units}});
     }
-    production_.set_made(std::move(made));
+    production_.set_made(made);
     agent_.set_wanted(production_.wanted());
+    refused_.clear();
   }
   const WallTime closes{std::chrono::milliseconds(cycle.closes_at_ms)};
   fmt::print("cycle {} is {}, until {}\n", cycle.id, name_of(cycle.state), to_rfc3339(closes));
@@ -195,44 +284,13 @@ void AgentLoop::on_trouble(messaging::SyncError code, std::string_view why) {
   log_.warning(busy ? "not let in yet" : "refused by the hub", {{"why", why}});
 }
 
+void AgentLoop::log_trouble(const std::string& why) { log_.warning("trouble", {{"why", why}}); }
+
 void AgentLoop::report() {
   report_due_ = steady_now() + kReportEvery;
-  const AgentState& state = agent_.state();
-  const Ledger& ledger = agent_.ledger();
-  unacknowledged_.set(static_cast<std::int64_t>(state.records.size()));
-  std::map<std::string, Totals> totals = ledger.totals();
-  for (const auto& [sku, row] : state.offers) totals.try_emplace(sku);
-  boost::json::array skus;
-  for (const auto& [sku, total] : totals) {
-    const auto offer = state.offers.find(sku);
-    skus.push_back({{"sku", sku},
-                    {"name", offer == state.offers.end() ? "" : offer->second.name},
-                    {"unit_price", total.unit_price},
-                    {"wanted", total.wanted},
-                    {"offered", total.offered},
-                    {"sold", total.sold},
-                    {"cut", total.cut},
-                    {"available", total.available}});
-  }
-  boost::json::array lines;
-  for (const Production::Line& line : production_.lines()) {
-    const auto made = production_.made().find(line.sku);
-    lines.push_back({{"sku", line.sku},
-                     {"batch", line.batch},
-                     {"every_ms", line.every.count()},
-                     {"pause_at", line.pause_at},
-                     {"made", made == production_.made().end() ? 0 : made->second},
-                     {"standing", line.standing}});
-  }
-  const KeptEntry newest = ledger.empty() ? KeptEntry{} : ledger.newest();
-  board_.set_status(boost::json::serialize(
-      boost::json::object{{"id", file_.id},
-                          {"name", file_.name},
-                          {"offers", state.offers.size()},
-                          {"acknowledged", agent_.settled()},
-                          {"ledger", {{"epoch", newest.epoch}, {"number", newest.number}}},
-                          {"skus", std::move(skus)},
-                          {"lines", std::move(lines)}}));
+  unacknowledged_.set(static_cast<std::int64_t>(agent_.state().records.size()));
+  behind_.set(static_cast<std::int64_t>(agent_.behind()));
+  board_.set_status(status_of(file_, agent_, production_, cycle_, refused_));
 }
 
 }  // namespace depot::manufacturer

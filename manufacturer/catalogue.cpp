@@ -17,7 +17,9 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr std::size_t kLinesMax = 1'000;
+constexpr std::size_t kInlineOffersMax = 10'000;
 constexpr std::int64_t kBatchMax = 1'000'000;
+constexpr auto kAcceptAfterMax = 24h * 365;
 
 std::string wrong_name(const std::string& text) {
   return is_name(text) ? "" : "must be 1 to 200 bytes, printable and not blank";
@@ -27,20 +29,25 @@ std::string wrong_id(const std::string& text) {
   return is_name_part(text) ? "" : "must be 1 to 64 of A-Z a-z 0-9 . _ -";
 }
 
+// What is wrong with a price; "" where `price` has it.
+std::string read_price(std::string_view text, const Currency& currency, std::int64_t& price) {
+  const Result<std::int64_t> parsed = parse_money(text, currency);
+  if (!parsed) return parsed.error().message;
+  if (*parsed < 1 || *parsed > kUnitPriceMax) {
+    return "must be from " + format_money(1, currency) + " to " +
+           format_money(kUnitPriceMax, currency);
+  }
+  price = *parsed;
+  return "";
+}
+
 // Where sku, name, unit_price and offered stand among the columns asked for.
 protocol::OfferRow read_row(CsvReader& csv, std::size_t first, const Currency& currency) {
   protocol::OfferRow row{std::string(csv[first]), std::string(csv[first + 1]), 0, 0};
-  if (const std::string why = wrong_id(row.sku); !why.empty()) csv.error(first, why);
-  if (const std::string why = wrong_name(row.name); !why.empty()) csv.error(first + 1, why);
-  const Result<std::int64_t> price = parse_money(csv[first + 2], currency);
-  if (!price) {
-    csv.error(first + 2, price.error().message);
-  } else if (*price < 1 || *price > kUnitPriceMax) {
-    csv.error(first + 2, "must be from " + format_money(1, currency) + " to " +
-                             format_money(kUnitPriceMax, currency));
-  } else {
-    row.unit_price = *price;
-  }
+  if (const std::string no = wrong_id(row.sku); !no.empty()) csv.error(first, no);
+  if (const std::string no = wrong_name(row.name); !no.empty()) csv.error(first + 1, no);
+  const std::string why = read_price(csv[first + 2], currency, row.unit_price);
+  if (!why.empty()) csv.error(first + 2, why);
   const std::string_view offered = csv[first + 3];
   const auto parsed = std::from_chars(offered.data(), offered.data() + offered.size(), row.offered);
   if (offered.empty() || parsed.ec != std::errc() ||
@@ -99,14 +106,42 @@ AgentFile read_agent_file(const std::string& path) {
     for (const char* key : {"sku", "batch", "every"}) row.required(key);
     return row;
   };
+  std::unordered_set<std::string> skus;
+  const auto add_offer = [&](const std::string& place) {
+    InlineOffer& offer = file.offers.emplace_back(InlineOffer{.place = place});
+    YamlTable row;
+    row.text("sku", offer.sku, [&skus](const std::string& sku) {
+      return skus.insert(sku).second ? wrong_id(sku) : "is there twice";
+    });
+    row.text("name", offer.name, wrong_name);
+    row.text("unit_price", offer.unit_price);
+    row.integer("offered", offer.offered, 0, kOfferedMax);
+    for (const char* key : {"sku", "name", "unit_price", "offered"}) row.required(key);
+    return row;
+  };
+  std::string accept_after = "15m";
   YamlTable table;
   table.text("id", file.id, wrong_id);
   table.text("name", file.name, wrong_name);
   table.text("catalogue", file.catalogue);
+  table.rows("offers", kInlineOffersMax, add_offer);
   table.rows("production", kLinesMax, add_line);
-  for (const char* key : {"id", "name", "catalogue"}) table.required(key);
+  table.text("accept_after", accept_after, [](const std::string& text) {
+    const auto after = parse_duration(text);
+    const bool good = text == "never" || (after && *after <= kAcceptAfterMax);
+    return good ? "" : "must be never, or a duration such as 30s, 15m or 24h, up to 365d";
+  });
+  for (const char* key : {"id", "name"}) table.required(key);
   read_yaml_file(path, table);
-  file.catalogue = std::filesystem::absolute(path).parent_path() / file.catalogue;
+  if (file.catalogue.empty() == file.offers.empty()) {
+    throw StartupError(path + ": one of catalogue (a CSV file) and offers is needed, and not both",
+                       kExitConfig);
+  }
+  file.accept_after = parse_duration(accept_after);
+  file.path = std::filesystem::absolute(path);
+  if (!file.catalogue.empty()) {
+    file.catalogue = std::filesystem::path(file.path).parent_path() / file.catalogue;
+  }
   return file;
 }
 
@@ -116,11 +151,19 @@ std::vector<protocol::OfferRow> read_offers(const std::string& path, const Curre
 }
 
 std::vector<protocol::OfferRow> read_offers(const AgentFile& file, const Currency& currency) {
-  std::vector<protocol::OfferRow> rows = read_offers(file.catalogue, currency);
+  std::vector<protocol::OfferRow> rows;
+  if (!file.catalogue.empty()) rows = read_offers(file.catalogue, currency);
   std::string errors;
+  for (const InlineOffer& offer : file.offers) {
+    protocol::OfferRow& row =
+        rows.emplace_back(protocol::OfferRow{offer.sku, offer.name, 0, offer.offered});
+    const std::string why = read_price(offer.unit_price, currency, row.unit_price);
+    if (!why.empty()) errors += "\n" + offer.place + ": offers: unit_price: " + why;
+  }
+  const std::string& where = file.catalogue.empty() ? file.path : file.catalogue;
   for (const ProductionLine& line : file.production) {
     if (std::ranges::find(rows, line.sku, &protocol::OfferRow::sku) != rows.end()) continue;
-    errors += "\n" + line.place + ": production: no sku '" + line.sku + "' in " + file.catalogue;
+    errors += "\n" + line.place + ": production: no sku '" + line.sku + "' in " + where;
   }
   if (!errors.empty()) throw StartupError(errors.substr(1), kExitConfig);
   return rows;

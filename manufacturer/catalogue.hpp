@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,10 +28,20 @@ struct ProductionLine {
   std::string place = {};     // "<file>:<line>:<column>"
 };
 
+// An offer that stands in the YAML itself; its price as it is written.
+struct InlineOffer {
+  std::string sku = {}, name = {}, unit_price = {};
+  std::int64_t offered = 0;
+  std::string place = {};  // "<file>:<line>:<column>"
+};
+
 struct AgentFile {
+  std::string path;  // of the YAML, absolute
   std::string id, name;
-  std::string catalogue;                   // a path, made relative to the YAML's folder
+  std::string catalogue;  // a path, made relative to the YAML's folder; "": `offers` has them
+  std::vector<InlineOffer> offers;
   std::vector<ProductionLine> production;  // a sku at most once
+  std::optional<std::chrono::milliseconds> accept_after = std::chrono::minutes(15);  // or never
 };
 AgentFile read_agent_file(const std::string& path);
 

@@ -62,9 +62,11 @@ class Import final : private AgentActions {
   void publish(std::string_view, std::string_view header, std::string_view body) override {
     send(0, std::string(header).append(body));  // One way is enough where nobody else listens.
   }
-  void on_new_ledger(const std::string&) override {}
   void on_entry(const KeptEntry&, bool) override {}
-  void on_cycle(const protocol::Cycle&) override {}
+  void on_cycle(const protocol::Cycle& cycle) override {
+    if (cycle.state < protocol::CycleState::closed) return;
+    refused_ = "cycle " + cycle.id + " is closed, and the next has not begun";
+  }
   void on_trouble(SyncError code, std::string_view why) override {
     (code == SyncError::busy ? busy_ : refused_) = why;
   }

@@ -2,60 +2,93 @@
 
 #include <fmt/format.h>
 
-#include <boost/json.hpp>
-#include <tuple>
-
-#include "base/clock.hpp"
+#include <algorithm>
 
 namespace depot::manufacturer {
 
 constexpr std::size_t kNewsMax = 10;  // Lines about one entry; a person reads no more.
 
+using protocol::CycleState;
 using protocol::LedgerEntry;
 using protocol::LedgerKind;
+using protocol::LedgerPosition;
 using protocol::LedgerRow;
 
+namespace {
+
+LedgerPosition on_wire(const Position& at) {
+  return {static_cast<std::int64_t>(at.epoch), static_cast<std::int64_t>(at.number)};
+}
+
+}  // namespace
+
 bool Ledger::reaches(std::uint64_t epoch, std::uint64_t number) const {
-  return !empty() && std::tie(newest().epoch, newest().number) >= std::tie(epoch, number);
+  return !empty() && newest().position() >= Position{epoch, number};
 }
 
 Ledger::Step Ledger::add(std::uint64_t epoch, std::uint64_t number, std::string_view bytes) {
   if (reaches(epoch, number)) return Step::known;
-  const bool next = !empty() && epoch == newest().epoch && number == newest().number + 1;
-  if (!next && number != 0) return Step::gap;
   std::optional<LedgerEntry> entry = protocol::decode_ledger_entry(bytes);
-  if (!entry || (number == 0) != (entry->kind == LedgerKind::epoch)) return Step::malformed;
-  if (number == 0) {
-    const auto previous_epoch = static_cast<std::uint64_t>(entry->previous_epoch);
-    const auto previous_number = static_cast<std::uint64_t>(entry->previous_number);
+  if (entry) return add({epoch, number, std::move(*entry)});
+  const bool next = !empty() && epoch == newest().epoch && number == newest().number + 1;
+  return next || number == 0 ? Step::malformed : Step::gap;
+}
+
+Ledger::Step Ledger::add(KeptEntry kept) {
+  if (reaches(kept.epoch, kept.number)) return Step::known;
+  const bool next = !empty() && kept.epoch == newest().epoch && kept.number == newest().number + 1;
+  if (!next && kept.number != 0) return Step::gap;
+  if ((kept.number == 0) != (kept.entry.kind == LedgerKind::epoch)) return Step::malformed;
+  if (kept.number == 0) {
+    const Position previous{static_cast<std::uint64_t>(kept.entry.previous_epoch),
+                            static_cast<std::uint64_t>(kept.entry.previous_number)};
     // An older state of the data was restored: what we hold above it did not happen there.
-    drop_above(previous_epoch, previous_number);
-    if (previous_epoch != 0 && !reaches(previous_epoch, previous_number)) return Step::gap;
+    drop_above(previous);
+    if (previous.epoch != 0 && !reaches(previous.epoch, previous.number)) return Step::gap;
   }
-  count(*entry);
-  entries_.push_back({epoch, number, std::move(*entry)});
+  count(kept);
+  entries_.push_back(std::move(kept));
   return Step::added;
 }
 
-void Ledger::drop_above(std::uint64_t epoch, std::uint64_t number) {
-  if (empty() || std::tie(newest().epoch, newest().number) <= std::tie(epoch, number)) return;
-  std::vector<KeptEntry> kept = std::move(entries_);
+void Ledger::drop_above(Position position) {
+  if (empty() || newest().position() <= position) return;
+  std::deque<KeptEntry> kept = std::move(entries_);
+  const std::vector<End> ends = std::move(ends_);
+  const Position forgotten = forgotten_;
   *this = {};
+  dropped_ = Position{};
+  if (position <= forgotten) return;  // Of what was before it nothing can be counted any more.
+  dropped_ = position;
+  forgotten_ = forgotten;
+  for (const End& end : ends) {
+    if (end.at <= forgotten) ends_.push_back(end);
+  }
   for (KeptEntry& old : kept) {
-    if (std::tie(old.epoch, old.number) > std::tie(epoch, number)) break;
-    count(old.entry);
+    if (old.position() > position) break;
+    count(old);
     entries_.push_back(std::move(old));
   }
+  if (entries_.empty()) *this = {}, dropped_ = Position{};
 }
 
-void Ledger::count(const LedgerEntry& entry) {
+// The entries of orders' parts and of settlement name a cycle that has ended, while the current one
+// runs: they move no goods.
+void Ledger::count(const KeptEntry& kept) {
+  const LedgerEntry& entry = kept.entry;
+  const bool offer = entry.kind == LedgerKind::offer;
+  const bool cancelled = entry.kind == LedgerKind::cancelled;
+  const bool moves = offer || cancelled || entry.kind == LedgerKind::sold;
+  const CycleState state = entry.transition.state;
+  const bool turns = entry.kind == LedgerKind::cycle;
+  if (turns && state == CycleState::closed) ends_.push_back({entry.cycle, kept.position()});
+  const bool begins = turns && (state == CycleState::open || state == CycleState::collecting);
+  if (!moves && !begins) return;
   if (entry.cycle != cycle_) {
     totals_.clear();
     cycle_ = entry.cycle;
   }
-  const bool offer = entry.kind == LedgerKind::offer;
-  const bool cancelled = entry.kind == LedgerKind::cancelled;
-  if (!offer && !cancelled && entry.kind != LedgerKind::sold) return;
+  if (!moves) return;
   for (const LedgerRow& row : entry.rows) {
     Totals& total = totals_[row.sku];
     if (offer) total.wanted = row.quantity, total.unit_price = row.unit_price;
@@ -64,6 +97,26 @@ void Ledger::count(const LedgerEntry& entry) {
     total.available = row.available_after;
     balanced_ = balanced_ && total.offered == total.available + total.sold + total.cut;
   }
+}
+
+std::optional<protocol::Statement> Ledger::statement(const std::string& cycle,
+                                                     const std::string& manufacturer,
+                                                     const std::string& currency,
+                                                     std::int64_t fee_rate) const {
+  const auto end = std::ranges::find(ends_, cycle, &End::cycle);
+  if (end == ends_.end() || end->at <= forgotten_) return std::nullopt;
+  Position from{1, 0};
+  if (end != ends_.begin()) from = {(end - 1)->at.epoch, (end - 1)->at.number + 1};
+  protocol::StatementBuilder builder(cycle, manufacturer, currency, fee_rate, on_wire(from));
+  for (const KeptEntry& kept : entries_) builder.add(on_wire(kept.position()), kept.entry);
+  return builder.finish();
+}
+
+void Ledger::forget(const std::string& cycle) {
+  const auto end = std::ranges::find(ends_, cycle, &End::cycle);
+  if (end == ends_.end()) return;
+  while (entries_.size() > 1 && entries_.front().position() <= end->at) entries_.pop_front();
+  forgotten_ = std::max(forgotten_, end->at);
 }
 
 std::vector<std::string> news_of(const LedgerEntry& entry,
@@ -85,30 +138,6 @@ std::vector<std::string> news_of(const LedgerEntry& entry,
     if (sold && row.available_after == 0) news.push_back(name + " is sold out");
   }
   return news;
-}
-
-std::string to_json(const KeptEntry& kept) {
-  const LedgerEntry& entry = kept.entry;
-  boost::json::array rows;
-  for (const LedgerRow& row : entry.rows) {
-    rows.push_back({{"order", row.order},
-                    {"sku", row.sku},
-                    {"quantity", row.quantity},
-                    {"unit_price", row.unit_price},
-                    {"offered", row.offered_after},
-                    {"cut", row.cut_after},
-                    {"available", row.available_after}});
-  }
-  const WallTime time{std::chrono::milliseconds(entry.time_ms)};
-  return boost::json::serialize(
-      boost::json::object{{"epoch", kept.epoch},
-                          {"number", kept.number},
-                          {"kind", name_of(entry.kind)},
-                          {"time", to_rfc3339(time)},
-                          {"cycle", entry.cycle},
-                          {"previous", {entry.previous_epoch, entry.previous_number}},
-                          {"state", static_cast<int>(entry.transition.state)},
-                          {"rows", std::move(rows)}});
 }
 
 }  // namespace depot::manufacturer

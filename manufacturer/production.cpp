@@ -1,19 +1,10 @@
 #include "manufacturer/production.hpp"
 
 #include <algorithm>
-#include <boost/json.hpp>
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-
-#include "base/fatal.hpp"
-#include "base/yaml.hpp"
 
 namespace depot::manufacturer {
 namespace {
 
-namespace json = boost::json;
 constexpr std::uint64_t kParts = 1'000;
 
 // FNV-1a: the same in every run and build, which std::hash does not promise.
@@ -58,33 +49,6 @@ std::vector<protocol::OfferRow> Production::wanted() const {
     if (made != made_.end()) row.offered = std::min(kOfferedMax, row.offered + made->second);
   }
   return rows;
-}
-
-std::string load_made(const std::string& path, const std::string& cycle, Made& made) {
-  made.clear();
-  if (!std::filesystem::exists(path)) return "";
-  try {
-    const json::value file = json::parse(read_text_file(path));
-    if (file.at("cycle").as_string() != cycle) return "";
-    for (const auto& [sku, units] : file.at("made").as_object()) {
-      const auto number = units.to_number<std::int64_t>();
-      made[sku] = std::clamp<std::int64_t>(number, 0, kOfferedMax);
-    }
-    return "";
-  } catch (const std::exception& error) {
-    made.clear();
-    return path + ": " + error.what();
-  }
-}
-
-std::string save_made(const std::string& path, const std::string& cycle, const Made& made) {
-  json::object units;
-  for (const auto& [sku, count] : made) units[sku] = count;
-  std::ofstream file(path + ".new");
-  file << json::serialize(json::object{{"cycle", cycle}, {"made", std::move(units)}}) << '\n';
-  file.close();
-  const bool kept = file && std::rename((path + ".new").c_str(), path.c_str()) == 0;
-  return kept ? "" : path + ": " + std::strerror(errno);
 }
 
 }  // namespace depot::manufacturer

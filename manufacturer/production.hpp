@@ -1,12 +1,11 @@
 // Decides what a manufacturer's production lines have made: each a batch of one sku every so often,
 // all in parallel; and what is wanted on sale with it, the catalogue's total and what was made.
 //
-// What was made belongs to one cycle of one data set, and is kept in a small file, so that a
+// What was made belongs to one cycle of one data set; the agent's journal keeps it, so that a
 // restart takes nothing back.
 //
 // Threads: one.
-// Errors:  load_made() and save_made() say in words why the file was of no use; "" is good.
-// Source:  docs/OPERATIONS.md, "Files".
+// Source:  docs/MANUFACTURERS.md, "The agent's file".
 #pragma once
 
 #include <cstdint>
@@ -15,13 +14,12 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "manufacturer/agent_state.hpp"
 #include "manufacturer/catalogue.hpp"
 #include "manufacturer/ledger.hpp"
 #include "protocol/sync.hpp"
 
 namespace depot::manufacturer {
-
-using Made = std::map<std::string, std::int64_t>;  // units in this cycle, by sku
 
 class Production {
  public:
@@ -53,9 +51,5 @@ class Production {
   std::vector<protocol::OfferRow> catalogue_;
   Made made_;
 };
-
-// {"cycle":"2026-11","made":{"AM-101":24}}. A file of another cycle, or none, means nothing made.
-std::string load_made(const std::string& path, const std::string& cycle, Made& made);
-std::string save_made(const std::string& path, const std::string& cycle, const Made& made);
 
 }  // namespace depot::manufacturer

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <thread>
+#include <vector>
 
 #include "base/fatal.hpp"
 #include "http/client.hpp"
@@ -53,6 +55,24 @@ TEST_F(AdminTest, DrainsByPostOnly) {
   EXPECT_EQ(fetch(where, "POST", "/drain")->status, 202);
   EXPECT_EQ(drains, 1);
   EXPECT_EQ(fetch(where, "POST", "/livez")->status, 405);
+}
+
+TEST_F(AdminTest, OtherPostsAreAnsweredLaterFromAnyThread) {
+  AdminHooks with_posts = hooks();
+  std::vector<std::jthread> threads;
+  with_posts.post = [&](std::string path, const AdminHooks::Answer& answer) {
+    threads.emplace_back([path = std::move(path), answer] {
+      answer({.status = 200, .body = "done " + path});
+      answer({.status = 500});  // Once is enough.
+    });
+  };
+  const AdminServer admin("127.0.0.1:0", metrics, with_posts);
+  const std::string where = "127.0.0.1:" + std::to_string(admin.port());
+  EXPECT_EQ(fetch(where, "POST", "/ship/x")->body, "done /ship/x");
+  EXPECT_EQ(fetch(where, "POST", "/accept")->body, "done /accept");
+  EXPECT_EQ(fetch(where, "GET", "/accept")->status, 404);
+  EXPECT_EQ(fetch(where, "POST", "/drain")->status, 202);
+  threads.clear();  // Joins: an answer needs the server.
 }
 
 TEST_F(AdminTest, OtherPathsAreNotFound) {

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "manufacturer/agent.hpp"
+#include "manufacturer/journal.hpp"
 #include "protocol/msgpack.hpp"
 
 namespace depot::manufacturer {
@@ -37,7 +38,12 @@ class AgentTest : public testing::Test, public AgentActions {
     EXPECT_TRUE(read_sync_header(bytes, published_.back().header));
   }
   void reopen(std::size_t hub) override { reopened_.push_back(hub); }
-  void on_new_ledger(const std::string& store_id) override { ledgers_.push_back(store_id); }
+  void keep(const Change& change) override { journal_ += encode_line(change); }
+  Ledger open_ledger(const std::string& store_id) override {
+    ledgers_.push_back(store_id);
+    return kept_ledger_;
+  }
+  void on_dropped(Position left) override { dropped_.push_back(left); }
   void on_entry(const KeptEntry& entry, bool news) override {
     entries_.push_back(entry.number);
     news_ += news;
@@ -60,10 +66,17 @@ class AgentTest : public testing::Test, public AgentActions {
                const std::string& store = "store-1", std::size_t hub = 0) {
     std::string body;
     encode(
-        protocol::SyncWelcome{
-            store, {cycle_, protocol::CycleState::open, 0, 1}, epoch, last, 1, ledger_number},
+        protocol::SyncWelcome{store, {cycle_, cycle_state_, 0, 1}, epoch, last, 1, ledger_number},
         body);
     hub_says({.type = SyncType::welcome, .epoch = 7, .to = 40}, body, hub);
+  }
+  // As `cycle/` tells it, behind all that was told before.
+  void tell_cycle(const std::string& id, protocol::CycleState state) {
+    std::string body;
+    encode(protocol::Cycle{cycle_ = id, cycle_state_ = state, 1, 2}, body);
+    const SyncHeader header{SyncType::record, 0, 7, told_ + 1, told_ + 1};
+    ++told_;
+    agent_->on_published("cycle/", frame(header), body, now_);
   }
   void ledger_entry(std::uint64_t number, std::string_view body) {
     hub_says({SyncType::record, 0, 1, number, number}, body);
@@ -101,7 +114,16 @@ class AgentTest : public testing::Test, public AgentActions {
   }
   void tick(Duration step = 1ms) {
     now_ += step;
-    agent_->on_tick(now_);
+    wall_ += std::chrono::duration_cast<std::chrono::milliseconds>(step);
+    agent_->on_tick(now_, wall_);
+  }
+  // Killed, and started again with what the journal has.
+  void restart(AgentOptions options = {.id = "m1", .name = "First", .hubs = 2}) {
+    AgentState state;
+    ASSERT_EQ(read_lines(journal_, state), journal_.size());
+    agent_.emplace(std::move(options), *this, std::move(state));
+    sent_.clear();
+    published_.clear();
   }
   void ack(std::uint64_t number) {
     hub_says({.type = SyncType::ack, .epoch = agent_->state().epoch, .to = number});
@@ -118,7 +140,13 @@ class AgentTest : public testing::Test, public AgentActions {
   std::vector<Frame> sent(SyncType type) { return take(sent_, type); }
 
   TimePoint now_{1h};
+  WallTime wall_{24h};
   std::string cycle_ = "2026-11", cycle_told_;
+  protocol::CycleState cycle_state_ = protocol::CycleState::open;
+  std::uint64_t told_ = 40;  // as WELCOME says
+  std::string journal_;
+  Ledger kept_ledger_;
+  std::vector<Position> dropped_;
   std::vector<OfferRow> wanted_in_cycle_;  // set when a cycle is told
   std::vector<Frame> sent_, published_;
   std::vector<std::string> ledgers_;

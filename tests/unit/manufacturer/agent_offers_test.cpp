@@ -197,7 +197,7 @@ RC_GTEST_FIXTURE_PROP(AgentTest, SurvivesAnyFrames, ()) {
   agent_->set_offers(goods(3));
   begin();
   for (const auto& bytes : *rc::gen::arbitrary<std::vector<std::string>>()) {
-    const auto type = *rc::gen::inRange<std::uint8_t>(1, 11);
+    const auto type = *rc::gen::inRange<std::uint8_t>(1, 13);
     const auto number = *rc::gen::arbitrary<std::uint64_t>();
     const auto epoch = *rc::gen::inRange<std::uint64_t>(0, 3);
     const SyncHeader header{static_cast<SyncType>(type), 1, epoch, number, number};

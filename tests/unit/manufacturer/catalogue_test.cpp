@@ -155,6 +155,58 @@ TEST_F(CatalogueTest, ReadsProductionLinesAndNamesWhatIsWrongWithOneAtItsPlace) 
   }
 }
 
+TEST_F(CatalogueTest, OffersMayStandInTheAgentsFile) {
+  const std::string head = "id: m1\nname: First\n";
+  const auto offers = [&](const std::string& rows, const std::string& more = "") {
+    return read_offers(read_agent_file(file("m.yml", head + more + "offers:\n" + rows)), {});
+  };
+  const auto rows = offers(
+      "  - {sku: A-1, name: \"Board, oak\", unit_price: 39.00, offered: 120}\n"
+      "  - {sku: B, name: Tray, unit_price: 0.5, offered: 0}\n");
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].sku, "A-1");
+  EXPECT_EQ(rows[0].name, "Board, oak");
+  EXPECT_EQ(rows[0].unit_price, 3'900);
+  EXPECT_EQ(rows[0].offered, 120);
+  EXPECT_EQ(rows[1].unit_price, 50);
+
+  const std::string good = "  - {sku: A, name: N, unit_price: 1, offered: 1}\n";
+  const std::pair<std::string, std::string> cases[] = {
+      {good + good, ":5:11: offers[1].sku: is there twice"},
+      {"  - {sku: A, name: N, unit_price: 1}\n", ":4:5: offers[0].offered: is missing"},
+      {"  - {sku: A, name: N, unit_price: 1, offered: -1}\n", "offers[0].offered: must be"},
+      {"  - {sku: A, name: N, unit_price: 1.005, offered: 1}\n",
+       ":4:5: offers: unit_price: '1.005' is not an amount of EUR"},
+      {"  - {sku: A, name: N, unit_price: 0, offered: 1}\n",
+       ":4:5: offers: unit_price: must be from 0.01"},
+      {good + "production:\n  - {sku: B, batch: 1, every: 9s}\n",
+       ":6:5: production: no sku 'B' in " + folder_ + "/m.yml"},
+      {good + "catalogue: m.csv\n", "one of catalogue (a CSV file) and offers is needed"},
+      {"catalogue: \"\"\n", "one of catalogue (a CSV file) and offers is needed"},
+  };
+  for (const auto& [text, error] : cases) {
+    try {
+      offers(text);
+      ADD_FAILURE() << text;
+    } catch (const StartupError& thrown) {
+      EXPECT_EQ(thrown.exit_code(), kExitConfig);
+      EXPECT_NE(std::string(thrown.what()).find(error), std::string::npos) << thrown.what();
+    }
+  }
+}
+
+TEST_F(CatalogueTest, SalesAreAcceptedAfterAWhileOrByCommandAlone) {
+  const auto after = [this](const std::string& line) {
+    return read_agent_file(file("m.yml", "id: m\nname: M\ncatalogue: c.csv\n" + line)).accept_after;
+  };
+  EXPECT_EQ(after(""), std::chrono::minutes(15));
+  EXPECT_EQ(after("accept_after: 30s\n"), std::chrono::seconds(30));
+  EXPECT_EQ(after("accept_after: never\n"), std::nullopt);
+  for (const char* bad : {"30", "soon", "400d", ""}) {
+    EXPECT_THROW(after(std::string("accept_after: ") + bad + "\n"), StartupError) << bad;
+  }
+}
+
 TEST_F(CatalogueTest, MissingFileIsNamed) {
   EXPECT_THROW(read_offers(folder_ + "/none.csv", {}), StartupError);
 }

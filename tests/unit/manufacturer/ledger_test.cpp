@@ -92,6 +92,94 @@ TEST(LedgerTest, BeginsAnewWithEachCycle) {
   EXPECT_EQ(ledger.totals().size(), 1u);
 }
 
+std::string cycle_entry(const std::string& cycle, protocol::CycleState state) {
+  std::string bytes;
+  Writer(bytes).array(4).integer(5).integer(1'000).string(cycle);
+  encode(protocol::Cycle{cycle, state, 0, 1}, bytes);
+  return bytes;
+}
+
+std::string state_entry(const std::string& cycle) {
+  std::string bytes;
+  Writer(bytes).array(4).integer(4).integer(1'000).string(cycle).array(2).string("ORDER").integer(
+      2);
+  return bytes;
+}
+
+// Two cycles that have ended, and a third; what is shipped and settled of them meanwhile.
+Ledger three_cycles() {
+  using protocol::CycleState;
+  Ledger ledger;
+  std::uint64_t number = 0;
+  const auto add = [&](const std::string& bytes) {
+    EXPECT_EQ(ledger.add(1, number++, bytes), Step::added);
+  };
+  add(epoch_entry(0, 0));
+  for (const char* cycle : {"c1", "c2", "c3"}) {
+    add(offer_entry("A", 5, 5, 0, 5, cycle));                                     // 1, 4, 7
+    add(cycle_entry(cycle, CycleState::open));                                    // 2, 5, 8
+    if (cycle != std::string("c3")) add(cycle_entry(cycle, CycleState::closed));  // 3, 6
+  }
+  add(state_entry("c1"));                        // 9
+  add(cycle_entry("c1", CycleState::settling));  // 10
+  add(cycle_entry("c1", CycleState::settled));   // 11
+  return ledger;
+}
+
+TEST(LedgerTest, WhatIsShippedAndSettledOfOlderCyclesLeavesTheTotalsAlone) {
+  const Ledger ledger = three_cycles();
+  EXPECT_EQ(ledger.cycle(), "c3");
+  EXPECT_EQ(ledger.totals().at("A"), (Totals{5, 250, 5, 0, 0, 5}));
+}
+
+TEST(LedgerTest, ACycleThatOpensWithNothingOfferedHasNoTotals) {
+  Ledger ledger = three_cycles();
+  EXPECT_EQ(ledger.add(1, 12, cycle_entry("c3", protocol::CycleState::closed)), Step::added);
+  EXPECT_EQ(ledger.cycle(), "c3");
+  EXPECT_EQ(ledger.add(1, 13, cycle_entry("c4", protocol::CycleState::collecting)), Step::added);
+  EXPECT_EQ(ledger.cycle(), "c4");
+  EXPECT_TRUE(ledger.totals().empty());
+}
+
+TEST(LedgerTest, MakesStatementsOfCyclesThatHaveEnded) {
+  const Ledger ledger = three_cycles();
+  const auto first = ledger.statement("c1", "m1", "EUR", 0);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->from, (protocol::LedgerPosition{1, 0}));
+  EXPECT_EQ(first->to, (protocol::LedgerPosition{1, 3}));
+  EXPECT_EQ(first->offers.at(0).unsold, 5);
+  const auto second = ledger.statement("c2", "m1", "EUR", 0);
+  EXPECT_EQ(second->from, (protocol::LedgerPosition{1, 4}));
+  EXPECT_EQ(second->to, (protocol::LedgerPosition{1, 6}));
+  EXPECT_FALSE(ledger.statement("c3", "m1", "EUR", 0));
+}
+
+TEST(LedgerTest, WhatIsForgottenIsNotKeptAndTheRestGoesOn) {
+  Ledger ledger = three_cycles();
+  const auto second = ledger.statement("c2", "m1", "EUR", 0);
+  ledger.forget("c1");
+  ledger.forget("none");
+  EXPECT_EQ(ledger.entries().front().number, 4u);
+  EXPECT_FALSE(ledger.statement("c1", "m1", "EUR", 0));
+  EXPECT_EQ(hash_of(*ledger.statement("c2", "m1", "EUR", 0)), hash_of(*second));
+  EXPECT_EQ(ledger.add(2, 0, epoch_entry(1, 7)), Step::added);  // Restored within what is kept.
+  EXPECT_EQ(ledger.take_dropped(), (Position{1, 7}));
+  EXPECT_FALSE(ledger.take_dropped());
+  EXPECT_EQ(ledger.totals().at("A").offered, 5);
+  EXPECT_TRUE(ledger.statement("c2", "m1", "EUR", 0));
+}
+
+TEST(LedgerTest, RestoredBelowWhatIsKeptAllOfItIsFetchedAnew) {
+  Ledger ledger = three_cycles();
+  ledger.forget("c2");
+  EXPECT_EQ(ledger.add(2, 0, epoch_entry(1, 5)), Step::gap);
+  EXPECT_EQ(ledger.take_dropped(), Position{});
+  EXPECT_TRUE(ledger.empty());
+  EXPECT_EQ(ledger.add(1, 0, epoch_entry(0, 0)), Step::added);
+  EXPECT_EQ(ledger.add(1, 1, offer_entry("A", 5, 5, 0, 5, "c1")), Step::added);
+  EXPECT_EQ(ledger.totals().at("A").offered, 5);
+}
+
 TEST(LedgerTest, NoticesBooksThatDoNotBalance) {
   Ledger ledger;
   static_cast<void>(ledger.add(1, 0, epoch_entry(0, 0)));

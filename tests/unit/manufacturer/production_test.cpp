@@ -2,18 +2,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <fstream>
-
-#include "tests/support/temp_dir.hpp"
+#include <set>
 
 namespace depot::manufacturer {
 namespace {
 
 using namespace std::chrono_literals;
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
 
@@ -102,32 +98,6 @@ TEST_F(ProductionTest, NothingIsMadeOfASkuThatHasLeftTheCatalogue) {
   production.decide({}, kStart);
   EXPECT_THAT(production.decide({}, kStart + 1min), IsEmpty());
   EXPECT_TRUE(production.lines().front().standing);
-}
-
-TEST_F(ProductionTest, WhatWasMadeIsKeptForItsCycle) {
-  const test::TempDir folder;
-  const std::string path = folder / "production-1.json";
-  Made made{{"x", 1}};
-  EXPECT_EQ(load_made(path, "2026-11", made), "");
-  EXPECT_THAT(made, IsEmpty());
-  EXPECT_EQ(save_made(path, "2026-11", {{"a", 24}, {"b", 1}}), "");
-  EXPECT_EQ(load_made(path, "2026-11", made), "");
-  EXPECT_THAT(made, ElementsAre(Pair("a", 24), Pair("b", 1)));
-  EXPECT_EQ(load_made(path, "2026-12", made), "");
-  EXPECT_THAT(made, IsEmpty());
-}
-
-TEST_F(ProductionTest, AFileOfNoUseMeansNothingMadeAndIsSaid) {
-  const test::TempDir folder;
-  const std::string path = folder / "production-1.json";
-  for (const char* text :
-       {"", "{", "[]", R"({"cycle":"2026-11"})", R"({"cycle":"2026-11","made":{"a":"x"}})"}) {
-    std::ofstream(path) << text;
-    Made made{{"x", 1}};
-    EXPECT_THAT(load_made(path, "2026-11", made), HasSubstr(path)) << text;
-    EXPECT_THAT(made, IsEmpty()) << text;
-  }
-  EXPECT_THAT(save_made(folder / "none/f.json", "2026-11", {}), HasSubstr("none/f.json"));
 }
 
 }  // namespace

@@ -57,7 +57,6 @@ struct AgentNode final : manufacturer::AgentActions {
   AgentNode(World& w, std::size_t i) : world(w), index(i) {}
   void send(std::size_t hub, std::string_view frame) override;
   void publish(std::string_view topic, std::string_view header, std::string_view body) override;
-  void on_new_ledger(const std::string&) override {}
   void on_entry(const KeptEntry&, bool) override {}
   void on_cycle(const protocol::Cycle&) override {}
   void on_trouble(messaging::SyncError, std::string_view) override {}

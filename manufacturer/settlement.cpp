@@ -1,0 +1,118 @@
+#include "manufacturer/settlement.hpp"
+
+#include <algorithm>
+
+#include "base/ids.hpp"
+#include "protocol/fields.hpp"
+#include "protocol/statement_text.hpp"
+
+namespace depot::manufacturer {
+
+using protocol::CycleState;
+using protocol::Statement;
+
+namespace {
+
+constexpr Duration kFailedWait = std::chrono::seconds(10);
+constexpr std::size_t kDetailMax = 200;  // bytes
+
+// [pack, agrees, answered_ms, detail]
+struct Answered {
+  Statement statement;
+  std::optional<std::int64_t> agrees;
+};
+std::optional<Answered> decode_answered(std::string_view bytes) {
+  protocol::Reader reader(bytes);
+  if (reader.array() != 4) return std::nullopt;
+  const std::string_view rest = reader.rest();
+  reader.skip();
+  auto statement = protocol::decode_statement(rest.substr(0, rest.size() - reader.rest().size()));
+  if (!statement) return std::nullopt;
+  Answered answered{*std::move(statement), {}};
+  std::optional<std::int64_t> when;
+  std::optional<std::string> detail;
+  read(reader, answered.agrees, when, detail);
+  return reader.done() ? std::optional(std::move(answered)) : std::nullopt;
+}
+
+std::string detail_of(const std::vector<std::string>& differences) {
+  std::string detail;
+  for (const std::string& line : differences) detail += (detail.empty() ? "" : "; ") + line;
+  return detail.substr(0, kDetailMax);
+}
+
+std::string problem_of(std::string_view answer) {
+  const auto problem = protocol::decode_problem(answer);
+  return problem ? problem->detail : "an answer that cannot be read";
+}
+
+}  // namespace
+
+Settlement::Settlement(Agent& agent, std::string manufacturer, SettlementHooks hooks)
+    : agent_(agent), manufacturer_(std::move(manufacturer)), hooks_(std::move(hooks)) {}
+
+bool Settlement::on_entry(const protocol::LedgerEntry& entry, bool kept) {
+  const CycleState state = entry.transition.state;
+  const auto found = std::ranges::find(due_, entry.cycle);
+  if (entry.kind != protocol::LedgerKind::cycle || !is_name_part(entry.cycle)) return false;
+  if (state == CycleState::settling && found == due_.end()) due_.push_back(entry.cycle);
+  if (state != CycleState::settled || (found != due_.end() && !kept)) return false;
+  if (found != due_.end()) due_.erase(found);
+  return true;
+}
+
+void Settlement::on_tick(TimePoint now) {
+  if (failed_) again_ = now + kFailedWait;
+  failed_ = false;
+  if (asking_ || due_.empty() || now < again_) return;
+  const std::string& cycle = due_.front();
+  std::string body;
+  protocol::write_array(body, "statement", cycle);
+  asking_ = agent_.ask(std::move(body), [this, cycle](std::string_view answer) {
+    asking_ = false;
+    if (!due_.empty() && due_.front() == cycle) on_statement(cycle, answer);
+  });
+}
+
+void Settlement::on_statement(const std::string& cycle, std::string_view answer) {
+  if (answer == "O\xC0") {  // An older state of the data was restored, and the cycle goes on there.
+    due_.pop_front();
+    return hooks_.on_trouble("no statement of cycle " + cycle + " is there");
+  }
+  if (!answer.starts_with('O')) return fail(problem_of(answer));
+  const std::optional<Answered> answered = decode_answered(answer.substr(1));
+  if (!answered) return fail("a statement of cycle " + cycle + " that cannot be read");
+  const Statement& theirs = answered->statement;
+  const std::optional<Statement> ours =
+      agent_.ledger().statement(cycle, manufacturer_, theirs.currency, theirs.fee_rate);
+  if (!ours) return fail("the ledger of cycle " + cycle + " is not here");
+  const std::vector<std::string> found = differences(theirs, *ours);
+  if (!hooks_.keep(theirs, found)) return fail("the statement of cycle " + cycle + " is not kept");
+  const bool said = answered->agrees && (*answered->agrees == 1 || !found.empty());
+  if (said) return finish();
+  if (!found.empty()) hooks_.on_trouble("cycle " + cycle + ": " + detail_of(found));
+  std::string body;
+  protocol::write_array(body, "agree", cycle, protocol::hash_of(theirs),
+                        std::int64_t{found.empty()}, detail_of(found));
+  asking_ = agent_.ask(std::move(body), [this, cycle](std::string_view done) {
+    asking_ = false;
+    if (!due_.empty() && due_.front() == cycle) on_agreed(cycle, done);
+  });
+}
+
+void Settlement::on_agreed(const std::string& cycle, std::string_view answer) {
+  if (answer.starts_with('O')) return finish();
+  fail("cycle " + cycle + ": " + problem_of(answer));
+}
+
+void Settlement::finish() {
+  agent_.forget(due_.front());
+  due_.pop_front();
+}
+
+void Settlement::fail(const std::string& why) {
+  failed_ = true;
+  hooks_.on_trouble(why);
+}
+
+}  // namespace depot::manufacturer

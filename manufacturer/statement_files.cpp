@@ -1,0 +1,128 @@
+#include "manufacturer/statement_files.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <tuple>
+
+#include "base/fatal.hpp"
+#include "base/files.hpp"
+#include "base/money.hpp"
+#include "base/yaml.hpp"
+#include "protocol/statement_text.hpp"
+
+namespace depot::manufacturer {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::size_t kStatementBytesMax = 256UL * 1024 * 1024;
+
+std::string path_of(const std::string& folder, const std::string& cycle, const char* ending) {
+  return fmt::format("{}/statement-{}.{}", folder, cycle, ending);
+}
+
+std::optional<json::object> read_statement(const std::string& path) {
+  try {
+    return json::parse(read_text_file(path, kStatementBytesMax)).as_object();
+  } catch (const std::exception&) {  // No such file, or not ours.
+    return std::nullopt;
+  }
+}
+
+// Where its part of the ledger ends: "1-57".
+std::pair<std::uint64_t, std::uint64_t> end_of(const json::object& statement) {
+  std::uint64_t epoch = 0, number = 0;
+  const json::value& to = statement.at("ledger").at("to");
+  std::sscanf(to.as_string().c_str(), "%lu-%lu", &epoch, &number);
+  return {epoch, number};
+}
+
+std::int64_t number_of(const json::value& row, const char* field) {
+  return row.at(field).as_int64();
+}
+
+}  // namespace
+
+std::string keep_statement(const std::string& folder, const protocol::Statement& statement,
+                           const std::vector<std::string>& differences) {
+  json::object document = protocol::to_json(statement);
+  document["agrees"] = differences.empty();
+  document["differences"] = json::value_from(differences);
+  std::string why =
+      replace_file(path_of(folder, statement.cycle, "csv"), protocol::to_csv(statement));
+  if (!why.empty()) return why;
+  return replace_file(path_of(folder, statement.cycle, "json"), json::serialize(document) + "\n");
+}
+
+bool has_statement(const std::string& folder, const std::string& cycle) {
+  return fs::exists(path_of(folder, cycle, "json"));
+}
+
+std::optional<json::object> find_statement(const std::string& folder, const std::string& cycle) {
+  if (!cycle.empty()) return read_statement(path_of(folder, cycle, "json"));
+  std::optional<json::object> newest;
+  std::error_code none;  // No folder: no statement.
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, none)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with("statement-") || !name.ends_with(".json")) continue;
+    std::optional<json::object> found = read_statement(entry.path());
+    if (!found) continue;
+    if (!newest || end_of(*found) > end_of(*newest)) newest = std::move(found);
+  }
+  return newest;
+}
+
+std::string csv_of(const std::string& folder, const std::string& cycle) {
+  return read_text_file(path_of(folder, cycle, "csv"), kStatementBytesMax, kExitFailed);
+}
+
+std::string table_of(const json::object& statement) {
+  const auto text = [&](const char* field) { return std::string(statement.at(field).as_string()); };
+  const Currency currency = currency_from_code(text("currency")).value_or(Currency{});
+  const auto money = [&](const json::value& minor) {
+    return format_money(minor.as_int64(), currency);
+  };
+  std::string table = fmt::format(
+      "cycle {} of {}, ledger {} to {}\n\n{:<20} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10}\n",
+      text("cycle_id"), text("manufacturer_id"),
+      statement.at("ledger").at("from").as_string().c_str(),
+      statement.at("ledger").at("to").as_string().c_str(), "SKU", "OPENING", "INCREASES", "CUTS",
+      "SOLD", "CANCELLED", "UNSOLD");
+  for (const json::value& row : statement.at("offers").as_array()) {
+    table += fmt::format("{:<20}", row.at("sku").as_string().c_str());
+    for (const char* field : {"opening", "increases", "cuts", "sold", "cancelled", "unsold"}) {
+      table += fmt::format(" {:>10}", number_of(row, field));
+    }
+    table += '\n';
+  }
+  table += fmt::format("\n{:<20} {:>12} {:>10} {:>16}\n", "SKU", "UNIT PRICE", "UNITS", "MONEY");
+  for (const json::value& row : statement.at("sales").as_array()) {
+    table +=
+        fmt::format("{:<20} {:>12} {:>10} {:>16}\n", row.at("sku").as_string().c_str(),
+                    money(row.at("unit_price")), number_of(row, "units"), money(row.at("money")));
+  }
+  const auto total = [&](const std::string& name, const char* field) {
+    return fmt::format("{:<44} {:>16}\n", name, money(statement.at(field)));
+  };
+  table +=
+      total(fmt::format("total, {} units, {}", statement.at("units").as_int64(), text("currency")),
+            "gross");
+  table += total("fee, " + text("fee_percent") + " %", "fee") + total("to be paid", "net");
+  for (const json::value& row : statement.at("demand").as_array()) {
+    table += fmt::format("{}: {} units refused, {} short\n", row.at("sku").as_string().c_str(),
+                         number_of(row, "refused"), number_of(row, "shortage"));
+  }
+  if (statement.at("agrees").as_bool()) return table + "\nour own ledger agrees";
+  table += "\nour own ledger says otherwise (- theirs, + ours):";
+  for (const json::value& line : statement.at("differences").as_array()) {
+    table += "\n" + std::string(line.as_string());
+  }
+  return table;
+}
+
+}  // namespace depot::manufacturer

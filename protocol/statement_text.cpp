@@ -1,0 +1,103 @@
+#include "protocol/statement_text.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <map>
+#include <sstream>
+
+#include "base/crypto.hpp"
+#include "base/money.hpp"
+
+namespace depot::protocol {
+namespace {
+
+namespace json = boost::json;
+
+// What a line of the canonical text is about: "offer <sku>", "sale <sku> <price>", else its word.
+std::string subject_of(const std::string& line) {
+  std::size_t words = line.starts_with("offer ") ? 2 : line.starts_with("sale ") ? 3 : 1;
+  std::size_t end = 0;
+  while (words-- > 0 && end != std::string::npos) end = line.find(' ', end + 1);
+  return line.substr(0, end);
+}
+
+}  // namespace
+
+std::string fee_percent_of(std::int64_t fee_rate) {
+  return fmt::format("{}.{:02}", fee_rate / 100, fee_rate % 100);
+}
+
+std::string to_text(const LedgerPosition& at) { return fmt::format("{}-{}", at.epoch, at.number); }
+
+json::object to_json(const Statement& statement) {
+  json::array offers, sales, demand;
+  for (const StatementOffer& row : statement.offers) {
+    offers.push_back({{"sku", row.sku},
+                      {"opening", row.opening},
+                      {"increases", row.increases},
+                      {"cuts", row.cuts},
+                      {"sold", row.sold},
+                      {"cancelled", row.cancelled},
+                      {"unsold", row.unsold}});
+  }
+  for (const StatementSale& row : statement.sales) {
+    sales.push_back({{"sku", row.sku},
+                     {"unit_price", row.unit_price},
+                     {"units", row.units},
+                     {"money", row.money}});
+  }
+  for (const StatementDemand& row : statement.demand) {
+    demand.push_back({{"sku", row.sku}, {"refused", row.refused}, {"shortage", row.shortage}});
+  }
+  return {{"cycle_id", statement.cycle},
+          {"manufacturer_id", statement.manufacturer},
+          {"currency", statement.currency},
+          {"offers", std::move(offers)},
+          {"sales", std::move(sales)},
+          {"units", statement.units},
+          {"gross", statement.gross},
+          {"fee_percent", fee_percent_of(statement.fee_rate)},
+          {"fee", statement.fee},
+          {"net", statement.net},
+          {"ledger", {{"from", to_text(statement.from)}, {"to", to_text(statement.to)}}},
+          {"sha256", to_hex(hash_of(statement))},
+          {"demand", std::move(demand)}};
+}
+
+std::string to_csv(const Statement& statement) {
+  const Currency currency = currency_from_code(statement.currency).value_or(Currency{});
+  std::string text =
+      "kind,sku,opening,increases,cuts,sold,cancelled,unsold,unit_price,units,money\r\n";
+  for (const StatementOffer& row : statement.offers) {  // A sku has nothing to be quoted.
+    text += fmt::format("offer,{},{},{},{},{},{},{},,,\r\n", row.sku, row.opening, row.increases,
+                        row.cuts, row.sold, row.cancelled, row.unsold);
+  }
+  for (const StatementSale& row : statement.sales) {
+    text +=
+        fmt::format("sale,{},,,,,,,{},{},{}\r\n", row.sku, format_money(row.unit_price, currency),
+                    row.units, format_money(row.money, currency));
+  }
+  return text + fmt::format("total,,,,,,,,,{},{}\r\n", statement.units,
+                            format_money(statement.gross, currency));
+}
+
+std::vector<std::string> differences(const Statement& theirs, const Statement& ours) {
+  std::map<std::string, std::pair<std::string, std::string>> lines;  // by subject
+  std::string line;
+  for (std::istringstream text(canonical_text(theirs)); std::getline(text, line);) {
+    lines[subject_of(line)].first = line;
+  }
+  for (std::istringstream text(canonical_text(ours)); std::getline(text, line);) {
+    lines[subject_of(line)].second = line;
+  }
+  std::vector<std::string> found;
+  for (const auto& [subject, both] : lines) {
+    if (both.first == both.second) continue;
+    if (!both.first.empty()) found.push_back("- " + both.first);
+    if (!both.second.empty()) found.push_back("+ " + both.second);
+  }
+  return found;
+}
+
+}  // namespace depot::protocol

@@ -1,0 +1,29 @@
+// Statements for people and their programs: JSON, CSV, and where two differ.
+//
+// Threads: any.
+// Units:   JSON has minor units, CSV decimals of the statement's currency.
+// Source:  docs/MANUFACTURERS.md, "Statements".
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <string>
+#include <vector>
+
+#include "protocol/statement.hpp"
+
+namespace depot::protocol {
+
+boost::json::object to_json(const Statement& statement);
+
+// RFC 4180: kind,sku,opening,increases,cuts,sold,cancelled,unsold,unit_price,units,money; a line
+// per offer and sale, and one total.
+std::string to_csv(const Statement& statement);
+
+// The lines of the two canonical texts that are not the same: "- <theirs>" and "+ <ours>", those
+// of one sku beside each other. Empty where both have one hash.
+std::vector<std::string> differences(const Statement& theirs, const Statement& ours);
+
+std::string fee_percent_of(std::int64_t fee_rate);  // 250: "2.50"
+std::string to_text(const LedgerPosition& at);      // "1-57"
+
+}  // namespace depot::protocol

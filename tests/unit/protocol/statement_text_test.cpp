@@ -1,0 +1,79 @@
+#include "protocol/statement_text.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+#include "base/crypto.hpp"
+
+namespace depot::protocol {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+Statement example() {
+  return {.cycle = "2026-11",
+          .manufacturer = "m1",
+          .currency = "EUR",
+          .offers = {{"a", 10, 5, 1, 4, 2, 10}, {"b", 3, 0, 0, 3, 0, 0}},
+          .sales = {{"a", 250, 4, 1'000}, {"b", 199, 3, 597}},
+          .units = 7,
+          .gross = 1'597,
+          .fee_rate = 250,
+          .fee = 40,
+          .net = 1'557,
+          .from = {1, 0},
+          .to = {1, 57},
+          .demand = {{"b", 4, 0}}};
+}
+
+TEST(StatementTextTest, JsonHasMinorUnits) {
+  const Statement statement = example();
+  EXPECT_EQ(
+      boost::json::serialize(to_json(statement)),
+      R"({"cycle_id":"2026-11","manufacturer_id":"m1","currency":"EUR","offers":[)"
+      R"({"sku":"a","opening":10,"increases":5,"cuts":1,"sold":4,"cancelled":2,"unsold":10},)"
+      R"({"sku":"b","opening":3,"increases":0,"cuts":0,"sold":3,"cancelled":0,"unsold":0}],)"
+      R"("sales":[{"sku":"a","unit_price":250,"units":4,"money":1000},)"
+      R"({"sku":"b","unit_price":199,"units":3,"money":597}],"units":7,"gross":1597,)"
+      R"("fee_percent":"2.50","fee":40,"net":1557,"ledger":{"from":"1-0","to":"1-57"},"sha256":")" +
+          to_hex(hash_of(statement)) + R"(","demand":[{"sku":"b","refused":4,"shortage":0}]})");
+}
+
+TEST(StatementTextTest, CsvHasDecimals) {
+  EXPECT_EQ(to_csv(example()),
+            "kind,sku,opening,increases,cuts,sold,cancelled,unsold,unit_price,units,money\r\n"
+            "offer,a,10,5,1,4,2,10,,,\r\n"
+            "offer,b,3,0,0,3,0,0,,,\r\n"
+            "sale,a,,,,,,,2.50,4,10.00\r\n"
+            "sale,b,,,,,,,1.99,3,5.97\r\n"
+            "total,,,,,,,,,7,15.97\r\n");
+  Statement yen;
+  yen.currency = "JPY";
+  yen.gross = 1'597;
+  EXPECT_TRUE(to_csv(yen).ends_with("total,,,,,,,,,0,1597\r\n"));
+}
+
+TEST(StatementTextTest, DifferencesAreTheLinesThatAreNotTheSame) {
+  const Statement theirs = example();
+  EXPECT_THAT(differences(theirs, theirs), IsEmpty());
+  Statement ours = theirs;
+  ours.offers[1].sold = 2;
+  ours.sales.erase(ours.sales.begin());
+  ours.sales.push_back({"c", 5, 1, 5});
+  ours.demand.clear();  // Beside the agreement.
+  EXPECT_THAT(differences(theirs, ours),
+              ElementsAre("- offer b 3 0 0 3 0 0", "+ offer b 3 0 0 2 0 0", "- sale a 250 4 1000",
+                          "+ sale c 5 1 5"));
+}
+
+TEST(StatementTextTest, FeesHaveTwoDecimals) {
+  EXPECT_EQ(fee_percent_of(0), "0.00");
+  EXPECT_EQ(fee_percent_of(5), "0.05");
+  EXPECT_EQ(fee_percent_of(1'234), "12.34");
+}
+
+}  // namespace
+}  // namespace depot::protocol
