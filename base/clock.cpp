@@ -20,13 +20,12 @@ std::optional<WallTime> from_rfc3339(std::string_view text) {
     for (std::size_t i = at; i < at + digits; ++i) value = value * 10 + (full[i] - '0');
     return value;
   };
-  const std::chrono::year_month_day day{
-      std::chrono::year(number(0, 4)), std::chrono::month(static_cast<unsigned>(number(5, 2))),
-      std::chrono::day(static_cast<unsigned>(number(8, 2)))};
+  const std::chrono::year_month_day day{std::chrono::year(number(0, 4)),
+                                        std::chrono::month(static_cast<unsigned>(number(5, 2))),
+                                        std::chrono::day(static_cast<unsigned>(number(8, 2)))};
   if (!day.ok()) return std::nullopt;
   const WallTime time = std::chrono::sys_days(day) + std::chrono::hours(number(11, 2)) +
-                        std::chrono::minutes(number(14, 2)) +
-                        std::chrono::seconds(number(17, 2)) +
+                        std::chrono::minutes(number(14, 2)) + std::chrono::seconds(number(17, 2)) +
                         std::chrono::milliseconds(number(20, 3));
   return to_rfc3339(time) == full ? std::optional(time) : std::nullopt;
 }

@@ -32,8 +32,8 @@ std::string cookie_of(const Page& page, std::string_view token) {
 void show_offers(const Page& page, const OwnOfferList& own, const SaleList& sales,
                  const StatementList& statements) {
   Html data = page.html([&](JsonWriter& json) {
-    json.object("maker", own.manufacturer, "offers", own.offers, "sales", sales.sales,
-                "statements", statements);
+    json.object("maker", own.manufacturer, "offers", own.offers, "sales", sales.sales, "statements",
+                statements);
   });
   data.set("for_makers", true);
   const auto link = [&](const char* name, std::string_view query, const std::string& cursor) {

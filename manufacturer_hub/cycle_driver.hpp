@@ -3,7 +3,7 @@
 //
 // Threads: one.
 // Errors:  StartupError for a period or zone that there is not.
-// Source:  docs/ARCHITECTURE.md, "Cycle"; docs/STORE.md, "Cycles".
+// Source:  docs/ARCHITECTURE.md, "Cycle".
 #pragma once
 
 #include <functional>

@@ -1,7 +1,7 @@
 -- The cycle's transitions: planned -> collecting -> open -> closing -> closed, and then, beside the
--- cycles behind it, settling -> settled. Each is compare-and-set on (cycle, state), judged by Redis'
--- own clock, and answered with the cycle as it is now: a repeat, and a hub that is second, change
--- nothing. Which one is due, and the calendar, are the hub's (manufacturer_hub/cycle_driver.hpp).
+-- cycles behind it, settling -> settled. Each is compare-and-set on (cycle, state), judged by the
+-- clock of Redis, and answered with the cycle as it is now: a repeat, and a hub that is second,
+-- change nothing. Which one is due, and the calendar, are the hub's (manufacturer_hub/cycle_driver.hpp).
 
 local function not_due(why) return problem('unavailable', why or 'not due yet') end
 local function cycle_row(cycle) return array(unpack(cycle, 1, 4)) end
@@ -143,8 +143,8 @@ local function collect(cycle, feed_max)
 end
 
 -- closing -> closed, when the grace is over, and the next one planned or begun. Each manufacturer
--- that offered gets its last entry of the cycle, and is put down for a settlement pack over the part
--- of its ledger since the last one.
+-- that offered gets its last entry of the cycle, and is put down for a settlement pack over the
+-- part of its ledger since the last one.
 register('end_cycle_v1', function(args)
   local id, grace, feed_max, next_id = args[1], to_integer(args[2]), args[3], args[4]
   local opens_at, closes_at = to_integer(args[5]), to_integer(args[6])
@@ -193,11 +193,13 @@ register('collect_cycle_v1', function(args)
 end, READS)
 
 
--- Whether everything is sold in the cycle, by a page: [where to go on, "0" at the end, whether there
--- is something left, whether something was sold].
+-- Whether everything is sold in the cycle, by a page: [where to go on, "0" at the end, whether
+-- there is something left, whether something was sold].
 register('depletion_v1', function(args)
   local id, cursor = unpack(args, 1, 2)
-  if not id or not to_integer(cursor) then return problem('malformed', 'depletion_v1 cycle cursor') end
+  if not id or not to_integer(cursor) then
+    return problem('malformed', 'depletion_v1 cycle cursor')
+  end
   local after, rows = unpack(call('HSCAN', stock_key(id), cursor, 'COUNT', '1000'))
   local left, any = false, false
   for i = 2, #rows, 2 do

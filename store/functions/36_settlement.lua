@@ -1,5 +1,5 @@
--- Settlement: what each manufacturer has coming from a cycle that is closed. The hub makes the packs
--- from the ledgers (protocol/statement.hpp); each is written once and never changes.
+-- Settlement: what each manufacturer has coming from a cycle that is closed. The hub makes the
+-- packs from the ledgers (protocol/statement.hpp); each is written once and never changes.
 
 local WORK_MAX = '16' -- packs to be written that are named at once
 
@@ -52,7 +52,9 @@ register('settle_cycle_v1', function(args)
     return problem('malformed', 'settle_cycle_v1 cycle settle_after_ms feed_max')
   end
   local cycle, closed_at = read_cycle(id), call('HGET', 'settling:{s0}', id)
-  if not cycle or not closed_at then return problem('not_found', 'no such cycle is to be settled') end
+  if not cycle or not closed_at then
+    return problem('not_found', 'no such cycle is to be settled')
+  end
   local now, due = now_ms(), call('EXISTS', 'topack:{s0}:' .. id) == 0
   local makers = call('HKEYS', packs_key(id))
   if cycle[2] == SETTLING and due and now < closed_at + after then
@@ -109,8 +111,8 @@ register('demand_v1', function(args)
   return 'O' .. encode(rows)
 end, {'no-writes'})
 
--- All cycles, for the operator: [the current one, [id, state, opens, closes, packs written, packs to
--- be written, manufacturers that agree, that do not, ...], [who said nothing when it began, ...]].
+-- All cycles, for the operator: [the current one, [id, state, opens, closes, packs written, packs
+-- to be written, manufacturers that agree, that do not, ...], [who said nothing as it began, ...]].
 register('cycles_v1', function()
   local current, row = current_cycle()
   if not current then return problem('unavailable', 'no cycle has been started') end

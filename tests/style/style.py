@@ -172,12 +172,6 @@ def check_sources(_):
 
 
 # Keys that stand in the reference and wait for what will read them: key -> the issue.
-CONFIG_LATER = {
-    "cycle.collect_for": 4, "cycle.closing_grace": 4, "cycle.close_when_depleted": 4,
-    "cycle.close_after_quiet": 4, "cycle.settle_after": 4,
-}
-
-
 def config_bindings():
     text = "\n".join(lines_of("base/config.cpp"))
     return re.findall(r't\.\w+(?:<[\w:]+>)?\(\s*"([a-z_.]+)",\s*c\.([\w.]+)', text)
@@ -212,10 +206,8 @@ def check_config(_):
     product = re.sub(r't\.\w+(?:<[\w:]+>)?\(\s*"[^;]*;', "", product)
     for key, member in bindings:
         used = re.search(rf"\b{member.split('.')[-1]}\b", product)
-        if not used and key not in CONFIG_LATER:
+        if not used:
             yield f"base/config.cpp:1: {key} is read from the file and then used by nobody"
-        if used and key in CONFIG_LATER:
-            yield f"tests/style/style.py:1: {key} is used now; take it from CONFIG_LATER"
 
 
 def check_todo(_):

@@ -59,8 +59,9 @@ TEST(TextsTest, EveryTextIsUsed) {
     const std::string name(key), group = name.substr(0, name.find('.'));
     // These are looked for by the name of what happened.
     const bool by_name =
-        std::set<std::string>{"problem", "failed", "error", "done", "status", "kind"}.contains(
-            group) ||
+        std::set<std::string>{"problem", "failed", "error", "done",
+                              "status",  "kind",   "state", "answer"}
+            .contains(group) ||
         name.starts_with("cart.not_") ||
         std::regex_match(name, std::regex("(login|signup|account|maker)\\.[a-z_]+"));
     EXPECT_TRUE(by_name || everything.find("[[" + name) != std::string::npos) << name;

@@ -397,5 +397,4 @@ RC_GTEST_PROP(ConvergenceTest, TwoHubsAtOnce, (std::uint32_t seed)) {
 }
 
 }  // namespace
-
 }  // namespace depot

@@ -58,13 +58,13 @@ TEST(KindsTest, EveryKindAndStatusHasAName) {
   for (int kind = kRequestKindMin; kind <= kRequestKindMax; ++kind) {
     names.insert(name_of(static_cast<RequestKind>(kind)));
   }
-  EXPECT_EQ(names.size(), 21u);
+  EXPECT_EQ(names.size(), static_cast<std::size_t>(kRequestKindMax));
   EXPECT_FALSE(names.contains(""));
   EXPECT_EQ(name_of(RequestKind::place_order), "place_order");
   EXPECT_EQ(name_of(RequestKind::remove_cart_line), "remove_cart_line");
   EXPECT_EQ(name_of(RequestKind::ready), "ready");
-  EXPECT_EQ(name_of(RequestKind::manufacturer_sales), "manufacturer_sales");
-  EXPECT_EQ(name_of(static_cast<RequestKind>(22)), "");
+  EXPECT_EQ(name_of(RequestKind::manufacturer_statement), "manufacturer_statement");
+  EXPECT_EQ(name_of(static_cast<RequestKind>(kRequestKindMax + 1)), "");
   EXPECT_EQ(name_of(Status::poison), "poison");
   EXPECT_EQ(name_of(Status::worker_lost), "worker_lost");
   EXPECT_EQ(name_of(static_cast<Status>(11)), "");
