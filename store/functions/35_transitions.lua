@@ -1,7 +1,8 @@
 -- The cycle's transitions: planned -> collecting -> open -> closing -> closed, and then, beside the
 -- cycles behind it, settling -> settled. Each is compare-and-set on (cycle, state), judged by the
 -- clock of Redis, and answered with the cycle as it is now: a repeat, and a hub that is second,
--- change nothing. Which one is due, and the calendar, are the hub's (manufacturer_hub/cycle_driver.hpp).
+-- change nothing. Which one is due, and the calendar, are the hub's
+-- (manufacturer_hub/cycle_driver.hpp).
 
 local function not_due(why) return problem('unavailable', why or 'not due yet') end
 local function cycle_row(cycle) return array(unpack(cycle, 1, 4)) end
