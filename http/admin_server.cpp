@@ -30,6 +30,7 @@ AdminServer::AdminServer(const std::string& listen, const Metrics& metrics, Admi
 AdminServer::~AdminServer() {
   io_.stop();
   thread_.join();
+  posted_.clear();  // While their connections are there.
 }
 
 void AdminServer::handle(const Request& request, Responder to) {

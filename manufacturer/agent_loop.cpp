@@ -284,7 +284,7 @@ void AgentLoop::on_trouble(messaging::SyncError code, std::string_view why) {
   log_.warning(busy ? "not let in yet" : "refused by the hub", {{"why", why}});
 }
 
-void AgentLoop::log_trouble(const std::string& why) { log_.warning("trouble", {{"why", why}}); }
+void AgentLoop::log_trouble(const std::string& why) { log_.warning(why); }
 
 void AgentLoop::report() {
   report_due_ = steady_now() + kReportEvery;

@@ -26,20 +26,22 @@ std::string path_of(const std::string& folder, const std::string& cycle, const c
   return fmt::format("{}/statement-{}.{}", folder, cycle, ending);
 }
 
-std::optional<json::object> read_statement(const std::string& path) {
-  try {
-    return json::parse(read_text_file(path, kStatementBytesMax)).as_object();
-  } catch (const std::exception&) {  // No such file, or not ours.
-    return std::nullopt;
-  }
-}
-
 // Where its part of the ledger ends: "1-57".
 std::pair<std::uint64_t, std::uint64_t> end_of(const json::object& statement) {
   std::uint64_t epoch = 0, number = 0;
   const json::value& to = statement.at("ledger").at("to");
   std::sscanf(to.as_string().c_str(), "%lu-%lu", &epoch, &number);
   return {epoch, number};
+}
+
+std::optional<json::object> read_statement(const std::string& path) {
+  try {
+    json::object statement = json::parse(read_text_file(path, kStatementBytesMax)).as_object();
+    static_cast<void>(end_of(statement));
+    return statement;
+  } catch (const std::exception&) {  // No such file, or not ours.
+    return std::nullopt;
+  }
 }
 
 std::int64_t number_of(const json::value& row, const char* field) {

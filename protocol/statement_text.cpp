@@ -97,6 +97,7 @@ std::vector<std::string> differences(const Statement& theirs, const Statement& o
     if (!both.first.empty()) found.push_back("- " + both.first);
     if (!both.second.empty()) found.push_back("+ " + both.second);
   }
+  if (found.empty() && hash_of(theirs) != hash_of(ours)) found = {"- lines that stand twice"};
   return found;
 }
 

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -73,6 +75,21 @@ TEST_F(AdminTest, OtherPostsAreAnsweredLaterFromAnyThread) {
   EXPECT_EQ(fetch(where, "GET", "/accept")->status, 404);
   EXPECT_EQ(fetch(where, "POST", "/drain")->status, 202);
   threads.clear();  // Joins: an answer needs the server.
+}
+
+TEST_F(AdminTest, EndsWhileAPostIsNotAnswered) {
+  AdminHooks with_posts = hooks();
+  AdminHooks::Answer kept;
+  std::promise<void> asked;
+  with_posts.post = [&](const std::string&, AdminHooks::Answer answer) {
+    kept = std::move(answer);
+    asked.set_value();
+  };
+  std::optional<AdminServer> admin(std::in_place, "127.0.0.1:0", metrics, with_posts);
+  const std::string where = "127.0.0.1:" + std::to_string(admin->port());
+  const std::jthread client([&] { EXPECT_FALSE(fetch(where, "POST", "/accept")); });
+  asked.get_future().wait();
+  admin.reset();
 }
 
 TEST_F(AdminTest, OtherPathsAreNotFound) {

@@ -253,9 +253,10 @@ TEST(StatementFilesTest, AreReadAsTheyWereKeptTheNewestByTheLedger) {
   statement.to = {1, 10};
   EXPECT_EQ(keep_statement(folder, statement, {"- total 1", "+ total 2"}), "");
   std::ofstream(temp / "statement-c.json") << "{";  // Not ours.
+  std::ofstream(temp / "statement-d.json") << "{}";
 
   EXPECT_TRUE(has_statement(folder, "a"));
-  EXPECT_FALSE(has_statement(folder, "d"));
+  EXPECT_FALSE(has_statement(folder, "e"));
   EXPECT_EQ(find_statement(folder, "")->at("cycle_id").as_string(), "a");
   EXPECT_EQ(find_statement(folder, "b")->at("agrees").as_bool(), true);
   EXPECT_EQ(boost::json::serialize(find_statement(folder, "a")->at("differences")),

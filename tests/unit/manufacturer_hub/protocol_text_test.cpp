@@ -77,6 +77,8 @@ std::string again(const SyncHeader& header, const Example& example, const std::s
       if (example.topic == "catalogue/") return encoded(decode_catalogue_record(body));
       if (example.topic == "cycle/") return encoded(decode_cycle(body));
       return decode_ledger_entry(body) ? body : "";
+    case SyncType::ask:
+      return encoded(decode_sync_ask(body));
     default:
       return body;  // No msgpack: empty, or a sentence.
   }
@@ -99,7 +101,7 @@ TEST(ProtocolTextTest, ExamplesAreWhatWeSpeak) {
     const std::string body = from_hex(example.body);
     EXPECT_EQ(again(header, example, body), body) << example.title;
   }
-  for (int type = 1; type <= 10; ++type) {
+  for (int type = 1; type <= 12; ++type) {
     EXPECT_GT(seen[static_cast<SyncType>(type)], 0) << "no example of type " << type;
   }
 }

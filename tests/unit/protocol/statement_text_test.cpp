@@ -69,6 +69,12 @@ TEST(StatementTextTest, DifferencesAreTheLinesThatAreNotTheSame) {
                           "+ sale c 5 1 5"));
 }
 
+TEST(StatementTextTest, ALineThatStandsTwiceIsADifference) {
+  Statement theirs = example();
+  theirs.sales.push_back(theirs.sales.back());
+  EXPECT_EQ(differences(theirs, example()).size(), 1u);
+}
+
 TEST(StatementTextTest, FeesHaveTwoDecimals) {
   EXPECT_EQ(fee_percent_of(0), "0.00");
   EXPECT_EQ(fee_percent_of(5), "0.05");
