@@ -213,7 +213,8 @@ void add_load_commands(CLI::App& app, Words& words) {
         words.replay.mode = mode_of(words.mode);
         return control::run_replay(c, words.replay);
       });
-  replay.add_option("--catalogue", words.replay.catalogue, "CSV, as for import")->required();
+  replay.add_option("--catalogue", words.replay.catalogue,
+                    "CSV, as for import; without it: of what is offered already");
   replay
       .add_option("--orders", words.replay.orders, "CSV: order_ref,customer_ref,offer_id,quantity")
       ->required();

@@ -13,7 +13,7 @@ int run_replay(const Config& config, const ReplayOptions& options) {
   Load load(config, "replay", options.histories);
   load.engine.lanes = static_cast<std::size_t>(options.concurrency);
   load.engine.copies = static_cast<std::size_t>(options.repeat);
-  manufacturer::import_catalogue(config, options.catalogue);
+  if (!options.catalogue.empty()) manufacturer::import_catalogue(config, options.catalogue);
   for (std::size_t i = 0; i < trace.orders.size(); ++i) {
     trace.orders[i].mode = options.mode;
     trace.orders[i].key = fmt::format("{}-{}", load.name, i);
