@@ -197,9 +197,10 @@ def main():
     if not options.print and not options.only and not bad:
         page = ROOT / "docs" / "TRACES.md"
         before, rest = page.read_text(encoding="utf-8").split(BEGIN)
-        after = rest.split(END)[1]
+        after = rest.split(END, 1)[1]
         page.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
     return 1 if bad else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
