@@ -86,12 +86,12 @@ int run_step(const RunningAgent& agent, const std::string& verb, const Words& wo
       print(order + ": not an order's id, which has 16 characters");
       continue;
     }
-    const http::ClientResponse answer = agent.ask("POST", "/" + verb + "/" + order);
+    const http::ClientResponse answer = agent.ask("POST", fmt::format("/{}/{}", verb, order));
     const bool done = answer.status == 200;
     if (!done) code = kExitFailed;
-    print(order + ": " +
-          (done ? std::string(json::parse(answer.body).at("status").as_string())
-                : problem_of(answer)));
+    print(fmt::format(
+        "{}: {}", order,
+        done ? json::parse(answer.body).at("status").as_string().c_str() : problem_of(answer)));
   }
   return code;
 }

@@ -75,8 +75,9 @@ class SettlementTest : public AgentTest {
       read(reader, verb, cycle);
       if (fields == 5) read(reader, hash, agrees, detail);
       EXPECT_TRUE(reader.done());
-      all.push_back(verb + " " + cycle);
-      if (fields == 5) all.back() += " " + std::to_string(agrees) + " " + detail;
+      std::string& line = all.emplace_back(verb);
+      line.append(" ").append(cycle);
+      if (fields == 5) line.append(" ").append(std::to_string(agrees)).append(" ").append(detail);
       if (fields == 5) hash_ = hash;
     }
     return all;
