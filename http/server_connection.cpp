@@ -16,6 +16,7 @@ constexpr std::size_t kStreamReadSize = 512;  // nothing is expected of a stream
 // What the kernel may hold for a stream's peer. Left to itself it takes megabytes, so that a slow
 // reader would be shown what was true long ago.
 constexpr int kStreamSendBuffer = 64 * 1024;
+constexpr std::size_t kOutKept = 8 * 1024;  // Of the space for answers: many connections are idle.
 constexpr std::size_t kUnsentMax = 256 * 1024;  // Beyond it no further request is handled.
 constexpr std::size_t kDiscardMax = 1024 * 1024;
 constexpr std::chrono::seconds kLinger{2};
@@ -235,7 +236,7 @@ void ServerConnection::write() {
   }
   if (size == out_.size()) {
     out_.clear();
-    if (out_.capacity() > kUnsentMax) out_.shrink_to_fit();
+    if (out_.capacity() > kOutKept) std::string().swap(out_);
     return on_written();
   }
   writing_ = true;
