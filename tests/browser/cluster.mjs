@@ -10,7 +10,7 @@ const {
 } = process.env;
 export const admin = `http://${DEPOT_ADMIN}`;
 
-const depot = (...command) =>
+export const depot = (...command) =>
   execFileSync(DEPOT_PROGRAM, [...command, "--config", DEPOT_CONFIG], { stdio: "pipe" }).toString();
 
 // All that a manufacturer offers from now on: rows [sku, name, unit price, offered].

@@ -1,5 +1,5 @@
 // Every page of Depot in each of its states, for what is asked of all of them.
-import { admin, CLOSED, Customer, enrol, offer, OPEN, setCycle, signal } from "./cluster.mjs";
+import { admin, CLOSED, Customer, depot, enrol, offer, OPEN, setCycle, signal } from "./cluster.mjs";
 import { attachCard, button, CARD, expectText, logIn, signUp, sure, until, url } from "./shop.mjs";
 
 const LONG = "Hand-woven Wschodniosłowiańskoprzeciwdeszczowy throw of mountain wool, 140 × 200 cm";
@@ -207,6 +207,13 @@ const STATES = [
     await asMaker(person, enrol("empty", "Empty & Co."));
     await expectText(person.page, person.say("maker.no_offers"));
   }],
+  ["manufacturer's statement", undefined, async (person) => {
+    await (await Customer.signUp()).buy("beech:tea", 2);
+    depot("cycle", "close");
+    await asMaker(person, enrol("beech", "Beech & Sons"));
+    await person.page.locator("a[href^='/manufacturer/statements/']").click();
+    await expectText(person.page, person.say("statement.back"));
+  }, () => restock()],
   ["operations", undefined, async ({ page }) => {
     await page.goto(`${admin}/ops`);
     await page.locator("svg").first().waitFor();
