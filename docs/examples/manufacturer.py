@@ -45,11 +45,11 @@ class Manufacturer(Session):
         if (epoch, number) < self.head and self.is_due("fetch", 2):
             self.send(FETCH, epoch, number + 1 if self.ledger.entries else NONE)
 
-    def on_message(self, type, epoch, to, body):
+    def on_message(self, type, epoch, from_, to, body):
         if type == ACK and epoch == self.epoch:
             self.records = {n: record for n, record in self.records.items() if n > to}
-        elif type == FETCH:
-            self.due["records"] = 0
+        elif type == FETCH:  # If it lacks what it had acknowledged: HELLO.
+            self.due["records"], self.welcomed = 0, from_ in self.records
         elif type == HEAD:
             self.head = max(self.head, (epoch, to))
         elif type == RECORD and self.ledger.add((epoch, to), *unpack(body)):

@@ -16,7 +16,8 @@ class Session:
     """Says HELLO until it is WELCOME, and again whenever something is lost."""
 
     def __init__(self, id, name, sync, in_, out):
-        self.id, self.name = id, name
+        self.id, self.name, self.endpoint = id, name, sync
+        self.heard = time.monotonic()
         self.sync, self.pub, self.sub = map(zmq.Context().socket, (zmq.DEALER, zmq.PUB, zmq.SUB))
         for socket, endpoint in ((self.sync, sync), (self.pub, in_), (self.sub, out)):
             socket.linger, socket.reconnect_ivl, socket.reconnect_ivl_max = 0, 20, 1000
@@ -24,7 +25,7 @@ class Session:
             socket.connect(endpoint)
         self.sub.subscribe(f"head/{id}/")
         self.sub.subscribe("cycle/")
-        self.welcomed, self.heard, self.due = False, 0, {}
+        self.welcomed, self.due = False, {}
         self.cycle, self.feed = ["", 0, 0, 0], (0, 0)  # and data set, number: how far we know it
         self.asks, self.pieces = {}, []  # ticket -> question; the pieces of the answer that comes
 
@@ -60,8 +61,11 @@ class Session:
             for socket, _ in poller.poll(50):
                 on = self.on_sync if socket is self.sync else self.on_published
                 on(*socket.recv_multipart())
-            if time.monotonic() - self.heard > 2:
-                self.welcomed = False
+            silence = time.monotonic() - self.heard
+            if silence > 6 and self.is_due("connect", 6):
+                self.sync.disconnect(self.endpoint)
+                self.sync.connect(self.endpoint)
+            self.welcomed = self.welcomed and silence < 2
             if self.welcomed:
                 self.on_tick()
                 for ticket, question in self.asks.items():
@@ -88,12 +92,12 @@ class Session:
                 answer = b"".join(self.pieces)  # O or X, and a row or a problem
                 self.on_answer(*self.asks.pop(from_)[:2], answer[:1], unpack(answer[1:]))
         elif self.welcomed:
-            self.on_message(type, epoch, to, body)
+            self.on_message(type, epoch, from_, to, body)
 
     def on_published(self, topic, header, body):
         _, _, type, _, epoch, from_, to, _ = HEADER.unpack(header)
         if topic.startswith(b"head/"):
-            self.on_message(type, epoch, to, body)
+            self.on_message(type, epoch, from_, to, body)
         elif epoch != self.feed[0] or from_ > self.feed[1] + 1:
             self.welcomed = False  # A gap; WELCOME has the cycle too.
         elif to > self.feed[1]:

@@ -128,6 +128,7 @@ TEST_F(ExampleTest, OffersSellsAndSettlesThroughKillsOfItAndOfTheHub) {
   ASSERT_EQ(cluster_.depot({"cycle", "close"}).exit_code, 0);
   await("it agrees again", [&] { return answers("orchard") == "agrees agrees "; });
   await("its offers are on sale once more", [&] { return left("A1") == 10; });
+  EXPECT_EQ(cluster_.metric("depot_hub_malformed_total"), 0) << cluster_.logs();
   EXPECT_TRUE(script.running() && idle.running()) << said() << said("idle");
   EXPECT_THAT(said(), testing::Not(HasSubstr("Traceback")));
   EXPECT_THAT(said(), testing::Not(HasSubstr("we do not")));
