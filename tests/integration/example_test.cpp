@@ -40,7 +40,7 @@ class ExampleTest : public testing::Test {
                                           "--pdeathsig",
                                           "KILL",
                                           kPython,
-                                          DEPOT_EXAMPLES "/manufacturer.py",
+                                          std::string(DEPOT_EXAMPLES) + "/manufacturer.py",
                                           id,
                                           "The " + id,
                                           config.hub_sync_endpoint(),
