@@ -30,7 +30,9 @@ class ExampleTest : public testing::Test {
     }
     cluster_.start();
   }
-  void TearDown() override { cluster_.expect_clean_audit(); }
+  void TearDown() override {
+    if (!IsSkipped()) cluster_.expect_clean_audit();
+  }
 
   // Starts the script for manufacturer `id`; what it prints goes to the end of <id>.log.
   Process start(const std::string& id, const std::vector<std::string>& offers) const {
