@@ -1,80 +1,80 @@
 #!/usr/bin/python3
-"""A manufacturer, by docs/PROTOCOL.md, "Sync". Keeps nothing: each start is a new agent epoch.
-usage: manufacturer.py ID NAME SYNC_ENDPOINT IN_ENDPOINT OUT_ENDPOINT SKU:NAME:PRICE:OFFERED..."""
-import hashlib, sys, time, msgpack
-from ledger import CYCLE, OFFER, SETTLED, SETTLING, SOLD, Ledger, rows_of
-from session import ACK, END, FETCH, HEAD, NONE, RECORD, Session, unpack
+"""The least that a manufacturer must do, by docs/PROTOCOL.md, "Sync": it states its offers, for each
+cycle anew, and hears of its sales. It keeps nothing, so each start is a new agent epoch;
+settling_manufacturer.py settles, too.
 
-class Manufacturer(Session):
-    offers = [[sku, name, int(price), int(units)] for sku, name, price, units in
-              (text.split(":") for text in sys.argv[6:])]  # price in minor units, units a cycle
-    store, ledger, head, caught_up = "", Ledger(), (0, 0), False
-    epoch, made, records = 0, 0, {}  # number -> flags, body: of what is not acknowledged
+usage: manufacturer.py ID NAME SYNC_ENDPOINT OUT_ENDPOINT SKU:NAME:PRICE:UNITS...
+"""
+import struct, sys, time
+import msgpack, zmq
 
-    def known(self):  # HELLO says it.
-        agent = (self.epoch, self.made) if self.epoch else (None, None)
-        return *agent, *(self.ledger.position() if self.ledger.entries else (None, None))
+HEADER = struct.Struct("<HBBIQQQQ")  # magic, version, type, flags, epoch, from, to, time
+RECORD, HEAD, HELLO, WELCOME, ACK, FETCH, END, ERROR = 1, 2, 3, 4, 5, 7, 9, 10
+NO_POSITION, MORE, SOLD, CANCELLED = 2**64 - 1, 1, 2, 3
+ident, title, sync_endpoint, out_endpoint = sys.argv[1:5]
+offers = [(sku, name, int(price), int(units))  # price in minor units, units of a whole cycle
+          for sku, name, price, units in (text.split(":") for text in sys.argv[5:])]
+sync, out = zmq.Context.instance().socket(zmq.DEALER), zmq.Context.instance().socket(zmq.SUB)
+sync.connect(sync_endpoint)
+out.connect(out_endpoint)
+out.subscribe("cycle/")
+store, cycle, epoch, made, records = "", "", 0, 0, {}  # records: not acknowledged, by number
+position, head, welcomed, heard, due = None, (0, 0), False, time.monotonic(), {}
 
-    def on_welcome(self, store, cycle, epoch, last, *head):
-        acknowledged = min(self.records, default=self.made + 1) - 1
-        unfit = epoch > self.epoch or store != self.store or (epoch < self.epoch and acknowledged)
-        if unfit or (epoch == self.epoch and not acknowledged <= last <= self.made):
-            self.epoch = max(epoch + 1, self.epoch + 1, time.time_ns() // 1_000_000)
-            self.made, self.records, self.cycle = 0, {}, ["", 0, 0, 0]  # All is stated again.
-        if store != self.store:
-            self.store, self.ledger, self.asks = store, Ledger(), {}
-        self.head = tuple(head)
-        self.on_cycle(cycle)
+def say(kind, epoch=0, first=0, last=0, flags=0, body=b""):
+    sync.send(HEADER.pack(0x5A53, 1, kind, flags, epoch, first, last, 0) + body)
 
-    def on_cycle(self, cycle):
-        other, self.cycle = cycle[0] != self.cycle[0], cycle
-        if self.resting() or not other:
-            return
-        for first in range(0, max(len(self.offers), 1), 200):  # Without offers: without rows.
-            self.made += 1
-            rows, more = sum(self.offers[first:first + 200], []), first + 200 < len(self.offers)
-            self.records[self.made] = int(more), msgpack.packb([cycle[0], rows])
+def is_due(what, seconds):
+    if time.monotonic() < due.get(what, 0):
+        return False
+    due[what] = time.monotonic() + seconds
+    return True
 
-    def on_tick(self):
-        if self.is_due("head", 0.5):
-            self.send(HEAD, self.epoch, self.made + 1, self.made, publish=True)
-        if self.records and not self.resting() and self.is_due("records", 0.3):
-            for number, (flags, body) in list(self.records.items())[:32]:
-                self.send(RECORD, self.epoch, number, number, flags, body, publish=True)
-        epoch, number = self.ledger.position()
-        if (epoch, number) < self.head and self.is_due("fetch", 2):
-            self.send(FETCH, epoch, number + 1 if self.ledger.entries else NONE)
-
-    def on_message(self, type, epoch, from_, to, body):
-        if type == ACK and epoch == self.epoch:
-            self.records = {n: record for n, record in self.records.items() if n > to}
-        elif type == FETCH:  # If it lacks what it had acknowledged: HELLO.
-            self.due["records"], self.welcomed = 0, from_ in self.records
-        elif type == HEAD:
-            self.head = max(self.head, (epoch, to))
-        elif type == RECORD and self.ledger.add((epoch, to), *unpack(body)):
-            self.on_entry(*self.ledger.entries[-1])
-        elif type == END:  # A head that is higher is no more.
-            self.head, self.due["fetch"], self.caught_up = self.ledger.position(), 0, True
-            print("left:", self.ledger.left(self.cycle[0]))
-
-    def on_entry(self, at, kind, cycle, flat):
-        if kind == CYCLE and flat[1] == SETTLING:  # The statement is there.
-            self.ask("statement", cycle)
-        elif kind == CYCLE and flat[1] == SETTLED:
-            self.asks = {ticket: ask for ticket, ask in self.asks.items() if ask[1] != cycle}
-        elif kind != OFFER and self.caught_up:
-            for order, sku, units, *_ in rows_of(kind, flat):
-                print("sold" if kind == SOLD else "cancelled", f"{units} x {sku}, order {order}")
-
-    def on_answer(self, verb, cycle, good, row):
-        if verb != "statement" or not row or good != b"O":
-            return print(verb, cycle, "done" if good == b"O" else row)
-        theirs, agrees = row[:2]  # theirs: hash, cycle, manufacturer, currency, ...
-        text = self.ledger.statement(cycle, self.id, theirs[3], theirs[8])
-        same = hashlib.sha256(text.encode()).digest() == theirs[0].encode(errors="surrogateescape")
-        print(f"cycle {cycle}, net {theirs[10]}:", "we agree" if same else f"we do not\n{text}")
-        if agrees != same:
-            self.ask("agree", cycle, theirs[0], int(same), "" if same else "another sum")
-
-Manufacturer(*sys.argv[1:6]).run()
+while True:
+    if (time.monotonic() - heard > 2 or not welcomed) and is_due("hello", 0.5):
+        agent = (epoch, made) if epoch else (None, None)
+        say(HELLO, body=msgpack.packb(
+            ["manufacturer", ident, title, *agent, *(position or (None, None))]))
+    if welcomed and epoch and is_due("head", 0.5):
+        say(HEAD, epoch, made + 1, made)
+    if welcomed and records and is_due("records", 0.3):  # What is not acknowledged, again.
+        for number, (flags, body) in list(records.items())[:32]:
+            say(RECORD, epoch, number, number, flags, body)
+    if welcomed and (position or (0, 0)) < head and is_due("fetch", 2):
+        say(FETCH, *((position[0], position[1] + 1) if position else (0, NO_POSITION)))
+    if out.poll(0) and out.recv_multipart():
+        welcomed = False  # The cycle may be another one: WELCOME says.
+    if not sync.poll(100):
+        continue
+    frame, heard = sync.recv(), time.monotonic()
+    _, _, kind, flags, of_epoch, first, last, _ = HEADER.unpack_from(frame)
+    body = frame[HEADER.size:]
+    if kind == ERROR:
+        print("the hub says:", body.decode(), flush=True)
+        welcomed, due["hello"] = False, time.monotonic() + (0 if flags == 1 else 1)
+    elif kind == WELCOME:
+        now_store, now, known, known_last, *head_now = msgpack.unpackb(body)
+        welcomed, head = True, max(head, tuple(head_now))
+        if epoch < known or (epoch == known and known_last > made) or store != now_store:
+            epoch, made, records, cycle = max(known + 1, time.time_ns() // 1_000_000), 0, {}, ""
+            position, head = position if store == now_store else None, tuple(head_now)
+        store = now_store
+        if now[0] != cycle and now[1] in (1, 2):  # collecting, open
+            cycle, chunks = now[0], range(0, max(len(offers), 1), 200)
+            for begin in chunks:
+                made += 1
+                rows = [value for offer in offers[begin:begin + 200] for value in offer]
+                records[made] = MORE if begin != chunks[-1] else 0, msgpack.packb([cycle, rows])
+    elif kind == ACK and of_epoch == epoch:
+        records = {number: one for number, one in records.items() if number > last}
+    elif kind == HEAD:
+        head = max(head, (of_epoch, last))
+    elif kind == END:
+        head = position or (0, 0)
+    elif kind == RECORD and (last == 0 or position == (of_epoch, last - 1)):
+        position = of_epoch, last
+        entry, _, _, rows = msgpack.unpackb(body)
+        width = {SOLD: 5, CANCELLED: 7}.get(entry)
+        for i in range(0, len(rows) if width else 0, width or 1):
+            what = "sold" if entry == SOLD else "cancelled"
+            print(what, f"{rows[i + 2]} x {rows[i + 1]}, order {rows[i]}", flush=True)

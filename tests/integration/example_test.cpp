@@ -1,4 +1,4 @@
-// docs/examples/manufacturer.py, made after docs/PROTOCOL.md alone, against a real Depot: that
+// The manufacturers in docs/examples, written by docs/PROTOCOL.md, against a real Depot: that
 // document is true, and enough.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -35,19 +35,21 @@ class ExampleTest : public testing::Test {
   }
 
   // Starts the script for manufacturer `id`; what it prints goes to the end of <id>.log.
-  Process start(const std::string& id, const std::vector<std::string>& offers) const {
+  Process start(const std::string& id, const std::vector<std::string>& offers,
+                bool settling = true) const {
     const Config& config = cluster_.config();
     // Not even a test that is killed leaves it behind.
-    std::vector<std::string> arguments = {"setpriv",
-                                          "--pdeathsig",
-                                          "KILL",
-                                          kPython,
-                                          std::string(DEPOT_EXAMPLES) + "/manufacturer.py",
-                                          id,
-                                          "The " + id,
-                                          config.hub_sync_endpoint(),
-                                          config.hub_in_endpoint(),
-                                          config.hub_out_endpoint()};
+    std::vector<std::string> arguments = {
+        "setpriv",
+        "--pdeathsig",
+        "KILL",
+        kPython,
+        std::string(DEPOT_EXAMPLES) + (settling ? "/settling_manufacturer.py" : "/manufacturer.py"),
+        id,
+        "The " + id,
+        config.hub_sync_endpoint()};
+    if (settling) arguments.push_back(config.hub_in_endpoint());
+    arguments.push_back(config.hub_out_endpoint());
     arguments.insert(arguments.end(), offers.begin(), offers.end());
     return Process::start({.arguments = arguments,
                            .environment = {"PYTHONDONTWRITEBYTECODE=1"},
@@ -160,6 +162,28 @@ TEST_F(ExampleTest, SaysWhyItIsRefused) {
   const auto status = script.wait(10s);
   ASSERT_TRUE(status);
   EXPECT_EQ(status->code, 1);
+}
+
+TEST_F(ExampleTest, TheLeastThatAManufacturerMustDoIsEnoughToSell) {
+  std::optional<Process> script = start("orchard", {"A1:Apples:250:10"}, false);
+  await("its apples are on sale", [&] { return left("A1") == 10; });
+  Customer customer(cluster_.port());
+  const std::string order = buy(customer, 3);
+  await_said("sold 3 x A1, order " + order);
+  ASSERT_EQ(customer.request("POST", "/v1/orders/" + order + "/cancel").status, 200);
+  await_said("cancelled 3 x A1, order " + order);
+  buy(customer, 4);
+  script->signal(SIGKILL);
+  EXPECT_TRUE(script->wait(20s));
+  buy(customer, 1);  // While it is away.
+  script = start("orchard", {"A1:Apples:250:12"}, false);
+  await("its apples are 12 in all", [&] { return left("A1") == 7; });
+  await_said("sold 1 x A1");
+  cluster_.kill("depot-hub");
+  buy(customer, 2);
+  await_said("sold 2 x A1");
+  ASSERT_EQ(cluster_.depot({"cycle", "close"}).exit_code, 0);
+  await("all of them for the next cycle", [&] { return left("A1") == 12; });
 }
 
 }  // namespace
