@@ -212,7 +212,8 @@ void Agent::on_welcome(const SyncHeader& header, std::string_view body, TimePoin
   const bool older = cycles_.has_position() && cycles_.epoch() == header.epoch &&
                      header.to < cycles_.last();  // Said before what we heard meanwhile.
   if (!older) cycles_.set(header.epoch, header.to);
-  if (!older || anew) on_cycle(welcome->cycle, anew);
+  if (!older) on_cycle(welcome->cycle, anew);
+  if (older && anew && !resting()) state_all();  // For the newer cycle that we have heard of.
   compared_ = fetching_ = false;  // What was asked for may have been of a session before.
   fetch_due_ = {};
   note_head({static_cast<std::uint64_t>(welcome->ledger_epoch),
