@@ -47,7 +47,7 @@ class Audit {
   void read_orders(const std::vector<Id>& orders, const std::vector<Id>& states);
   void read_lists(const std::vector<Id>& customers, const std::vector<Id>* among);
   void read_ledgers();
-  void read_packs(const std::vector<std::string>& cycles);
+  void read_packs();
   void judge_packs();
   void extend_ledgers();
   void count();
@@ -92,7 +92,7 @@ void Audit::get(const std::string& prefix, std::span<const Id> ids,
 
 void Audit::read_rows() {
   std::vector<Id> orders, states, customers;
-  std::vector<std::string> refusals, cycles, settled;
+  std::vector<std::string> refusals, cycles;
   redis_.scan("", [&](std::string_view key, std::string_view) {
     const std::string_view whole = key;
     std::vector<Id>* ids = behind(key, "order:{s0}:")        ? &orders
@@ -107,8 +107,6 @@ void Audit::read_rows() {
       refusals.emplace_back(whole);
     } else if (behind(key, "stock:{s0}:")) {
       cycles.emplace_back(key);
-    } else if (behind(key, "packs:{s0}:")) {
-      settled.emplace_back(key);
     } else if (behind(key, "ledger:{s0}:")) {
       books_.maker(key);
     }
@@ -123,7 +121,7 @@ void Audit::read_rows() {
           {cycle, std::string(offer.substr(0, colon)), std::string(offer.substr(colon + 1))});
     });
   }
-  read_packs(settled);
+  read_packs();
   books_.orders.reserve(orders.size());
   read_orders(orders, states);
   read_lists(sorted(std::move(customers)), nullptr);
@@ -152,14 +150,14 @@ void Audit::read_ledgers() {
 }
 
 // States first: a cycle that is seen as settled has had its packs before.
-void Audit::read_packs(const std::vector<std::string>& cycles) {
+void Audit::read_packs() {
   redis_.scan("cycles:{s0}", [&](std::string_view cycle, std::string_view row) {
     Walk walk(row);
     walk.list();
     walk.text();
     states_[std::string(cycle)] = walk.number();
   });
-  for (const std::string& cycle : cycles) {
+  for (const auto& [cycle, state] : states_) {
     redis_.scan("packs:{s0}:" + cycle, [&](std::string_view maker, std::string_view pack) {
       packs_[{cycle, std::string(maker)}] = pack;
     });
@@ -167,10 +165,10 @@ void Audit::read_packs(const std::vector<std::string>& cycles) {
 }
 
 void Audit::judge_packs() {
+  for (const auto& [name, pack] : packs_) books_.maker(name.second);
+  extend_ledgers();
   for (const auto& [name, pack] : packs_) {
-    const std::uint32_t index = books_.maker(name.second);
-    extend_ledgers();
-    ledgers_[index].judge_pack(name.first, pack);
+    ledgers_[books_.maker(name.second)].judge_pack(name.first, pack);
   }
   for (Ledger& ledger : ledgers_) ledger.judge_settled(states_);
 }

@@ -34,9 +34,10 @@ std::string Ledger::statement_text(const std::string& cycle, std::string_view cu
                                    std::int64_t& units, std::int64_t& gross) const {
   std::string text = fmt::format("depot-statement 1\ncycle {}\nmanufacturer {}\ncurrency {}\n",
                                  cycle, maker_, currency);
-  for (const auto& [key, is] : counters_) {
+  for (auto at = counters_.lower_bound(cycle + '\0'); at != counters_.end(); ++at) {
+    const auto& [key, is] = *at;
     const std::string_view sku = sku_of(key, cycle);
-    if (sku.empty()) continue;
+    if (sku.empty()) break;
     text += fmt::format("offer {} {} {} {} {} {} {}\n", sku, is.opening, is.offered - is.opening,
                         is.cut, is.sold, is.cancelled, is.offered - is.cut - is.sold);
   }
@@ -55,6 +56,8 @@ void Ledger::judge_pack(const std::string& cycle, std::string_view pack) {
   Walk walk(pack);
   const auto fields = walk.list();
   const std::string hash(walk.text());
+  const std::int64_t units = walk.number(), gross = walk.number(), rate = walk.number();
+  const std::int64_t fee = walk.number(), net = walk.number();
   const std::string_view of_cycle = walk.text(), maker = walk.text(), currency = walk.text();
   const std::size_t offers = walk.list();
   for (std::size_t i = 0; i < offers && walk.ok(); i += kOfferFields) {
@@ -72,8 +75,6 @@ void Ledger::judge_pack(const std::string& cycle, std::string_view pack) {
   for (std::size_t i = 0; i < sales && walk.ok(); i += kSaleFields) {
     walk.text(), walk.number(), walk.number(), walk.number();
   }
-  const std::int64_t units = walk.number(), gross = walk.number(), rate = walk.number();
-  const std::int64_t fee = walk.number(), net = walk.number();
   walk.list();
   const Position from{walk.number(), walk.number()}, to{walk.number(), walk.number()};
   if (fields != kPackFields || !walk.ok() || of_cycle != cycle || maker != maker_) {

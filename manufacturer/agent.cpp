@@ -214,6 +214,7 @@ void Agent::on_welcome(const SyncHeader& header, std::string_view body, TimePoin
   if (!older) cycles_.set(header.epoch, header.to);
   if (!older) on_cycle(welcome->cycle, anew);
   if (older && anew && !resting()) state_all();  // For the newer cycle that we have heard of.
+  accepted_ = {};                 // An older state of the data may not have it: it is said again.
   compared_ = fetching_ = false;  // What was asked for may have been of a session before.
   fetch_due_ = {};
   note_head({static_cast<std::uint64_t>(welcome->ledger_epoch),

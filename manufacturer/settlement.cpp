@@ -16,25 +16,6 @@ namespace {
 constexpr Duration kFailedWait = std::chrono::seconds(10);
 constexpr std::size_t kDetailMax = 200;  // bytes
 
-// [pack, agrees, answered_ms, detail]
-struct Answered {
-  Statement statement;
-  std::optional<std::int64_t> agrees;
-};
-std::optional<Answered> decode_answered(std::string_view bytes) {
-  protocol::Reader reader(bytes);
-  if (reader.array() != 4) return std::nullopt;
-  const std::string_view rest = reader.rest();
-  reader.skip();
-  auto statement = protocol::decode_statement(rest.substr(0, rest.size() - reader.rest().size()));
-  if (!statement) return std::nullopt;
-  Answered answered{*std::move(statement), {}};
-  std::optional<std::int64_t> when;
-  std::optional<std::string> detail;
-  read(reader, answered.agrees, when, detail);
-  return reader.done() ? std::optional(std::move(answered)) : std::nullopt;
-}
-
 std::string detail_of(const std::vector<std::string>& differences) {
   std::string detail;
   for (const std::string& line : differences) detail += (detail.empty() ? "" : "; ") + line;
@@ -58,7 +39,7 @@ bool Settlement::on_entry(const protocol::LedgerEntry& entry, bool kept) {
   if (state == CycleState::settling && found == due_.end()) due_.push_back(entry.cycle);
   if (state != CycleState::settled || (found != due_.end() && !kept)) return false;
   if (found != due_.end()) due_.erase(found);
-  return true;
+  return due_.empty();  // Else an older one still needs what is behind it.
 }
 
 void Settlement::on_tick(TimePoint now) {
@@ -80,7 +61,7 @@ void Settlement::on_statement(const std::string& cycle, std::string_view answer)
     return hooks_.on_trouble("no statement of cycle " + cycle + " is there");
   }
   if (!answer.starts_with('O')) return fail(problem_of(answer));
-  const std::optional<Answered> answered = decode_answered(answer.substr(1));
+  const auto answered = protocol::decode_answered_statement(answer);
   if (!answered) return fail("a statement of cycle " + cycle + " that cannot be read");
   const Statement& theirs = answered->statement;
   const std::optional<Statement> ours =

@@ -12,6 +12,8 @@ using protocol::Reader;
 
 namespace {
 
+constexpr Duration kGreeting = std::chrono::seconds(3);  // within which agents say HELLO again
+
 WallTime wall(std::int64_t ms) { return WallTime{Millis(ms)}; }
 
 std::int64_t ms(Duration duration) { return std::chrono::duration_cast<Millis>(duration).count(); }
@@ -59,13 +61,27 @@ CycleDriver::CycleDriver(const CycleConfig& config) : config_(config) {
   cycle_bounds(config, wall_now());  // A bad zone or period is said now.
 }
 
-void CycleDriver::on_depletion_judged(bool depleted) {
+void CycleDriver::on_store(TimePoint now) {
+  served_since_ = now;
+  quiet_.clear();
+  on_stock();
+}
+
+void CycleDriver::on_stock() {
+  ++stock_moves_;
+  look_for_goods_ = true;
+  depleted_ = false;
+}
+
+void CycleDriver::on_depletion_judged(std::uint64_t begun, bool depleted) {
+  if (begun != stock_moves_) return;
   look_for_goods_ = false;
   depleted_ = depleted;
 }
 
 std::vector<CycleStep> CycleDriver::due(const CycleWork& work, TimePoint now,
-                                        const std::function<bool(const std::string&)>& connected) {
+                                        const std::function<bool(const std::string&)>& connected,
+                                        bool asks_again) {
   using Kind = CycleStep::Kind;
   std::vector<CycleStep> steps;
   const protocol::Cycle& cycle = work.current;
@@ -74,16 +90,16 @@ std::vector<CycleStep> CycleDriver::due(const CycleWork& work, TimePoint now,
   };
   if (cycle.state == CycleState::collecting) {
     if (std::exchange(collecting_, cycle.id) != cycle.id) since_ = now;
-    const bool all = std::ranges::none_of(work.silent, connected);
+    const bool all = work.silent.empty() || (now - served_since_ >= kGreeting &&
+                                             std::ranges::none_of(work.silent, connected));
     // One that should have closed meanwhile waits for nobody.
     const bool late = work.now_ms >= cycle.closes_at_ms;
     if (all || late || now - since_ >= config_.collect_for) step(Kind::open);
   }
   if (cycle.state == CycleState::open) {
     if (std::exchange(quiet_, cycle.id) != cycle.id) {
-      purchase_ = now;  // Or since this hub runs.
-      look_for_goods_ = true;
-      depleted_ = false;
+      purchase_ = now;  // Or since this hub has Redis.
+      on_stock();
     }
     const bool quiet = config_.close_after_quiet > Duration::zero() &&
                        now - *purchase_ >= config_.close_after_quiet;
@@ -104,7 +120,9 @@ std::vector<CycleStep> CycleDriver::due(const CycleWork& work, TimePoint now,
     for (const CycleWork::Pack& pack : settling.packs) {
       steps.push_back({.kind = Kind::pack, .cycle = settling.cycle, .pack = pack});
     }
-    if (settling.packs.empty()) steps.push_back({.kind = Kind::settle, .cycle = settling.cycle});
+    const bool written = settling.packs.empty() && settling.state == CycleState::closed;
+    if (written || (settling.packs.empty() && asks_again))
+      steps.push_back({.kind = Kind::settle, .cycle = settling.cycle});
   }
   return steps;
 }

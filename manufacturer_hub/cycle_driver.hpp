@@ -60,13 +60,19 @@ class CycleDriver {
  public:
   explicit CycleDriver(const CycleConfig& config);
 
-  // `connected`: whether an agent of that manufacturer is.
+  // Redis is there (again): who is connected shows in a moment, and nobody could buy meanwhile.
+  void on_store(TimePoint now);
+  // `connected`: whether an agent of that manufacturer is. `asks_again`: whether those that settle
+  // are asked about, too.
   std::vector<CycleStep> due(const CycleWork& work, TimePoint now,
-                             const std::function<bool(const std::string&)>& connected);
+                             const std::function<bool(const std::string&)>& connected,
+                             bool asks_again = true);
   void on_purchase(TimePoint now) { purchase_ = now; }
-  void on_stock() { look_for_goods_ = true; }  // It moved: is there anything left?
+  void on_stock();  // It moved: is there anything left?
   bool wants_depletion() const { return config_.close_when_depleted && look_for_goods_; }
-  void on_depletion_judged(bool depleted);
+  // What was looked at may have changed since the look began.
+  std::uint64_t begin_judgement() const { return stock_moves_; }
+  void on_depletion_judged(std::uint64_t begun, bool depleted);
 
  private:
   const CycleConfig config_;
@@ -75,6 +81,8 @@ class CycleDriver {
   std::optional<TimePoint> purchase_;
   std::string quiet_;  // the cycle that purchase_ is of
   bool look_for_goods_ = true, depleted_ = false;
+  std::uint64_t stock_moves_ = 0;
+  TimePoint served_since_{};
 };
 
 // The cycle behind `ending`, which closes at its closes_at: the calendar's period that holds the

@@ -46,6 +46,8 @@ void CycleKeeper::on_feed(const FeedEntry& entry) {
   driver_.on_stock();
 }
 
+void CycleKeeper::on_store() { driver_.on_store(now_); }
+
 void CycleKeeper::on_tick(TimePoint now, const IsConnected& connected) {
   now_ = now;
   if (now < look_due_ || looking_ || under_way_ > 0) return;
@@ -58,7 +60,10 @@ void CycleKeeper::on_tick(TimePoint now, const IsConnected& connected) {
       return log_.warning("the cycle cannot be looked at",
                           {{"why", row ? "an answer that cannot be read" : row.error().message}});
     }
-    for (const CycleStep& step : driver_.due(*work, now_, connected)) take(step);
+    const bool asks_again = now_ >= settle_due_;
+    if (asks_again) settle_due_ = now_ + kSettleEvery;
+    for (const CycleStep& step : driver_.due(*work, now_, connected, asks_again)) take(step);
+    if (!packing_) failed_.clear();  // There is no other: once more at the next look.
     if (driver_.wants_depletion() && !judging_) judge_depletion(work->current.id, "0", false);
   });
 }
@@ -81,11 +86,10 @@ void CycleKeeper::take(const CycleStep& due) {
     case Kind::collect:
       return step(due, {"FCALL", "collect_cycle_v1", "0", id, feed_max_});
     case Kind::settle:
-      if (now_ < settle_due_) return;
-      settle_due_ = now_ + kSettleEvery;
       return step(due, {"FCALL", "settle_cycle_v1", "0", id, text(config.settle_after), feed_max_});
     case Kind::pack:
-      if (!packing_) begin_pack(id, due.pack);
+      // One that failed stands behind the others.
+      if (!packing_ && due.pack.manufacturer != failed_) begin_pack(id, due.pack);
   }
 }
 
@@ -177,9 +181,11 @@ void CycleKeeper::write_pack(const Statement& statement) {
 
 void CycleKeeper::end_pack(const std::string& trouble) {
   look_due_ = {};
+  failed_.clear();
   if (trouble.empty()) {
     packs_.add();
   } else {
+    failed_ = packing_->task.manufacturer;
     look_due_ = now_ + kLookEvery;
     log_.error("a settlement pack was not made", {{"cycle", packing_->cycle},
                                                   {"manufacturer", packing_->task.manufacturer},
@@ -193,6 +199,7 @@ void CycleKeeper::end_pack(const std::string& trouble) {
 void CycleKeeper::judge_depletion(const std::string& cycle, const std::string& cursor,
                                   bool any_sold) {
   judging_ = true;
+  if (cursor == "0") judged_ = driver_.begin_judgement();
   call(redis_, {"FCALL", "depletion_v1", "0", cycle, cursor},
        [this, cycle, any_sold](const Result<std::string_view>& row) {
          judging_ = false;
@@ -207,7 +214,7 @@ void CycleKeeper::judge_depletion(const std::string& cycle, const std::string& c
          if (!page) return;
          const bool sold = any_sold || page->sold;
          if (!page->left && page->next != "0") return judge_depletion(cycle, page->next, sold);
-         driver_.on_depletion_judged(!page->left && sold);
+         driver_.on_depletion_judged(judged_, !page->left && sold);
          if (!page->left && sold) look_due_ = {};
        });
 }

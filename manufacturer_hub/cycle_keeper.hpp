@@ -23,6 +23,7 @@ class CycleKeeper {
 
   using IsConnected = std::function<bool(const std::string&)>;  // an agent of that manufacturer
 
+  void on_store();  // Redis is there (again), and nobody has said HELLO yet.
   void on_feed(const FeedEntry& entry);
   void on_tick(TimePoint now, const IsConnected& connected);  // once a turn, while Redis is there
 
@@ -55,6 +56,8 @@ class CycleKeeper {
   bool looking_ = false, judging_ = false;
   int under_way_ = 0;  // steps that were asked for
   std::optional<Packing> packing_;
+  std::string failed_;        // the manufacturer whose pack was tried last, in vain
+  std::uint64_t judged_ = 0;  // what the look for goods under way began with
 };
 
 }  // namespace depot::manufacturer_hub

@@ -143,18 +143,19 @@ void Hub::on_answer(const std::string& peer, std::uint64_t ticket,
                     const Result<std::string_view>& answer) {
   const auto session = sessions_.find(peer);
   if (session == sessions_.end()) return;
-  --session->second.asked;
+  if (session->second.asked > 0) --session->second.asked;  // Else of a session before this one.
   if (!answer) return;
   const std::size_t parts =
       std::max<std::size_t>(1, (answer->size() + messaging::kSnapshotPartBytesMax - 1) /
                                    messaging::kSnapshotPartBytesMax);
   for (std::size_t part = 0; part < parts; ++part) {
-    send(peer,
-         {.type = SyncType::answer,
-          .flags = static_cast<std::uint32_t>(part),
-          .from = ticket,
-          .to = parts},
-         answer->substr(part * messaging::kSnapshotPartBytesMax, messaging::kSnapshotPartBytesMax));
+    const SyncHeader header{.type = SyncType::answer,
+                            .flags = static_cast<std::uint32_t>(part),
+                            .from = ticket,
+                            .to = parts};
+    const std::string_view piece =
+        answer->substr(part * messaging::kSnapshotPartBytesMax, messaging::kSnapshotPartBytesMax);
+    if (send(peer, header, piece) != Sent::yes) return;  // It reads slowly, and asks again.
   }
 }
 

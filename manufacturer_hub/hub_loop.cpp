@@ -30,12 +30,13 @@ std::string text(std::uint64_t number) { return std::to_string(number); }
 // What a manufacturer may ask, and the function that answers: it is given its id and what it said.
 struct Verb {
   std::string_view name, function;
-  bool feeds = false;  // The last argument is the feed's length.
+  std::size_t arguments_min, arguments_max;
+  bool feeds = false;  // The last argument of the function is the feed's length.
 };
-constexpr Verb kVerbs[] = {{"statement", "statement_v1"},
-                           {"agree", "answer_pack_v1"},
-                           {"step", "step_part_v1", true},
-                           {"demand", "demand_v1"}};
+constexpr Verb kVerbs[] = {{"statement", "statement_v1", 1, 1},
+                           {"agree", "answer_pack_v1", 4, 4},
+                           {"step", "step_part_v1", 2, 2, true},
+                           {"demand", "demand_v1", 0, protocol::kAskArgumentsMax}};
 
 std::string text(std::optional<std::int64_t> number) { return std::to_string(number.value_or(-1)); }
 
@@ -178,6 +179,7 @@ void HubLoop::prepare() {
         "following the feed",
         {{"store", state->store_id}, {"cycle", cycle->id}, {"feed_number", state->feed_number}});
     hub_.on_store(*state);
+    keeper_.on_store();
   });
 }
 
@@ -286,8 +288,10 @@ void HubLoop::read_catalogue(std::uint64_t ticket, const std::string& cursor) {
 void HubLoop::ask(const std::string& peer, std::uint64_t ticket, const std::string& manufacturer,
                   const protocol::SyncAsk& ask) {
   const auto verb = std::ranges::find(kVerbs, ask.verb, &Verb::name);
-  if (verb == std::end(kVerbs)) {
-    const std::string why = "no such verb: " + ask.verb.substr(0, kNamePartMax);
+  if (verb == std::end(kVerbs) || ask.arguments.size() < verb->arguments_min ||
+      ask.arguments.size() > verb->arguments_max) {
+    const std::string why =
+        "no such verb, or not with so many arguments: " + ask.verb.substr(0, kNamePartMax);
     const std::string refusal =
         protocol::encode_problem({.problem = protocol::Problem::invalid, .detail = why});
     return hub_.on_answer(peer, ticket, refusal);

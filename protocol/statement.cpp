@@ -68,6 +68,7 @@ std::int64_t fee_of(std::int64_t gross, std::int64_t fee_rate) {
 void encode(const Statement& statement, std::string& out) {
   Writer writer(out);
   writer.array(13).string(hash_of(statement));
+  write(writer, statement.units, statement.gross, statement.fee_rate, statement.fee, statement.net);
   write(writer, statement.cycle, statement.manufacturer, statement.currency);
   writer.array(statement.offers.size() * 7);
   for (const StatementOffer& row : statement.offers) {
@@ -78,7 +79,6 @@ void encode(const Statement& statement, std::string& out) {
   for (const StatementSale& row : statement.sales) {
     write(writer, row.sku, row.unit_price, row.units, row.money);
   }
-  write(writer, statement.units, statement.gross, statement.fee_rate, statement.fee, statement.net);
   write_array(out, statement.from.epoch, statement.from.number, statement.to.epoch,
               statement.to.number);
   writer.array(statement.demand.size() * 3);
@@ -90,8 +90,8 @@ void encode(const Statement& statement, std::string& out) {
 std::optional<Statement> decode_statement(std::string_view bytes) {
   return decode_array<Statement>(bytes, 13, [](Reader& reader, Statement& statement) {
     std::string hash;
-    read(reader, sized(hash, kDigestSize), statement.cycle, statement.manufacturer,
-         statement.currency);
+    read(reader, sized(hash, kDigestSize), statement.units, statement.gross, statement.fee_rate,
+         statement.fee, statement.net, statement.cycle, statement.manufacturer, statement.currency);
     read_rows(reader, 7, statement.offers, [&](StatementOffer& row) {
       read(reader, row.sku, row.opening, row.increases, row.cuts, row.sold, row.cancelled,
            row.unsold);
@@ -99,8 +99,6 @@ std::optional<Statement> decode_statement(std::string_view bytes) {
     read_rows(reader, 4, statement.sales, [&](StatementSale& row) {
       read(reader, row.sku, row.unit_price, row.units, row.money);
     });
-    read(reader, statement.units, statement.gross, statement.fee_rate, statement.fee,
-         statement.net);
     if (reader.array() != 4) return reader.fail();
     read(reader, statement.from.epoch, statement.from.number, statement.to.epoch,
          statement.to.number);

@@ -59,9 +59,9 @@ std::string hash_of(const Statement& statement);
 // Half a minor unit and more is rounded up.
 std::int64_t fee_of(std::int64_t gross, std::int64_t fee_rate);
 
-// [hash, cycle, manufacturer, currency, [offers, seven per row], [sales, four per row], units,
-//  gross, fee_rate, fee, net, [from epoch, from number, to epoch, to number],
-//  [demand, three per row]]; decoding checks the hash.
+// [hash, units, gross, fee_rate, fee, net, cycle, manufacturer, currency, [offers, seven per row],
+//  [sales, four per row], [from epoch, from number, to epoch, to number], [demand, three per row]];
+// decoding checks the hash. The sums are in front, for who reads nothing else.
 void encode(const Statement& statement, std::string& out);
 std::optional<Statement> decode_statement(std::string_view bytes);
 

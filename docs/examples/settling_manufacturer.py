@@ -70,10 +70,10 @@ class Manufacturer(Session):
     def on_answer(self, verb, cycle, good, row):
         if verb != "statement" or not row or good != b"O":
             return print(verb, cycle, "done" if good == b"O" else row)
-        theirs, agrees = row[:2]  # theirs: hash, cycle, manufacturer, currency, ...
-        text = self.ledger.statement(cycle, self.id, theirs[3], theirs[8])
+        theirs, agrees = row[:2]  # theirs: hash, units, gross, fee rate, fee, net...
+        text = self.ledger.statement(cycle, self.id, theirs[8], theirs[3])
         same = hashlib.sha256(text.encode()).digest() == theirs[0].encode(errors="surrogateescape")
-        print(f"cycle {cycle}, net {theirs[10]}:", "we agree" if same else f"we do not\n{text}")
+        print(f"cycle {cycle}, net {theirs[5]}:", "we agree" if same else f"we do not\n{text}")
         if agrees != same:
             self.ask("agree", cycle, theirs[0], int(same), "" if same else "another sum")
 

@@ -20,11 +20,17 @@ end
 local function tell(makers, cycle, now, feed_max)
   for first = 1, #makers, ENTRY_ROWS_MAX do
     local some, moved = {unpack(makers, first, min(first + ENTRY_ROWS_MAX - 1, #makers))}, {}
-    local heads = read_heads(some)
-    for _, maker in ipairs(some) do
-      add_to_ledger(maker, heads[maker], LEDGER_CYCLE, now, cycle[1], {unpack(cycle, 1, 4)})
-      push(moved, maker, unpack(heads[maker]))
+    local heads, entries, rows = read_heads(some), {}, {}
+    local entry = array(LEDGER_CYCLE, now, cycle[1], {unpack(cycle, 1, 4)})
+    for i, maker in ipairs(some) do
+      local epoch, number = heads[maker][1], heads[maker][2] + 1
+      entries[i] = {key = 'ledger:{s0}:' .. maker, id = text_of(epoch) .. '-' .. text_of(number),
+        entry = entry}
+      push(rows, maker, encode(epoch, number))
+      push(moved, maker, epoch, number)
     end
+    add_entries(entries, #entries)
+    call_many('HSET', 'heads:{s0}', rows)
     add_to_feed(feed_max, 'm', encode(moved))
   end
 end
@@ -84,8 +90,12 @@ local function carry_over(cycle, before, now, feed_max)
     local ids, rows = of_maker[maker].ids, of_maker[maker].rows
     table.sort(ids)
     for first = 1, #ids, ENTRY_ROWS_MAX do
-      local some = {unpack(ids, first, min(first + ENTRY_ROWS_MAX - 1, #ids))}
-      apply_offers(maker, cycle[1], rows, some, now, feed_max)
+      local some, left_out = {unpack(ids, first, min(first + ENTRY_ROWS_MAX - 1, #ids))}, {}
+      local stated = read_offers(cycle[1], some) -- It has begun to answer.
+      for _, id in ipairs(some) do
+        if not stated[id] then push(left_out, id) end
+      end
+      apply_offers(maker, cycle[1], rows, left_out, now, feed_max)
     end
   end
 end
@@ -157,8 +167,9 @@ register('end_cycle_v1', function(args)
   if not cycle then return answer end
   local now, makers = now_ms(), makers_of(id)
   if now < cycle[4] + grace then return not_due() end
-  if call('HEXISTS', 'cycles:{s0}', next_id) == 1 then
-    return problem('invalid', 'there was a cycle ' .. next_id .. ' already')
+  local proposed, count = next_id, 2
+  while call('HEXISTS', 'cycles:{s0}', next_id) == 1 do -- A clock or a period went back and forth.
+    next_id, count = proposed .. '.' .. text_of(count), count + 1
   end
   cycle[2] = CLOSED
   tell(makers, cycle, now, feed_max)

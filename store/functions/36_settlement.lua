@@ -75,7 +75,7 @@ end, READS)
 register('answer_pack_v1', function(args)
   local maker, id, hash, agrees, detail = unpack(args, 1, 5)
   if not id or not is_bytes(hash, 32) or not (agrees == '0' or agrees == '1') or not detail
-    or #detail > 200 then
+    or not (detail == '' or is_text(detail, 200)) then
     return problem('malformed', 'answer_pack_v1 manufacturer cycle hash agrees detail')
   end
   local pack, before = call('HGET', packs_key(id), maker), call('HGET', agreed_key(id), maker)

@@ -157,7 +157,9 @@ local function decide(batch, order)
   end
   if batch.stop_new then return problem('unavailable', 'memory is nearly full') end
   if not order.has_card then return problem('card_required') end
-  if batch.cycle[2] ~= OPEN then return refuse(batch, order, 'cycle_closed', NONE) end
+  if batch.cycle[2] ~= OPEN or batch.now >= batch.cycle[4] then
+    return refuse(batch, order, 'cycle_closed', NONE)
+  end
   if cart and version ~= cart.version then return refuse(batch, order, 'cart_changed', NONE) end
   if worst and (order.mode == 0 or not any) then
     return refuse(batch, order, OF_LINE[worst], faults)

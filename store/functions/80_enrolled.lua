@@ -120,10 +120,10 @@ register_enrolled('manufacturer_statements_v1', function(body)
       local pack = call('HGET', packs_key(cycle[1]), body[1])
       if pack and #rows == 7 * limit then return 'O\146' .. encode(last, rows) end
       if pack then
-        local statement, answer = decode(pack), call('HGET', agreed_key(cycle[1]), body[1])
-        -- Units, gross, fee rate, fee, net are the values 7 to 11.
-        push(rows, cycle[1], cycle[2], statement[7], statement[8], statement[10], statement[11],
-          answer and decode(answer) or false)
+        local answer = call('HGET', agreed_key(cycle[1]), body[1])
+        -- Behind its first byte: hash, units, gross, fee rate, fee, net.
+        local _, _, units, gross, _, fee, net = decode_some(pack, 6, 1)
+        push(rows, cycle[1], cycle[2], units, gross, fee, net, answer and decode(answer) or false)
         last = cycle[1]
       end
     end

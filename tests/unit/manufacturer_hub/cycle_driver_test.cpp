@@ -109,6 +109,8 @@ TEST_F(CycleDriverTest, CollectsUntilAllThatAreConnectedHaveAnswered) {
   EXPECT_THAT(due(), IsEmpty());
   work_.silent = {"m2"};  // No agent of it is here.
   EXPECT_THAT(due(), ElementsAre(Kind::open));
+  driver_->on_store(now_);  // Agents have not said HELLO yet: who is connected is not known.
+  EXPECT_THAT(due(), IsEmpty());
   work_.silent = {"m1", "m2"};
   now_ += config_.collect_for - 1ms;
   EXPECT_THAT(due(), IsEmpty());
@@ -147,13 +149,19 @@ TEST_F(CycleDriverTest, DepletionEndsItEarlyWhereThatIsWanted) {
   restart();
   due();
   EXPECT_TRUE(driver_->wants_depletion());
-  driver_->on_depletion_judged(false);
+  driver_->on_depletion_judged(driver_->begin_judgement(), false);
   EXPECT_FALSE(driver_->wants_depletion());
   EXPECT_THAT(due(), IsEmpty());
   driver_->on_stock();
   EXPECT_TRUE(driver_->wants_depletion());
-  driver_->on_depletion_judged(true);
+  const std::uint64_t begun = driver_->begin_judgement();
+  driver_->on_stock();
+  driver_->on_depletion_judged(begun, true);
+  EXPECT_THAT(due(), IsEmpty()) << "more was offered meanwhile";
+  driver_->on_depletion_judged(driver_->begin_judgement(), true);
   EXPECT_THAT(due(), ElementsAre(Kind::end_now));
+  driver_->on_stock();
+  EXPECT_THAT(due(), IsEmpty());
 }
 
 TEST_F(CycleDriverTest, OlderCyclesSettleBesideIt) {
@@ -162,6 +170,15 @@ TEST_F(CycleDriverTest, OlderCyclesSettleBesideIt) {
                      .state = CycleState::closed,
                      .packs = {{"m1", {1, 0}, {1, 9}}, {"m2", {1, 0}, {1, 3}}}}};
   EXPECT_THAT(due(), ElementsAre(Kind::settle, Kind::pack, Kind::pack));
+  const auto quietly = [&] {
+    return driver_->due(
+        work_, now_, [](const auto&) { return true; }, false);
+  };
+  EXPECT_EQ(quietly().size(), 2u) << "one that waits for answers is asked about now and then";
+  work_.settling[1].packs.clear();
+  EXPECT_EQ(quietly().size(), 1u) << "one whose packs are written does not wait for another";
+  work_.settling[1].packs = {{"m1", {1, 0}, {1, 9}}, {"m2", {1, 0}, {1, 3}}};
+  due();
   EXPECT_EQ(steps_[0].cycle, "2026-09");
   EXPECT_EQ(steps_[2].pack.manufacturer, "m2");
 }

@@ -163,6 +163,49 @@ TEST_F(CyclesTest, TheSilentGoOnWithWhatTheyDidNotSellWhereThatIsThePolicy) {
                                       "2026-11 closed", "2026-12 offer", "2026-12 open"));
 }
 
+TEST_F(CyclesTest, WhoHasBegunToAnswerIsNotCarriedOver) {
+  stock_up();
+  turn(kCycle, kNext);
+  std::string record;
+  encode(protocol::OfferRecord{.cycle = kNext, .rows = {row("x", 40, 70)}}, record);
+  ASSERT_EQ(integers(shop_.call("offer_v1", {"m", "1", "2", record, "10000", "0"}))[0], 0);
+  ASSERT_EQ(open(kNext, true), kNext + " open");
+  shop_.redis({"RENAME", "stock:{s0}:" + kNext, "stock:{s0}:" + std::string(kCycle)});
+  EXPECT_EQ(shop_.stock("m:x"), (std::vector<std::int64_t>{70, 40, 40, 0, 0, 0}));
+  EXPECT_EQ(shop_.stock("m:y"), (std::vector<std::int64_t>{100, 100, 100, 0, 0, 0}));
+}
+
+TEST_F(CyclesTest, AnIdThatThereWasIsMadeAnother) {
+  stock_up();
+  turn(kCycle, kNext);
+  open(kNext);
+  state("set_cycle_end_v1", {kNext, "0", "10000"});
+  state("close_cycle_v1", {kNext, "10000"});
+  EXPECT_EQ(state("end_cycle_v1", {kNext, "0", "10000", kCycle, "2", std::to_string(kFar)}),
+            std::string(kCycle) + ".2 collecting");
+}
+
+TEST_F(CyclesTest, ADamagedHeadLeavesTheCycleAsItWas) {
+  stock_up();
+  shop_.hello("n");
+  ASSERT_EQ(integers(shop_.offer("n", 1, 1, {row("x", 10)}))[0], 0);
+  state("set_cycle_end_v1", {kCycle, "0", "10000"});
+  state("close_cycle_v1", {kCycle, "10000"});
+  shop_.redis({"HSET", "heads:{s0}", "n", std::string("\x01\x00", 2)});
+  const auto end = [&] {
+    return shop_.call("end_cycle_v1", {kCycle, "0", "10000", kNext, "2", std::to_string(kFar)});
+  };
+  EXPECT_ANY_THROW(end());
+  EXPECT_EQ(state(), std::string(kCycle) + " closing");
+  EXPECT_THAT(kinds("m"), ElementsAre("2026-11 epoch", "2026-11 offer")) << "taken back";
+}
+
+TEST_F(CyclesTest, FromItsEndOnNothingIsSoldThoughNoHubHasClosedItYet) {
+  stock_up();
+  state("set_cycle_end_v1", {kCycle, "0", "10000"});
+  EXPECT_THAT(place(order("anna", "c", {line("m:x", 1)})), testing::HasSubstr("cycle_closed"));
+}
+
 TEST_F(CyclesTest, APackIsWrittenOnceAndItsCycleIsSettledWhenAllAgree) {
   stock_up();
   shop_.hello("n");
