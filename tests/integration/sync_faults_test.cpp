@@ -24,8 +24,8 @@ constexpr int kKills = 5;
 TEST_F(SyncFaultsTest, AnAgentKilledAtAnyMomentLosesNothing) {
   start();
   for (int kill = 0; kill < kKills; ++kill) {
-    await_purchases(1, 40);
-    if (kill % 2 == 0) await_more_made();  // Else it may die before it has said anything.
+    await_purchases(1, 15);
+    if (kill % 4 == 1) await_more_made();  // Else it may die before it has said anything.
     agent_->offer(goods(10 * kill));
     agent_->kill_and_start();
   }
@@ -36,8 +36,8 @@ TEST_F(SyncFaultsTest, AnAgentKilledAtAnyMomentLosesNothing) {
 TEST_F(SyncFaultsTest, AHubKilledAtAnyMomentLosesNothing) {
   start();
   for (int kill = 0; kill < kKills; ++kill) {
-    await_purchases(1, 40);
-    if (kill % 2 == 0) await_more_made();
+    await_purchases(1, 15);
+    if (kill % 4 == 1) await_more_made();
     agent_->offer(goods(10 * kill));
     kill_until_back("depot-hub");
   }
@@ -48,7 +48,7 @@ TEST_F(SyncFaultsTest, AHubKilledAtAnyMomentLosesNothing) {
 TEST_F(SyncFaultsTest, ARedisKilledAtAnyMomentLosesNothing) {
   start();
   for (int kill = 0; kill < 2; ++kill) {
-    await_purchases(1, 40);
+    await_purchases(1, 15);
     agent_->offer(goods(10 * kill));
     kill_until_back("redis-server");
   }

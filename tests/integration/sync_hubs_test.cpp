@@ -66,9 +66,9 @@ class SyncHubsTest : public SyncTest {
 
 TEST_F(SyncHubsTest, BothSidesHoldTheSameTotalsAndEachCycleIsSettledOnce) {
   start_both();
-  Load bowls({cluster_.port()}, "oak:bowl", 1, false, 60ms);
+  Load bowls({cluster_.port()}, "oak:bowl", 1, false, kPause);
   for (int kill = 0; kill < 5; ++kill) {
-    await_purchases(1, 40);
+    await_purchases(1, 15);
     agent_->offer(goods(10 * kill));
     kill_a_hub();
   }

@@ -39,13 +39,13 @@ class SyncLinkTest : public SyncTest {
 
 TEST_F(SyncLinkTest, OnABadNetworkThatIsCutForAWhileNothingIsLost) {
   start();
-  await_purchases(50, 70);
+  await_purchases(20, 30);
   agent_->offer(goods(30));
   await("less is on sale", [&] { return agent_->books().distributor("tea", "cut") == 70; });
 
   cut_until_the_session_is_over();
   agent_->offer(goods(60));  // It hears of that without us.
-  await_purchases(20, 30);
+  await_purchases(10, 20);
   EXPECT_EQ(agent_->books().distributor("tea", "wanted"), 30);
   const json::object away = said_of_alder();
   EXPECT_GT(away.at("behind").to_number<int>(), 0) << "also of one that is away";

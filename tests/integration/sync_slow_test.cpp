@@ -9,7 +9,7 @@ class SyncSlowTest : public SyncTest {};
 
 TEST_F(SyncSlowTest, CutForHalfAMinuteNothingIsLost) {
   start();
-  await_purchases(50, 70);
+  await_purchases(20, 30);
   const auto healed = std::chrono::steady_clock::now() + 30s;
   agent_->set(Link::cut);
   for (int tea = 0; std::chrono::steady_clock::now() < healed; ++tea) {

@@ -20,7 +20,7 @@ using messaging::SocketKind;
 
 namespace {
 
-constexpr unsigned kLostPercent = 10, kDoubledPercent = 10, kLatePercent = 20;
+constexpr unsigned kLostPercent = 10, kDoubledPercent = 10, kLatePercent = 10;
 constexpr unsigned kPlacesMax = 4;  // so many later frames overtake a late one
 constexpr auto kLateMax = 100ms;    // where none comes to overtake it
 constexpr auto kTick = 5ms;
