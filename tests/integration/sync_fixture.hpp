@@ -24,8 +24,8 @@ class SyncTest : public testing::Test {
  protected:
   static std::vector<Good> goods(std::int64_t tea) {
     return {{.sku = "tea", .offered = tea},
-            {.sku = "mug", .offered = 5'000, .batch = 150, .pause_at = 5'100},
-            {.sku = "cup", .offered = 3'000, .batch = 100, .pause_at = 3'100}};
+            {.sku = "mug", .offered = 5'000, .batch = 5, .pause_at = 5'060},
+            {.sku = "cup", .offered = 3'000, .batch = 3, .pause_at = 3'040}};
   }
   void start() {
     cluster_.start();

@@ -60,7 +60,7 @@ class SyncHubsTest : public SyncTest {
   }
 
   const std::vector<Good> oak_goods_ = {
-      {.sku = "bowl", .offered = 5'000, .batch = 100, .pause_at = 5'100}};
+      {.sku = "bowl", .offered = 5'000, .batch = 5, .pause_at = 5'060}};
   std::optional<Books> oak_;
 };
 
