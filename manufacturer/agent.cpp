@@ -20,7 +20,6 @@ namespace {
 constexpr Duration kBusyWait = std::chrono::seconds(1);
 constexpr Duration kRefusedWait = std::chrono::seconds(5);
 constexpr int kSilencesMax = 3;  // Then the socket itself is in doubt.
-constexpr Duration kFetchAgain = std::chrono::milliseconds(100);
 
 bool same(const OfferRow& a, const OfferRow& b) {
   return std::tie(a.name, a.unit_price, a.offered) == std::tie(b.name, b.unit_price, b.offered);
@@ -106,6 +105,8 @@ void Agent::on_sync(std::size_t hub, std::string_view frame, TimePoint now) {
       fetch_due_ = now + kFetchAgain;  // Where we have not reached it even so.
       // It ran to the end: a higher head heard before is no more.
       head_ = {header.epoch, header.to == kNoPosition ? 0 : header.to};
+      // What got lost of the answer must not be taken for what the ledger lacks.
+      if (head_.epoch > 0 && !ledger_.reaches(head_.epoch, head_.number)) return;
       if (comparing_ && state_.records.empty() && !resting()) compare_with_ledger();
       return;
     default:

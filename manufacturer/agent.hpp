@@ -122,6 +122,8 @@ class Agent {
   void send(std::size_t hub, const messaging::SyncHeader& header, std::string_view body = {});
   std::size_t any_hub() const;  // hubs() where none is welcomed
 
+  static constexpr Duration kFetchAgain = std::chrono::milliseconds(100);
+
   AgentOptions options_;
   AgentActions& actions_;
   AgentState state_;

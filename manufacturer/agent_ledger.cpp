@@ -24,8 +24,10 @@ void Agent::open_ledger(const std::string& store_id) {
 }
 
 void Agent::on_entry(const SyncHeader& header, std::string_view body, TimePoint now) {
-  fetch_due_ = now + options_.silence_max;
   const Ledger::Step step = ledger_.add(header.epoch, header.to, body);
+  // Behind a gap the rest of the answer is of no use.
+  fetch_due_ = step == Ledger::Step::gap ? std::min(fetch_due_, now + kFetchAgain)
+                                         : now + options_.silence_max;
   if (const std::optional<Position> left = ledger_.take_dropped()) {
     young_.clear();
     for (const KeptEntry& kept : ledger_.entries()) note_sales(kept);

@@ -20,6 +20,9 @@ namespace {
 constexpr std::size_t kWarnedMax = 1'000;  // Peers remembered for one warning a minute.
 constexpr std::size_t kSessionsMax = 10'000;
 constexpr std::size_t kOffersInFlightMax = 64;  // Of one manufacturer; more are sent again.
+// More than anyone says who means it: Redis writes fewer records of one. Beyond it nothing is
+// listened to for the rest of the second; what was meant is sent again.
+constexpr int kFramesPerSecondMax = 3'000;
 constexpr Duration kSilenceMax = std::chrono::seconds(3);  // Of a manufacturer on sync.
 constexpr Duration kWarnEvery = std::chrono::minutes(1);
 constexpr Duration kAskEvery = std::chrono::milliseconds(50);
@@ -34,6 +37,7 @@ Hub::Hub(const HubConfig& config, HubActions& actions, Metrics& metrics)
       repeated_(metrics.counter("depot_hub_offers_repeated_total", "Offer records known already")),
       gaps_(metrics.counter("depot_hub_gaps_total", "Times that records were asked for again")),
       malformed_(metrics.counter("depot_hub_malformed_total", "Frames dropped as malformed")),
+      flooded_(metrics.counter("depot_hub_flooded_total", "Frames dropped of peers that flood")),
       kinds_{Kind{PublicKind::catalogue, "catalogue/"}, Kind{PublicKind::stock, "stock/"},
              Kind{PublicKind::cycle, "cycle/"}} {}
 
@@ -58,13 +62,20 @@ void Hub::on_store(StoreState state) {
 }
 
 void Hub::on_sync(const std::string& peer, std::string_view frame, TimePoint now) {
+  const auto found = sessions_.find(peer);
+  const bool known = found != sessions_.end();
+  const std::string who =
+      known && !found->second.manufacturer.empty() ? found->second.manufacturer : peer;
+  if (known && floods(found->second.said, who, now)) {
+    found->second.heard = now;
+    return;
+  }
   SyncHeader header;
-  if (!read_sync_header(frame, header)) return complain(peer, "malformed frame on sync", now);
+  if (!read_sync_header(frame, header)) return complain(who, "malformed frame on sync", now);
   const std::string_view body = frame.substr(messaging::kSyncHeaderSize);
   if (store_id_.empty()) return;  // There is nothing true to say yet; they ask again.
   if (header.type == SyncType::hello) return on_hello(peer, body, now);
-  const auto found = sessions_.find(peer);
-  if (found == sessions_.end()) return send_error(peer, SyncError::say_hello, kSayHello);
+  if (!known) return send_error(peer, SyncError::say_hello, kSayHello);
   Session& session = found->second;
   if (!session.welcomed) return;
   session.heard = now;
@@ -160,6 +171,7 @@ void Hub::on_published(std::string_view topic, std::string_view header_bytes, st
   if (maker == manufacturers_.end()) return;
   const auto session = sessions_.find(maker->second.peer);
   if (session == sessions_.end() || !session->second.welcomed) return;
+  if (floods(session->second.published, id, now)) return;
   on_offer(maker->first, maker->second, header, body, now);
 }
 
@@ -255,14 +267,25 @@ void Hub::drop(const std::string& peer) {
   if (maker->second.head_epoch == 0) manufacturers_.erase(maker);
 }
 
+bool Hub::floods(Rate& rate, std::string_view who, TimePoint now) {
+  if (now - rate.since >= std::chrono::seconds(1)) rate = {now, 0};
+  if (++rate.frames <= kFramesPerSecondMax) return false;
+  flooded_.add();
+  if (rate.frames > kFramesPerSecondMax + 1) return true;
+  warn_seldom(who, "floods the hub; more than 3000 frames a second are dropped", now, "flood ");
+  return true;
+}
+
 void Hub::complain(std::string_view who, std::string_view what, TimePoint now) {
   malformed_.add();
   warn_seldom(who, what, now);
 }
 
-void Hub::warn_seldom(std::string_view who, std::string_view what, TimePoint now) {
+// Of each peer, and of what it is about, once a minute.
+void Hub::warn_seldom(std::string_view who, std::string_view what, TimePoint now,
+                      std::string_view about) {
   if (warned_.size() >= kWarnedMax) warned_.clear();
-  const auto [last, first_time] = warned_.try_emplace(std::string(who), now);
+  const auto [last, first_time] = warned_.try_emplace(std::string(about).append(who), now);
   if (!first_time && now - last->second < kWarnEvery) return;
   last->second = now;
   actions_.warn(what, who);

@@ -116,8 +116,13 @@ class Hub {
     std::uint32_t part = 0;
     bool full = false;  // The peer reads slowly: the page is read again at the next tick.
   };
+  struct Rate {  // frames within a second
+    TimePoint since{};
+    int frames = 0;
+  };
   struct Session {
     std::string manufacturer;  // "": a gateway
+    Rate said{}, published{};  // Apart: anybody can publish in its name.
     bool welcomed = false;
     bool greeting = false;  // The store is being asked; again, where it is welcomed.
     TimePoint heard{};
@@ -158,8 +163,10 @@ class Hub {
   bool connected(const Manufacturer& maker) const;
   bool alive(const std::string& peer, TimePoint now);
   void drop(const std::string& peer);
+  bool floods(Rate& rate, std::string_view who, TimePoint now);
   void complain(std::string_view who, std::string_view what, TimePoint now);
-  void warn_seldom(std::string_view who, std::string_view what, TimePoint now);
+  void warn_seldom(std::string_view who, std::string_view what, TimePoint now,
+                   std::string_view about = "");
   messaging::Sent send(std::string_view peer, messaging::SyncHeader header,
                        std::string_view body = {});
   void send_error(std::string_view peer, messaging::SyncError code, std::string_view text);
@@ -170,7 +177,7 @@ class Hub {
 
   const HubConfig config_;
   HubActions& actions_;
-  Counter &applied_, &repeated_, &gaps_, &malformed_;
+  Counter &applied_, &repeated_, &gaps_, &malformed_, &flooded_;
   std::uint64_t time_us_ = 0;
   std::string store_id_;        // "" until the store was there once
   std::uint64_t data_set_ = 0;  // 64 bits of the hash of both: the public epoch

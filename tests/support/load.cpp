@@ -2,8 +2,9 @@
 
 namespace depot::test {
 
-Load::Load(std::vector<int> ports, std::string offer, int customers, bool strict)
-    : offer_(std::move(offer)), strict_(strict) {
+Load::Load(std::vector<int> ports, std::string offer, int customers, bool strict,
+           std::chrono::milliseconds pause)
+    : offer_(std::move(offer)), strict_(strict), pause_(pause) {
   for (int i = 0; i < customers; ++i) {
     customers_.emplace_back(ports.at(static_cast<std::size_t>(i) % ports.size()));
   }
@@ -15,7 +16,11 @@ Load::Load(std::vector<int> ports, std::string offer, int customers, bool strict
 Load::~Load() { stop(); }
 
 void Load::stop() {
-  stopped_ = true;
+  {
+    std::lock_guard lock(mutex_);
+    stopped_ = true;
+  }
+  stop_.notify_all();
   threads_.clear();  // joins
 }
 
@@ -28,6 +33,8 @@ void Load::buy_until_stopped(Customer& customer) {
           strict_ ? customer.buy({{offer_, 1}}, key) : customer.buy_surely({{offer_, 1}}, key);
       if (reply.status == 201) {
         ++placed_;
+        std::unique_lock lock(mutex_);
+        stop_.wait_for(lock, pause_, [this] { return stopped_.load(); });
         continue;
       }
       why = std::to_string(reply.status) + " " + reply.body;

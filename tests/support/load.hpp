@@ -5,6 +5,8 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -17,8 +19,10 @@ namespace depot::test {
 class Load {
  public:
   // What is a failure: anything but 201 (`strict`), or only having no definite answer after
-  // repeating with the same key (not strict: while Redis or every gateway is away).
-  Load(std::vector<int> ports, std::string offer, int customers, bool strict = true);
+  // repeating with the same key (not strict: while Redis or every gateway is away). A customer
+  // waits for `pause` behind each order.
+  Load(std::vector<int> ports, std::string offer, int customers, bool strict = true,
+       std::chrono::milliseconds pause = std::chrono::milliseconds(0));
   ~Load();
 
   void stop();  // Each customer finishes the order under way.
@@ -32,10 +36,12 @@ class Load {
   void buy_until_stopped(Customer& customer);
   const std::string offer_;
   const bool strict_;
+  const std::chrono::milliseconds pause_;
   std::vector<Customer> customers_;
   std::atomic<bool> stopped_{false};
   std::atomic<int> placed_{0};
   mutable std::mutex mutex_;  // failures_
+  std::condition_variable stop_;
   std::vector<std::string> failures_;
   std::vector<std::jthread> threads_;
 };

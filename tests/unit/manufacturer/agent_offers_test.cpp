@@ -100,6 +100,37 @@ TEST_F(AgentTest, FetchesItsLedgerOnEveryHeadAboveItsOwn) {
   EXPECT_EQ(news_, 2);  // What it found on coming is no news.
 }
 
+TEST_F(AgentTest, ComparesNothingWithAnAnswerThatHasAGap) {
+  agent_->set_offers({{"A", "Apple", 5, 10}, {"B", "Pear", 5, 10}});
+  begin();
+  ack(1);
+  tick();
+  published_.clear();
+  sent_.clear();
+  ledger_entry(1, offered("A", 10));  // That of B is lost,
+  ledger_entry(3, offered("C", 0));
+  hub_says({.type = SyncType::end, .epoch = 1, .to = 3});
+  EXPECT_TRUE(published_records().empty()) << "B is not stated again";
+  EXPECT_FALSE(agent_->settled());
+  tick(101ms);  // and asked for at once.
+  const auto fetches = sent(SyncType::fetch);
+  ASSERT_EQ(fetches.size(), 1u);
+  EXPECT_EQ(fetches[0].header.from, 2u);
+}
+
+TEST_F(AgentTest, AGapIsAskedForWithoutTheAnswersEnd) {
+  begin();
+  hub_says({.type = SyncType::head, .epoch = 1, .from = 4, .to = 3});
+  tick();
+  sent_.clear();
+  ledger_entry(2, offered("B", 2));
+  ledger_entry(3, offered("B", 3));
+  tick(99ms);
+  EXPECT_TRUE(sent(SyncType::fetch).empty()) << "not for each of what follows";
+  tick(2ms);
+  EXPECT_EQ(sent(SyncType::fetch).size(), 1u);
+}
+
 TEST_F(AgentTest, AsksAnewWhenAFetchIsNotAnswered) {
   begin();
   sent_.clear();

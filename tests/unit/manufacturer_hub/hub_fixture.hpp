@@ -43,7 +43,10 @@ class HubTest : public testing::Test, public HubActions {
     published_.push_back({std::string(topic), {}, std::string(body)});
     EXPECT_TRUE(read_sync_header(header, published_.back().header));
   }
-  void warn(std::string_view what, std::string_view) override { warnings_.emplace_back(what); }
+  void warn(std::string_view what, std::string_view who) override {
+    warnings_.emplace_back(what);
+    warned_of_.emplace_back(who);
+  }
   void greet(const std::string& peer, const protocol::SyncHello& hello) override {
     calls_.push_back([this, peer, hello] {
       if (refuse_) return hub_->on_greeted(peer, fail(ErrorCode::refused, "unknown manufacturer"));
@@ -162,7 +165,7 @@ class HubTest : public testing::Test, public HubActions {
   bool refuse_ = false;
   std::vector<Frame> sent_, published_;
   std::vector<std::uint64_t> applied_;
-  std::vector<std::string> warnings_, accepted_, asked_;
+  std::vector<std::string> warnings_, warned_of_, accepted_, asked_;
   Result<std::string_view> ask_answer_ = "O\xC0";
   Metrics metrics_;
   std::optional<Hub> hub_{std::in_place, HubConfig{}, *this, metrics_};

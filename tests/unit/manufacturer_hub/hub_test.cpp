@@ -1,3 +1,5 @@
+#include <gmock/gmock.h>
+
 #include "tests/unit/manufacturer_hub/hub_fixture.hpp"
 
 namespace depot::manufacturer_hub {
@@ -255,4 +257,25 @@ TEST_F(HubTest, AnswersAManufacturersQuestionsInParts) {
 }
 
 }  // namespace
+TEST_F(HubTest, OneWhoFloodsIsNamedAndNotListenedToForTheRestOfTheSecond) {
+  greet_maker("p1", "m1");
+  greet_maker("p2", "m2");
+  for (int i = 0; i < 4'000; ++i) hub_->on_sync("p1", "nonsense", now_);
+  says("p1", record(1, 1), offer("A", 3));
+  EXPECT_TRUE(calls_.empty());
+  EXPECT_EQ(warned_of_, (std::vector<std::string>{"m1", "m1"}));
+  EXPECT_THAT(warnings_.back(), testing::StartsWith("floods the hub"));
+
+  says("p2", record(1, 1), offer("A", 3));
+  EXPECT_EQ(calls_.size(), 1u) << "others are listened to";
+  for (int i = 0; i < 4'000; ++i) publishes("offer/m2/", record(1, 1), offer("A", 3));
+  says("p2", record(1, 2), offer("A", 4));
+  EXPECT_EQ(calls_.size(), 2u) << "what others may have published is not held against it";
+
+  now_ += 1s;
+  says("p1", record(1, 1), offer("A", 3));
+  EXPECT_EQ(calls_.size(), 3u);
+  EXPECT_EQ(warnings_.size(), 3u);
+}
+
 }  // namespace depot::manufacturer_hub

@@ -46,8 +46,10 @@ class FunctionsTest : public testing::Test {
   }
   void set_cycle(const std::string& cycle_id, protocol::CycleState state) {
     std::string cycle;
-    encode(protocol::Cycle{.id = cycle_id, .state = state, .opens_at_ms = 1, .closes_at_ms = 99999999999999},
-           cycle);
+    encode(
+        protocol::Cycle{
+            .id = cycle_id, .state = state, .opens_at_ms = 1, .closes_at_ms = 99999999999999},
+        cycle);
     shop_.redis({"SET", "cycle:{s0}", cycle});
   }
 
