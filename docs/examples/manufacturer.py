@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The least that a manufacturer must do, by docs/PROTOCOL.md, "Sync": it states its offers, for each
-cycle anew, and hears of its sales. It keeps nothing, so each start is a new agent epoch;
+"""The least that a manufacturer must do, by docs/PROTOCOL.md, "Sync": it states its offers, for
+each cycle anew, and hears of its sales. It keeps nothing, so each start is a new agent epoch;
 settling_manufacturer.py settles, too.
 
 usage: manufacturer.py ID NAME SYNC_ENDPOINT OUT_ENDPOINT SKU:NAME:PRICE:UNITS...

@@ -1,5 +1,7 @@
 // Every page of Depot in each of its states, for what is asked of all of them.
-import { admin, CLOSED, Customer, depot, enrol, offer, OPEN, setCycle, signal } from "./cluster.mjs";
+import {
+  admin, CLOSED, Customer, depot, enrol, offer, OPEN, setCycle, signal,
+} from "./cluster.mjs";
 import { attachCard, button, CARD, expectText, logIn, signUp, sure, until, url } from "./shop.mjs";
 
 const LONG = "Hand-woven Wschodniosłowiańskoprzeciwdeszczowy throw of mountain wool, 140 × 200 cm";
