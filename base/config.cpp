@@ -51,7 +51,7 @@ std::string check_period(const std::string& text) {
 }
 
 // In hundredths: the same decimals as money.
-constexpr Currency kPercent{.code = "", .digits = 2};
+const Currency kPercent{.code = "", .digits = 2};
 
 std::string check_percent(const std::string& text) {
   const auto hundredths = parse_money(text, kPercent);

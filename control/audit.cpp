@@ -157,7 +157,8 @@ void Audit::read_packs() {
     walk.text();
     states_[std::string(cycle)] = walk.number();
   });
-  for (const auto& [cycle, state] : states_) {
+  for (const auto& state : states_) {
+    const std::string& cycle = state.first;
     redis_.scan("packs:{s0}:" + cycle, [&](std::string_view maker, std::string_view pack) {
       packs_[{cycle, std::string(maker)}] = pack;
     });

@@ -72,6 +72,7 @@ void write(JsonWriter& json, const DemandRowView& view) {
 template <typename View, typename Row>
 std::vector<View> views(const std::vector<Row>& rows) {
   std::vector<View> all;
+  all.reserve(rows.size());
   for (const Row& row : rows) all.push_back({row});
   return all;
 }
