@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "base/crypto.hpp"
 #include "customer_gateway/json.hpp"
+#include "protocol/statement_text.hpp"
 
 namespace depot::customer_gateway {
 
@@ -77,10 +78,6 @@ std::vector<View> views(const std::vector<Row>& rows) {
   return all;
 }
 
-std::string position_text(const protocol::LedgerPosition& at) {
-  return std::to_string(at.epoch) + "-" + std::to_string(at.number);
-}
-
 }  // namespace
 
 void write(JsonWriter& json, const StatementList& list) {
@@ -92,8 +89,8 @@ void write(JsonWriter& json, const StatementView& view) {
   json.object("cycle_id", pack.cycle, "manufacturer_id", pack.manufacturer, "offers",
               views<OfferRowView>(pack.offers), "sales", views<SaleRowView>(pack.sales), "units",
               pack.units, "gross", Minor{pack.gross}, "fee_rate", pack.fee_rate, "fee",
-              Minor{pack.fee}, "net", Minor{pack.net}, "ledger_from", position_text(pack.from),
-              "ledger_to", position_text(pack.to), "sha256", to_hex(hash_of(pack)), "demand",
+              Minor{pack.fee}, "net", Minor{pack.net}, "ledger_from", protocol::to_text(pack.from),
+              "ledger_to", protocol::to_text(pack.to), "sha256", to_hex(hash_of(pack)), "demand",
               views<DemandRowView>(pack.demand), "answer", answer_text(view.answered.agrees));
 }
 
