@@ -125,6 +125,10 @@ void bind_servers(YamlTable& t, Config& c) {
   t.integer("hub.count", c.hub.count, 1, 8);
   t.duration("hub.head_every", c.hub.head_every, 50ms, 10s);
   t.duration("hub.pace", c.hub.pace, 1ms, 1s);
+  t.integer("hub.sessions_max", c.hub.sessions_max, 1, 1'000'000);
+  t.integer("hub.frames_per_second_max", c.hub.frames_per_second_max, 100, 1'000'000);
+  t.integer("hub.offers_in_flight_max", c.hub.offers_in_flight_max, 1, 10'000);
+  t.integer("hub.asks_in_flight_max", c.hub.asks_in_flight_max, 1, 10'000);
 }
 
 void bind_books(YamlTable& t, Config& c) {

@@ -80,6 +80,10 @@ struct HubConfig {
   int count = 1;
   Millis head_every{500};
   Millis pace{10};  // Coalescing of what goes out.
+  int sessions_max = 10'000;
+  int frames_per_second_max = 3'000;  // Of one session.
+  int offers_in_flight_max = 64;      // Of one manufacturer, that the store has not answered.
+  int asks_in_flight_max = 16;        // The same of its questions and acceptances.
 };
 
 enum class RedisMode { private_server, external };

@@ -24,6 +24,7 @@ using protocol::CycleState;
 
 constexpr auto kLookEvery = 50ms;
 constexpr auto kPatience = 60s;  // besides what the configuration lets it take
+constexpr int kNewest = 3;       // the current one, the one before, the one planned
 
 struct CycleRow {
   Cycle cycle;
@@ -35,8 +36,9 @@ struct Cycles {
   std::vector<std::string> silent;
 };
 
-Cycles read_cycles(store::BlockingRedis& redis) {
-  const std::string answer = call_store(redis, "cycles_v1", {});
+// The newest `count` cycles and those that settle; 0: all.
+Cycles read_cycles(store::BlockingRedis& redis, int count = kNewest) {
+  const std::string answer = call_store(redis, "cycles_v1", {std::to_string(count)});
   if (const auto problem = protocol::decode_problem(answer)) {
     throw StartupError(problem->detail + "; is the hub running?", kExitUnavailable);
   }
@@ -50,9 +52,6 @@ Cycles read_cycles(store::BlockingRedis& redis) {
     protocol::read(in, all.silent);
   });
   if (!cycles) fail_on_answer("cycles_v1");
-  std::ranges::sort(cycles->rows, {}, [](const CycleRow& row) {
-    return std::pair(row.cycle.opens_at_ms, row.cycle.closes_at_ms);
-  });
   return std::move(*cycles);
 }
 
@@ -104,7 +103,7 @@ Cycle set_end(store::BlockingRedis& redis, const Config& config, const std::stri
 
 std::vector<std::string> cycle_ids(store::BlockingRedis& redis) {
   std::vector<std::string> ids;
-  for (const CycleRow& row : read_cycles(redis).rows) ids.push_back(row.cycle.id);
+  for (const CycleRow& row : read_cycles(redis, 0).rows) ids.push_back(row.cycle.id);
   return ids;
 }
 
@@ -150,7 +149,7 @@ int run_cycle_show(const Config& config, const CycleOptions& options) {
 
 int run_cycle_list(const Config& config, const CycleOptions& options) {
   store::BlockingRedis redis = connect_store(config);
-  const Cycles cycles = read_cycles(redis);
+  const Cycles cycles = read_cycles(redis, 0);
   if (options.json) {
     json::array items;
     for (const CycleRow& row : cycles.rows) items.push_back(json_of(row));

@@ -35,9 +35,9 @@ void read_cycle_array(Reader& reader, protocol::Cycle& cycle) {
 }
 
 void read_packs(Reader& reader, std::vector<CycleWork::Pack>& packs) {
-  protocol::read_rows(reader, 5, packs, [&](CycleWork::Pack& pack) {
+  protocol::read_rows(reader, 7, packs, [&](CycleWork::Pack& pack) {
     protocol::read(reader, pack.manufacturer, pack.from.epoch, pack.from.number, pack.to.epoch,
-                   pack.to.number);
+                   pack.to.number, pack.currency, pack.fee_rate);
   });
 }
 

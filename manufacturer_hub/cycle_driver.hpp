@@ -28,6 +28,8 @@ struct CycleWork {
   struct Pack {                          // to be written
     std::string manufacturer;
     protocol::LedgerPosition from, to;
+    std::string currency = {};
+    std::int64_t fee_rate = 0;  // as it was when the cycle closed
   };
   struct Settling {
     std::string cycle;

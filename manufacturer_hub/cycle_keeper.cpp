@@ -1,7 +1,6 @@
 #include "manufacturer_hub/cycle_keeper.hpp"
 
 #include <algorithm>
-#include <memory>
 
 namespace depot::manufacturer_hub {
 
@@ -82,7 +81,8 @@ void CycleKeeper::take(const CycleStep& due) {
       return step(due, {"FCALL", "close_cycle_v1", "0", id, feed_max_});
     case Kind::finish:
       return step(due, {"FCALL", "end_cycle_v1", "0", id, text(config.closing_grace), feed_max_,
-                        due.next.id, text(due.next.opens), text(due.next.closes)});
+                        due.next.id, text(due.next.opens), text(due.next.closes),
+                        config_.currency.code, text(config.fee_rate())});
     case Kind::collect:
       return step(due, {"FCALL", "collect_cycle_v1", "0", id, feed_max_});
     case Kind::settle:
@@ -113,10 +113,7 @@ void CycleKeeper::step(const CycleStep& due, std::initializer_list<std::string_v
 
 void CycleKeeper::begin_pack(const std::string& cycle, const CycleWork::Pack& task) {
   packing_.emplace(Packing{
-      cycle,
-      task,
-      {cycle, task.manufacturer, config_.currency.code, config_.cycle.fee_rate(), task.from},
-      task.from});
+      cycle, task, {cycle, task.manufacturer, task.currency, task.fee_rate, task.from}, task.from});
   read_ledger();
 }
 
@@ -142,37 +139,39 @@ void CycleKeeper::add_to_pack(const std::vector<LedgerLine>& lines) {
   }
   if (!lines.empty() && packing_->next <= packing_->task.to) return read_ledger();
   if (!packing_->builder.complete()) return end_pack("the ledger does not say that it closed");
-  read_demand(std::make_shared<Statement>(packing_->builder.finish()), 0);
+  auto statement = packing_->builder.finish();
+  if (!statement) return end_pack("its sums are beyond 63 bits");
+  packing_->statement = std::move(*statement);
+  read_demand();
 }
 
 // What customers asked for in vain is in the stock's rows alone.
-void CycleKeeper::read_demand(const std::shared_ptr<Statement>& statement, std::size_t from) {
-  const std::size_t to = std::min(from + kDemandPage, statement->offers.size());
-  if (from == to) return write_pack(*statement);
-  std::vector<std::string> texts = {"HMGET", "stock:{s0}:" + statement->cycle};
+void CycleKeeper::read_demand() {
+  const Statement& statement = packing_->statement;
+  const std::size_t from = packing_->refused.size();
+  const std::size_t to = std::min(from + kDemandPage, statement.offers.size());
+  if (from == to) return write_pack();
+  std::vector<std::string> texts = {"HMGET", "stock:{s0}:" + statement.cycle};
   for (std::size_t i = from; i < to; ++i) {
-    texts.push_back(statement->manufacturer + ":" + statement->offers[i].sku);
+    texts.push_back(statement.manufacturer + ":" + statement.offers[i].sku);
   }
   const std::vector<std::string_view> arguments(texts.begin(), texts.end());
-  redis_.command(arguments, [this, statement, from, to](const Result<Reply>& reply) {
-    const auto refused = read_array(reply, [&](const Reply& rows) {
-      std::vector<std::int64_t> counts;
+  redis_.command(arguments, [this](const Result<Reply>& reply) {
+    const auto counted = read_array(reply, [&](const Reply& rows) {
       for (std::size_t i = 0; i < rows.size(); ++i) {
         protocol::Reader in(rows[i].is_string() ? rows[i].text() : std::string_view());
         for (int before = 0; before < 5; ++before) in.skip();
-        counts.push_back(in.integer());
+        packing_->refused.push_back(in.integer());
       }
-      return counts;
+      return rows.size();
     });
-    if (!refused) return end_pack(refused.error().message);
-    for (std::size_t i = 0; i < refused->size() && from + i < to; ++i) {
-      statement->add_refused(statement->offers[from + i].sku, (*refused)[i]);
-    }
-    read_demand(statement, to);
+    counted ? read_demand() : end_pack(counted.error().message);
   });
 }
 
-void CycleKeeper::write_pack(const Statement& statement) {
+void CycleKeeper::write_pack() {
+  Statement& statement = packing_->statement;
+  statement.add_refused(packing_->refused);
   std::string pack;
   encode(statement, pack);
   call(redis_, {"FCALL", "write_pack_v1", "0", statement.cycle, statement.manufacturer, pack},

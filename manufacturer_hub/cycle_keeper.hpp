@@ -33,16 +33,17 @@ class CycleKeeper {
     CycleWork::Pack task;
     protocol::StatementBuilder builder;
     protocol::LedgerPosition next;
+    protocol::Statement statement = {};
+    std::vector<std::int64_t> refused = {};  // of each sku that it offers
   };
 
-  void look(const IsConnected& connected);
   void take(const CycleStep& step);
   void step(const CycleStep& step, std::initializer_list<std::string_view> arguments);
   void begin_pack(const std::string& cycle, const CycleWork::Pack& task);
   void read_ledger();
   void add_to_pack(const std::vector<LedgerLine>& lines);
-  void read_demand(const std::shared_ptr<protocol::Statement>& statement, std::size_t from);
-  void write_pack(const protocol::Statement& statement);
+  void read_demand();
+  void write_pack();
   void end_pack(const std::string& trouble);
   void judge_depletion(const std::string& cycle, const std::string& cursor, bool any_sold);
 

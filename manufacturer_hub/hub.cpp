@@ -18,11 +18,6 @@ using messaging::SyncType;
 namespace {
 
 constexpr std::size_t kWarnedMax = 1'000;  // Peers remembered for one warning a minute.
-constexpr std::size_t kSessionsMax = 10'000;
-constexpr std::size_t kOffersInFlightMax = 64;  // Of one manufacturer; more are sent again.
-// More than anyone says who means it: Redis writes fewer records of one. Beyond it nothing is
-// listened to for the rest of the second; what was meant is sent again.
-constexpr int kFramesPerSecondMax = 3'000;
 constexpr Duration kSilenceMax = std::chrono::seconds(3);  // Of a manufacturer on sync.
 constexpr Duration kWarnEvery = std::chrono::minutes(1);
 constexpr Duration kAskEvery = std::chrono::milliseconds(50);
@@ -75,7 +70,10 @@ void Hub::on_sync(const std::string& peer, std::string_view frame, TimePoint now
   const std::string_view body = frame.substr(messaging::kSyncHeaderSize);
   if (store_id_.empty()) return;  // There is nothing true to say yet; they ask again.
   if (header.type == SyncType::hello) return on_hello(peer, body, now);
-  if (!known) return send_error(peer, SyncError::say_hello, kSayHello);
+  if (!known) {
+    if (floods(strangers_, "peers without a session", now)) return;
+    return send_error(peer, SyncError::say_hello, kSayHello);
+  }
   Session& session = found->second;
   if (!session.welcomed) return;
   session.heard = now;
@@ -88,6 +86,8 @@ void Hub::on_sync(const std::string& peer, std::string_view frame, TimePoint now
   } else if (header.type == SyncType::ask) {
     on_ask(peer, session, header.from, body, now);
   } else if (header.type == SyncType::accept) {
+    if (session.asked >= config_.asks_in_flight_max) return;  // It is said again.
+    ++session.asked;
     actions_.accept(peer, session.manufacturer, header.epoch, header.to);
   } else {
     on_offer(maker->first, maker->second, header, body, now);
@@ -104,7 +104,7 @@ void Hub::on_hello(const std::string& peer, std::string_view body, TimePoint now
   if (session != sessions_.end()) {
     if (session->second.greeting) return;  // Its answer is on the way.
     if (session->second.manufacturer != hello->id) drop(peer);
-  } else if (sessions_.size() >= kSessionsMax) {
+  } else if (std::cmp_greater_equal(sessions_.size(), config_.sessions_max)) {
     return send_error(peer, SyncError::busy, "the hub has as many sessions as it may");
   }
   if (!hello->manufacturer) {
@@ -193,7 +193,8 @@ void Hub::on_offer(const std::string& id, Manufacturer& maker, const SyncHeader&
   const std::uint64_t next = header.epoch == maker.sent_epoch ? maker.sent_last + 1 : 1;
   if (header.to < next) return;  // The store has it already.
   if (head || header.to > next) return ask_again(maker, header.epoch, next, now);
-  if (maker.in_flight >= kOffersInFlightMax) return;  // It is sent again.
+  if (std::cmp_greater_equal(maker.in_flight, config_.offers_in_flight_max))
+    return;  // It is sent again.
   if (header.from != header.to || !protocol::decode_offer_record(body)) {
     complain(id, "malformed offer record", now);
     return send_error(maker.peer, SyncError::refused, "malformed offer record");
@@ -231,7 +232,12 @@ void Hub::on_applied(const std::string& id, const Result<OfferAnswer>& answer, T
   send(maker.peer, {.type = SyncType::ack, .epoch = maker.epoch, .to = maker.last});
 }
 
-void Hub::on_accepted(const std::string& peer, std::uint64_t epoch, std::uint64_t number) {
+void Hub::on_accepted(const std::string& peer, std::uint64_t epoch, std::uint64_t number,
+                      bool written) {
+  const auto session = sessions_.find(peer);
+  if (session == sessions_.end()) return;
+  if (session->second.asked > 0) --session->second.asked;  // Else of a session before this one.
+  if (!written) return;                                    // It is said again.
   send(peer, {.type = SyncType::accept, .epoch = epoch, .to = number});
 }
 
@@ -267,12 +273,16 @@ void Hub::drop(const std::string& peer) {
   if (maker->second.head_epoch == 0) manufacturers_.erase(maker);
 }
 
+// Beyond its rate nothing is listened to for the rest of the second; what was meant is sent again.
 bool Hub::floods(Rate& rate, std::string_view who, TimePoint now) {
   if (now - rate.since >= std::chrono::seconds(1)) rate = {now, 0};
-  if (++rate.frames <= kFramesPerSecondMax) return false;
+  if (++rate.frames <= config_.frames_per_second_max) return false;
   flooded_.add();
-  if (rate.frames > kFramesPerSecondMax + 1) return true;
-  warn_seldom(who, "floods the hub; more than 3000 frames a second are dropped", now, "flood ");
+  if (rate.frames > config_.frames_per_second_max + 1) return true;
+  warn_seldom(who,
+              "floods the hub; frames beyond hub.frames_per_second_max, " +
+                  std::to_string(config_.frames_per_second_max) + ", are dropped",
+              now, "flood ");
   return true;
 }
 

@@ -92,7 +92,8 @@ class Hub {
   void on_greeted(const std::string& peer, const Result<protocol::SyncWelcome>& answer);
   void on_applied(const std::string& manufacturer, const Result<OfferAnswer>& answer,
                   TimePoint now);
-  void on_accepted(const std::string& peer, std::uint64_t epoch, std::uint64_t number);
+  void on_accepted(const std::string& peer, std::uint64_t epoch, std::uint64_t number,
+                   bool written);
   void on_ledger(std::uint64_t ticket, const Result<std::vector<LedgerLine>>& page);
   void on_feed_page(std::uint64_t ticket, const Result<std::vector<FeedEntry>>& page);
   void on_catalogue(std::uint64_t ticket, const Result<CataloguePage>& page);
@@ -127,7 +128,7 @@ class Hub {
     bool greeting = false;  // The store is being asked; again, where it is welcomed.
     TimePoint heard{};
     std::uint64_t ticket = 0;  // of its newest request
-    int asked = 0;             // ASKs that the store has not answered
+    int asked = 0;             // ASK and ACCEPT that the store has not answered
   };
   struct Manufacturer {
     std::string name, peer;                       // peer: its session, "" without
@@ -186,6 +187,7 @@ class Hub {
   FeedWindow window_;
   std::array<Kind, 3> kinds_;
   std::map<std::string, Session, std::less<>> sessions_;
+  Rate strangers_;  // who have no session, all together
   std::map<std::string, Manufacturer, std::less<>> manufacturers_;
   std::map<std::uint64_t, Job> jobs_;  // by ticket
   std::uint64_t tickets_ = 0;

@@ -13,8 +13,7 @@ using messaging::SyncType;
 namespace {
 
 constexpr Duration kHeadPace = std::chrono::milliseconds(100);  // Of one ledger's head.
-constexpr int kAsksMax = 16;             // Of one session, that the store has not answered.
-constexpr std::size_t kJobsMax = 1'000;  // Answers to FETCH and SNAPSHOT under way.
+constexpr std::size_t kJobsMax = 1'000;              // Answers to FETCH and SNAPSHOT under way.
 constexpr std::size_t kWindowBytesMax = 128 * 1024;  // A record stays far below a message's limit.
 
 }  // namespace
@@ -134,7 +133,7 @@ void Hub::on_ask(const std::string& peer, Session& session, std::uint64_t ticket
                  std::string_view body, TimePoint now) {
   const auto ask = protocol::decode_sync_ask(body);
   if (!ask) return complain(session.manufacturer, "malformed ASK", now);
-  if (session.asked >= kAsksMax) return;  // It asks again.
+  if (session.asked >= config_.asks_in_flight_max) return;  // It asks again.
   ++session.asked;
   actions_.ask(peer, ticket, session.manufacturer, *ask);
 }

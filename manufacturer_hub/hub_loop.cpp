@@ -250,7 +250,7 @@ void HubLoop::accept(const std::string& peer, const std::string& manufacturer, s
                      std::uint64_t number) {
   call(commands_, {"FCALL", "accept_v1", "0", manufacturer, text(epoch), text(number)},
        [this, peer, epoch, number](const Result<std::string_view>& row) {
-         if (row) hub_.on_accepted(peer, epoch, number);
+         hub_.on_accepted(peer, epoch, number, row.has_value());
        });
 }
 

@@ -32,12 +32,17 @@ std::string text_of(const LedgerPosition& at) {
 
 }  // namespace
 
-void Statement::add_refused(const std::string& sku, std::int64_t count) {
-  if (count == 0) return;
-  const auto found = std::ranges::find(demand, sku, &StatementDemand::sku);
-  StatementDemand& row =
-      found != demand.end() ? *found : demand.emplace_back(StatementDemand{.sku = sku});
-  row.refused += count;
+// Both lists are by sku.
+void Statement::add_refused(std::span<const std::int64_t> counts) {
+  std::vector<StatementDemand> merged;
+  auto known = demand.begin();
+  for (std::size_t i = 0; i < std::min(counts.size(), offers.size()); ++i) {
+    StatementDemand row{.sku = offers[i].sku};
+    if (known != demand.end() && known->sku == row.sku) row = std::move(*known++);
+    row.refused += counts[i];
+    if (row.refused > 0 || row.shortage > 0) merged.push_back(std::move(row));
+  }
+  demand = std::move(merged);
 }
 
 std::string canonical_text(const Statement& statement) {
@@ -159,7 +164,7 @@ void StatementBuilder::add(LedgerPosition at, const LedgerEntry& entry) {
   }
 }
 
-Statement StatementBuilder::finish() const {
+std::optional<Statement> StatementBuilder::finish() const {
   Statement statement = statement_;
   for (const auto& [sku, row] : skus_) {
     statement.offers.push_back({sku, row.opening, row.offered - row.opening, row.cut, row.sold,
@@ -170,9 +175,13 @@ Statement StatementBuilder::finish() const {
   for (const auto& [key, units] : sales_) {
     const auto& [sku, price] = key;
     if (units == 0) continue;
-    statement.sales.push_back({sku, price, units, price * units});
+    std::int64_t money = 0;
+    if (__builtin_mul_overflow(price, units, &money) ||
+        __builtin_add_overflow(statement.gross, money, &statement.gross)) {
+      return std::nullopt;
+    }
+    statement.sales.push_back({sku, price, units, money});
     statement.units += units;
-    statement.gross += price * units;
   }
   statement.fee = fee_of(statement.gross, statement.fee_rate);
   statement.net = statement.gross - statement.fee;

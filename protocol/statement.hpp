@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,7 +51,8 @@ struct Statement {
   std::int64_t units = 0, gross = 0, fee_rate = 0, fee = 0, net = 0;
   LedgerPosition from, to;  // the part of the ledger that it is made of
   std::vector<StatementDemand> demand = {};
-  void add_refused(const std::string& sku, std::int64_t count);  // to `demand`
+  // To `demand`: units refused, one count for each of `offers`. Once.
+  void add_refused(std::span<const std::int64_t> counts);
 };
 
 // The text that is hashed, and its SHA-256 (32 bytes). Lines, so that two can be compared by diff.
@@ -84,7 +86,7 @@ class StatementBuilder {
                    std::int64_t fee_rate, LedgerPosition from);
   void add(LedgerPosition at, const LedgerEntry& entry);
   bool complete() const { return complete_; }  // The entry that closes the cycle was added.
-  Statement finish() const;
+  std::optional<Statement> finish() const;  // nullopt: money beyond 63 bits
 
  private:
   struct Sku {

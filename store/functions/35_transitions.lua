@@ -155,13 +155,15 @@ end
 
 -- closing -> closed, when the grace is over, and the next one planned or begun. Each manufacturer
 -- that offered gets its last entry of the cycle, and is put down for a settlement pack over the
--- part of its ledger since the last one.
+-- part of its ledger since the last one, at the fee (hundredths of a percent) in force now.
 register('end_cycle_v1', function(args)
   local id, grace, feed_max, next_id = args[1], to_integer(args[2]), args[3], args[4]
   local opens_at, closes_at = to_integer(args[5]), to_integer(args[6])
+  local currency, fee_rate = args[7], to_integer(args[8])
   if not grace or not to_integer(feed_max) or not is_name_part(next_id) or not opens_at
-    or not closes_at or opens_at >= closes_at then
-    return problem('malformed', 'end_cycle_v1 cycle grace_ms feed_max next_id opens closes')
+    or not closes_at or opens_at >= closes_at or not is_name_part(currency) or not fee_rate then
+    return problem('malformed',
+      'end_cycle_v1 cycle grace_ms feed_max next_id opens closes currency fee_rate')
   end
   local cycle, answer = current_in(id, CLOSING)
   if not cycle then return answer end
@@ -178,7 +180,8 @@ register('end_cycle_v1', function(args)
   for i, maker in ipairs(makers) do
     local epoch, number = 1, -1
     if settled[i] then epoch, number = decode(settled[i]) end
-    push(packs, maker, array(epoch, number + 1, unpack(heads[maker])))
+    local until_epoch, until_number = unpack(heads[maker])
+    push(packs, maker, array(epoch, number + 1, until_epoch, until_number, currency, fee_rate))
     push(until_now, maker, encode(unpack(heads[maker])))
   end
   call_many('HSET', 'topack:{s0}:' .. id, packs)

@@ -16,7 +16,7 @@ end
 
 -- What there is to do, for the hub: [now, the current cycle, the planned one or nil, [who has not
 -- answered while it collects, ...], [cycle, state, closed_at, [manufacturer without a pack, epoch
--- and number that its part of the ledger begins and ends with, ...], ...]].
+-- and number that its part of the ledger begins and ends with, currency, fee rate, ...], ...]].
 register('cycle_work_v1', function()
   local cycle, row = current_cycle()
   if not cycle then return problem('unavailable', 'no cycle has been started') end
@@ -111,19 +111,27 @@ register('demand_v1', function(args)
   return 'O' .. encode(rows)
 end, {'no-writes'})
 
--- All cycles, for the operator: [the current one, [id, state, opens, closes, packs written, packs
--- to be written, manufacturers that agree, that do not, ...], [who said nothing as it began, ...]].
-register('cycles_v1', function()
+-- Cycles, for the operator, the oldest first: [the current one, [id, state, opens, closes, packs
+-- written, packs to be written, manufacturers that agree, that do not, ...], [who said nothing as
+-- it began, ...]]. The newest of them, and those that settle; "0": all.
+register('cycles_v1', function(args)
   local current, row = current_cycle()
   if not current then return problem('unavailable', 'no cycle has been started') end
-  local rows, cycles, silent = {}, call('HGETALL', 'cycles:{s0}'), call('GET', 'silent:{s0}')
-  for i = 1, #cycles, 2 do
-    local id, agree, not_agree = cycles[i], 0, 0
-    for _, answer in ipairs(call('HVALS', agreed_key(id))) do
-      if decode(answer) == 1 then agree = agree + 1 else not_agree = not_agree + 1 end
+  local count = to_integer(args[1])
+  if not count then return problem('malformed', 'cycles_v1 count') end
+  local rows, cycles, silent = {}, {}, call('GET', 'silent:{s0}')
+  for i, each in ipairs(call('HVALS', 'cycles:{s0}')) do cycles[i] = decode(each) end
+  table.sort(cycles, function(a, b) return a[3] < b[3] or (a[3] == b[3] and a[4] < b[4]) end)
+  for i, cycle in ipairs(cycles) do
+    local id, agree, not_agree = cycle[1], 0, 0
+    local settles = cycle[2] == CLOSED or cycle[2] == SETTLING
+    if settles or count == 0 or i > #cycles - count then
+      for _, answer in ipairs(call('HVALS', agreed_key(id))) do
+        if decode(answer) == 1 then agree = agree + 1 else not_agree = not_agree + 1 end
+      end
+      push(rows, unpack(cycle, 1, 4))
+      push(rows, call('HLEN', packs_key(id)), call('HLEN', 'topack:{s0}:' .. id), agree, not_agree)
     end
-    push(rows, unpack(decode(cycles[i + 1]), 1, 4))
-    push(rows, call('HLEN', packs_key(id)), call('HLEN', 'topack:{s0}:' .. id), agree, not_agree)
   end
   local of_cycle, makers = decode(silent or '\192')
   if of_cycle ~= current[1] then makers = silent_in(current[1]) end

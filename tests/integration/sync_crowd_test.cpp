@@ -18,7 +18,7 @@ namespace json = boost::json;
 
 constexpr int kManufacturers = 200, kGoods = 100;
 constexpr const char* kNamed =
-    "floods the hub; more than 3000 frames a second are dropped peer=flooder";
+    "floods the hub; frames beyond hub.frames_per_second_max, 3000, are dropped peer=flooder";
 constexpr milliseconds kAppliedMax = 5s, kSanitizedMax = 15s;
 
 // With sanitizers everything takes a multiple of its time.

@@ -57,7 +57,7 @@ class SettlementTest : public AgentTest {
       builder.add({static_cast<std::int64_t>(kept.epoch), static_cast<std::int64_t>(kept.number)},
                   kept.entry);
     }
-    return builder.finish();
+    return builder.finish().value();
   }
   // What is asked, as "verb cycle agrees detail", since the last call.
   std::vector<std::string> asked(Duration step = 1s) {

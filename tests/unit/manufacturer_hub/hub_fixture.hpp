@@ -64,7 +64,7 @@ class HubTest : public testing::Test, public HubActions {
               std::uint64_t number) override {
     calls_.push_back([this, peer, id, epoch, number] {
       accepted_.push_back(id + " " + std::to_string(number));
-      hub_->on_accepted(peer, epoch, number);
+      hub_->on_accepted(peer, epoch, number, true);
     });
   }
   void read_ledger(std::uint64_t ticket, const std::string& id, std::uint64_t epoch,

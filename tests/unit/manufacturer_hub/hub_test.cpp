@@ -256,7 +256,28 @@ TEST_F(HubTest, AnswersAManufacturersQuestionsInParts) {
   EXPECT_EQ(warnings_.size(), 1u);
 }
 
-}  // namespace
+TEST_F(HubTest, QuestionsAndAcceptancesOfOneManufacturerAreBounded) {
+  greet_maker("p1", "m1");
+  for (std::uint64_t i = 1; i <= 20; ++i) {
+    says("p1", {.type = SyncType::accept, .epoch = 1, .to = i});
+  }
+  EXPECT_EQ(calls_.size(), 16u) << "hub.asks_in_flight_max";
+  answer();
+  says("p1", {.type = SyncType::accept, .epoch = 1, .to = 20});
+  EXPECT_EQ(calls_.size(), 1u) << "it is said again";
+}
+
+TEST_F(HubTest, WhoHasNoSessionIsToldToSayHelloSoOftenASecond) {
+  for (int i = 0; i < 4'000; ++i) {
+    says("p" + std::to_string(i), {.type = SyncType::head, .epoch = 1, .to = 0});
+  }
+  EXPECT_EQ(take(sent_, SyncType::error).size(), 3'000u);
+  EXPECT_THAT(warned_of_, testing::ElementsAre("peers without a session"));
+  greet_maker("p1", "m1");
+  says("p1", record(1, 1), offer("A", 3));
+  EXPECT_EQ(calls_.size(), 1u) << "a HELLO is heard all the same";
+}
+
 TEST_F(HubTest, OneWhoFloodsIsNamedAndNotListenedToForTheRestOfTheSecond) {
   greet_maker("p1", "m1");
   greet_maker("p2", "m2");
@@ -278,4 +299,5 @@ TEST_F(HubTest, OneWhoFloodsIsNamedAndNotListenedToForTheRestOfTheSecond) {
   EXPECT_EQ(warnings_.size(), 3u);
 }
 
+}  // namespace
 }  // namespace depot::manufacturer_hub

@@ -47,8 +47,42 @@ TEST(StatementTest, ItsCanonicalTextIsThatOfTheDocument) {
   builder.add({1, 58}, sold);  // Behind its end.
   std::ostringstream text;
   text << std::ifstream(DEPOT_SOURCE_DIR "/docs/PROTOCOL.md").rdbuf();
-  const std::string ours = canonical_text(builder.finish());
+  const std::string ours = canonical_text(builder.finish().value());
   EXPECT_NE(text.str().find("```\n" + ours + "```\n"), std::string::npos) << ours;
+}
+
+TEST(StatementTest, MoneyBeyondWhatIsCountedIsNoStatement) {
+  StatementBuilder builder("c", "m", "EUR", 0, {1, 0});
+  LedgerEntry sold = offer("c", {"ORDER", "a", 90'000'000'000, 100'000'000, 0, 0, 0});
+  sold.kind = LedgerKind::sold;
+  builder.add({1, 1}, sold);
+  EXPECT_TRUE(builder.finish());
+  builder.add({1, 2}, sold);
+  EXPECT_FALSE(builder.finish()) << "one product";
+  StatementBuilder sum("c", "m", "EUR", 0, {1, 0});
+  sum.add({1, 1}, sold);
+  sold.rows[0].sku = "b";
+  sum.add({1, 2}, sold);
+  EXPECT_FALSE(sum.finish()) << "the sum";
+}
+
+TEST(StatementTest, DemandIsWhatWasRefusedAndWhatIsShort) {
+  StatementBuilder builder("c", "m", "EUR", 0, {1, 0});
+  LedgerEntry stated = offer("c", {"", "a", 5, 1, 5, 0, 5});
+  for (const char* sku : {"b", "c", "d"}) stated.rows.push_back({"", sku, 5, 1, 5, 0, 5});
+  builder.add({1, 1}, stated);
+  LedgerEntry sold = offer("c", {"ORDER", "c", 7, 1, 0, 0, 0});
+  sold.kind = LedgerKind::sold;
+  builder.add({1, 2}, sold);
+  Statement statement = builder.finish().value();
+  const std::int64_t refused[] = {4, 0, 2, 0};
+  statement.add_refused(refused);
+  ASSERT_EQ(statement.demand.size(), 2u);
+  EXPECT_EQ(statement.demand[0].sku, "a");
+  EXPECT_EQ(statement.demand[0].refused, 4);
+  EXPECT_EQ(statement.demand[1].sku, "c");
+  EXPECT_EQ(statement.demand[1].refused, 2);
+  EXPECT_EQ(statement.demand[1].shortage, 2);
 }
 
 TEST(StatementTest, HalfAMinorUnitOfTheFeeIsRoundedUp) {
@@ -100,7 +134,7 @@ RC_GTEST_PROP(StatementTest, EachSkuBalancesAndIsReadAsItWasWritten, ()) {
     builder.add({1, number}, entry);
   }
   builder.add({1, ++number}, turn("c", CycleState::closed));
-  const Statement statement = builder.finish();
+  const Statement statement = builder.finish().value();
   for (const StatementOffer& row : statement.offers) {
     RC_ASSERT(row.opening + row.increases - row.cuts == row.sold + row.unsold);
     RC_ASSERT(row.sold == stock[row.sku].sold);

@@ -28,7 +28,8 @@ class CyclesTest : public FunctionsTest {
   void turn(const std::string& cycle, const std::string& next) {
     EXPECT_EQ(state("set_cycle_end_v1", {cycle, "0", "10000"}), cycle + " open");
     EXPECT_EQ(state("close_cycle_v1", {cycle, "10000"}), cycle + " closing");
-    EXPECT_EQ(state("end_cycle_v1", {cycle, "0", "10000", next, "2", std::to_string(kFar)}),
+    EXPECT_EQ(state("end_cycle_v1", {cycle, "0", "10000", next, std::to_string(++opens_),
+                                     std::to_string(kFar), "EUR", "250"}),
               next + " collecting");
   }
   std::string open(const std::string& cycle, bool carry = false) {
@@ -57,13 +58,14 @@ class CyclesTest : public FunctionsTest {
       ++number;
     }
     EXPECT_TRUE(builder.complete());
-    return builder.finish();
+    return builder.finish().value();
   }
   std::string write_pack(const protocol::Statement& statement) {
     std::string pack;
     encode(statement, pack);
     return shop_.call("write_pack_v1", {statement.cycle, statement.manufacturer, pack});
   }
+  int opens_ = 1;
 };
 
 TEST_F(CyclesTest, EachTransitionHappensOnceAndInOrder) {
@@ -71,13 +73,14 @@ TEST_F(CyclesTest, EachTransitionHappensOnceAndInOrder) {
   EXPECT_EQ(state("close_cycle_v1", {kCycle, "10000"}), "") << "not due";
   EXPECT_EQ(open(kCycle), std::string(kCycle) + " open") << "nothing to do";
   turn(kCycle, kNext);
-  EXPECT_EQ(state("end_cycle_v1", {kCycle, "0", "10000", "2027-01", "2", "3"}),
+  EXPECT_EQ(state("end_cycle_v1", {kCycle, "0", "10000", "2027-01", "2", "3", "EUR", "250"}),
             kNext + " collecting")
       << "a second hub";
   EXPECT_EQ(open(kNext), kNext + " open");
   EXPECT_EQ(open(kNext), kNext + " open");
   EXPECT_THAT(kinds("m"), ElementsAre("2026-11 epoch", "2026-11 offer", "2026-11 closed"));
-  EXPECT_EQ(state("end_cycle_v1", {kNext, "0", "10000", "2027-01", "2", "3"}), kNext + " open")
+  EXPECT_EQ(state("end_cycle_v1", {kNext, "0", "10000", "2027-01", "2", "3", "EUR", "250"}),
+            kNext + " open")
       << "it has to be closing";
 }
 
@@ -86,8 +89,8 @@ TEST_F(CyclesTest, AGapIsPlannedAndBeginsAtItsTime) {
   state("set_cycle_end_v1", {kCycle, "0", "10000"});
   state("close_cycle_v1", {kCycle, "10000"});
   const std::int64_t later = time_now() + 100'000;
-  EXPECT_EQ(state("end_cycle_v1",
-                  {kCycle, "0", "10000", kNext, std::to_string(later), std::to_string(kFar)}),
+  EXPECT_EQ(state("end_cycle_v1", {kCycle, "0", "10000", kNext, std::to_string(later),
+                                   std::to_string(kFar), "EUR", "250"}),
             std::string(kCycle) + " closed");
   EXPECT_EQ(state("collect_cycle_v1", {kNext, "10000"}), "") << "not due";
   EXPECT_EQ(state(), std::string(kCycle) + " closed");
@@ -107,14 +110,16 @@ TEST_F(CyclesTest, FromClosingOnNothingIsSoldAndCancellationsEndWithTheGrace) {
   state("set_cycle_end_v1", {kCycle, "0", "10000"});
   state("close_cycle_v1", {kCycle, "10000"});
   EXPECT_THAT(place(order("anna", "c", {line("m:x", 1)})), testing::HasSubstr("cycle_closed"));
-  EXPECT_EQ(state("end_cycle_v1", {kCycle, "60000", "10000", kNext, "2", "3"}), "") << "grace";
+  EXPECT_EQ(state("end_cycle_v1", {kCycle, "60000", "10000", kNext, "2", "3", "EUR", "250"}), "")
+      << "grace";
   const auto cancel = [&](const std::string& key) {
     return shop_.with_id("cancel_order_v1", caller("anna"),
                          order("anna", key, {line("m:x", 1)}).order_id);
   };
   EXPECT_EQ(cancel("a")[0], 'O');
-  EXPECT_EQ(state("end_cycle_v1", {kCycle, "0", "10000", kNext, "2", std::to_string(kFar)}),
-            kNext + " collecting");
+  EXPECT_EQ(
+      state("end_cycle_v1", {kCycle, "0", "10000", kNext, "2", std::to_string(kFar), "EUR", "250"}),
+      kNext + " collecting");
   EXPECT_EQ(cancel("b")[0], 'X');
   EXPECT_EQ(open(kNext), kNext + " open");
   EXPECT_EQ(cancel("b")[0], 'X') << "of a cycle before";
@@ -181,8 +186,9 @@ TEST_F(CyclesTest, AnIdThatThereWasIsMadeAnother) {
   open(kNext);
   state("set_cycle_end_v1", {kNext, "0", "10000"});
   state("close_cycle_v1", {kNext, "10000"});
-  EXPECT_EQ(state("end_cycle_v1", {kNext, "0", "10000", kCycle, "2", std::to_string(kFar)}),
-            std::string(kCycle) + ".2 collecting");
+  EXPECT_EQ(
+      state("end_cycle_v1", {kNext, "0", "10000", kCycle, "2", std::to_string(kFar), "EUR", "250"}),
+      std::string(kCycle) + ".2 collecting");
 }
 
 TEST_F(CyclesTest, ADamagedHeadLeavesTheCycleAsItWas) {
@@ -193,7 +199,8 @@ TEST_F(CyclesTest, ADamagedHeadLeavesTheCycleAsItWas) {
   state("close_cycle_v1", {kCycle, "10000"});
   shop_.redis({"HSET", "heads:{s0}", "n", std::string("\x01\x00", 2)});
   const auto end = [&] {
-    return shop_.call("end_cycle_v1", {kCycle, "0", "10000", kNext, "2", std::to_string(kFar)});
+    return shop_.call("end_cycle_v1",
+                      {kCycle, "0", "10000", kNext, "2", std::to_string(kFar), "EUR", "250"});
   };
   EXPECT_ANY_THROW(end());
   EXPECT_EQ(state(), std::string(kCycle) + " closing");
@@ -247,6 +254,45 @@ TEST_F(CyclesTest, APackIsWrittenOnceAndItsCycleIsSettledWhenAllAgree) {
   EXPECT_EQ(settle(), "") << "done";
   EXPECT_THAT(kinds("n"), ElementsAre("2026-11 epoch", "2026-11 offer", "2026-11 closed",
                                       "2026-11 settling", "2026-11 settled"));
+}
+
+TEST_F(CyclesTest, AClosedCycleKeepsTheFeeThatWasInForce) {
+  stock_up();
+  turn(kCycle, kNext);
+  EXPECT_THAT(shop_.call("cycle_work_v1", {}), testing::HasSubstr("\xA3"
+                                                                  "EUR\xCC\xFA"));
+}
+
+TEST_F(CyclesTest, TheNewestCyclesAreListedAndThoseThatSettle) {
+  stock_up();
+  const auto listed = [&](const std::string& count) {
+    const std::string answer = shop_.call("cycles_v1", {count});
+    protocol::Reader in(std::string_view(answer).substr(1));
+    EXPECT_EQ(in.array(), 3u);
+    in.skip();
+    std::vector<std::string> ids;
+    for (std::size_t left = in.array(); left > 0; left -= 8) {
+      ids.emplace_back(in.string());
+      for (int i = 1; i < 8; ++i) in.skip();
+    }
+    return ids;
+  };
+  std::string before = kCycle;
+  for (const char* next : {"a", "b", "c"}) {
+    turn(before, next);
+    open(next);
+    before = next;
+  }
+  EXPECT_THAT(listed("0"), ElementsAre(kCycle, "a", "b", "c"));
+  EXPECT_THAT(listed("1"), ElementsAre(kCycle, "a", "b", "c")) << "they settle";
+  write_pack(statement("m", kCycle));
+  for (int i = 0; i < 2; ++i) state("settle_cycle_v1", {kCycle, "0", "10000"});
+  for (const char* id : {"a", "b"}) {
+    for (int i = 0; i < 2; ++i) state("settle_cycle_v1", {id, "0", "10000"});
+  }
+  EXPECT_THAT(listed("2"), ElementsAre("b", "c"));
+  EXPECT_THAT(listed("0"), ElementsAre(kCycle, "a", "b", "c"));
+  EXPECT_EQ(shop_.call("cycles_v1", {"some"})[0], 'X');
 }
 
 TEST_F(CyclesTest, WhoDoesNotAnswerIsSettledInTheEnd) {
