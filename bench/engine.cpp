@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/json.hpp>
 #include <deque>
 #include <exception>
 #include <functional>
 #include <mutex>
 #include <semaphore>
 #include <thread>
+#include <utility>
 
 #include "base/fatal.hpp"
 #include "bench/purchase.hpp"
@@ -81,6 +83,33 @@ struct Buying {
   Till& till;
 };
 
+net::awaitable<Caller::Answer> ask(Till& till, Caller& caller, const Call& call) {
+  const Caller::OnAttempt ignore = [](const Caller::Answer&, TimePoint) {};
+  Caller::Answer answer = co_await caller.call(call, ignore);
+  ++till.tally.other_requests;
+  if (!answer || answer->status != 200) ++till.tally.failed[call.target + ": " + describe(answer)];
+  co_return answer;
+}
+
+// What comes before the purchase. The calls have names: GCC 12 destroys temporary aggregates in
+// co_await expressions twice.
+net::awaitable<void> go_shopping(Till& till, const Shopper& shopper, Caller& caller, Order& order) {
+  for (const std::string& target : order.looks) {
+    const Call look{"GET", target, shopper.head, ""};
+    co_await ask(till, caller, look);
+  }
+  if (!order.by_cart) co_return;
+  const std::vector<protocol::OrderLine> lines = std::exchange(order.lines, {});
+  for (const protocol::OrderLine& line : lines) {
+    const Call add{"POST", "/v1/cart/lines", shopper.head,
+                   fmt::format(R"({{"offer_id":"{}","quantity":{}}})", line.offer, line.quantity)};
+    const Caller::Answer cart = co_await ask(till, caller, add);
+    if (!cart || cart->status != 200) continue;
+    const boost::json::value body = boost::json::parse(cart->body);
+    order.cart_version = body.at("cart_version").to_number<std::int64_t>();
+  }
+}
+
 // Places one order at a time, a copy by each caller.
 net::awaitable<void> buy_lane(const Buying& buying, std::size_t lane, const Callers& callers) {
   Till& till = buying.till;
@@ -94,6 +123,9 @@ net::awaitable<void> buy_lane(const Buying& buying, std::size_t lane, const Call
       co_await timer.async_wait(net::use_awaitable);
     }
     timer.expires_at(TimePoint::max());
+    if (order->by_cart || !order->looks.empty()) {
+      co_await go_shopping(till, buying.shoppers[order->shopper], *callers.front(), *order);
+    }
     Purchase purchase(till, buying.shoppers[order->shopper], *order, callers.size(), timer);
     for (std::size_t copy = 1; copy < callers.size(); ++copy) {
       till.crew.spawn(purchase.send(*callers[copy]));
@@ -134,6 +166,7 @@ Tally buy(const EngineOptions& options, std::span<const Shopper> shoppers, Sourc
                                  : fmt::format("{}/clients-{}.jsonl", options.histories, thread);
     Crew crew;
     Till till{crew, History(path)};
+    till.tally.over_time = OverTime(start, options.window);
     const Buying buying{options, shoppers, source, progress, till};
     std::deque<Callers> callers;
     for (std::size_t lane = thread; lane < options.lanes; lane += options.threads) {

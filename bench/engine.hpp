@@ -35,6 +35,7 @@ struct EngineOptions {
   Millis give_up{60'000};  // from the first attempt of a request
   std::string histories = {};        // a folder that clients write what they saw to; "": none
   const StopSignal* stop = nullptr;  // no new orders once it is requested
+  Duration window{};                 // of the tally over time; 0: only the sums
 };
 
 // A customer who is signed in and has a card.
@@ -53,7 +54,9 @@ struct Order {
   protocol::OrderMode mode = protocol::OrderMode::all_or_nothing;
   std::vector<protocol::OrderLine> lines = {};  // no offer twice; none where the cart is bought
   std::optional<std::int64_t> cart_version = {};
-  TimePoint not_before = {};  // it is held back until then
+  TimePoint not_before = {};            // held back until then; its latency counts from then
+  std::vector<std::string> looks = {};  // targets that its customer GETs first
+  bool by_cart = false;                 // its lines are put into the cart, and that is bought
 };
 
 class Source {

@@ -60,9 +60,11 @@ net::awaitable<void> Purchase::send(Caller& caller) {
     note(told, sent);
     till_.tally.retries += !std::exchange(first, false);
   };
-  const TimePoint begin = steady_now();
+  const TimePoint begin = order_.not_before != TimePoint{} ? order_.not_before : steady_now();
   answer_ = co_await caller.call(call_, on_attempt);
-  till_.tally.latency.record(steady_now() - begin);
+  const TimePoint end = steady_now();
+  till_.tally.latency.record(end - begin);
+  till_.tally.over_time.record(end, end - begin);
   if (outcome_ && *outcome_ != told) {
     ++till_.tally.failed["two answers to one key: " + outcome_->name + ", " + told.name];
   }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/numbers.hpp"
 
 namespace depot::bench {
@@ -27,6 +29,23 @@ double per_second(std::uint64_t count, Duration time) {
   return seconds > 0 ? static_cast<double>(count) / seconds : 0;
 }
 
+void OverTime::record(TimePoint end, Duration latency) {
+  if (window_ <= Duration::zero()) return;
+  const auto at = static_cast<std::size_t>(std::max(end - start_, Duration::zero()) / window_);
+  if (windows_.size() <= at) windows_.resize(at + 1);
+  ++windows_[at].answers;
+  windows_[at].latency.record(latency);
+}
+
+void OverTime::merge(const OverTime& other) {
+  if (window_ <= Duration::zero()) *this = OverTime(other.start_, other.window_);
+  if (windows_.size() < other.windows_.size()) windows_.resize(other.windows_.size());
+  for (std::size_t i = 0; i < other.windows_.size(); ++i) {
+    windows_[i].answers += other.windows_[i].answers;
+    windows_[i].latency.merge(other.windows_[i].latency);
+  }
+}
+
 std::uint64_t Tally::refused_total() const { return total(refused); }
 std::uint64_t Tally::failed_total() const { return total(failed); }
 
@@ -46,7 +65,9 @@ void Tally::merge(const Tally& other) {
   for (const auto& [name, count] : other.failed) failed[name] += count;
   retries += other.retries;
   repeats += other.repeats;
+  other_requests += other.other_requests;
   latency.merge(other.latency);
+  over_time.merge(other.over_time);
   duration = std::max(duration, other.duration);
 }
 
@@ -72,6 +93,9 @@ Rows rows_of(const Tally& tally, const Currency& currency) {
   }
   latency += fmt::format("max {:.1f} ms", milliseconds(tally.latency.max()));
   rows.emplace_back("latency", latency);
+  if (tally.other_requests > 0) {
+    rows.emplace_back("", counted(tally.other_requests, "other request"));
+  }
   if (tally.retries > 0) rows.emplace_back("retries", grouped(tally.retries));
   if (tally.repeats > 0) rows.emplace_back("repeats", grouped(tally.repeats));
   return rows;
@@ -107,6 +131,7 @@ boost::json::object json_of(const Tally& tally) {
           {"answers_per_second", tally.answers_per_second()},
           {"latency_ms", std::move(latency)},
           {"retries", tally.retries},
+          {"other_requests", tally.other_requests},
           {"repeats", tally.repeats}};
 }
 

@@ -18,6 +18,26 @@ namespace depot::bench {
 
 double per_second(std::uint64_t count, Duration time);  // 0 of no time
 
+// Answers and their latency, one window of time after the other.
+class OverTime {
+ public:
+  struct Window {
+    std::uint64_t answers = 0;
+    Histogram latency;
+  };
+  OverTime() = default;
+  OverTime(TimePoint start, Duration window) : start_(start), window_(window) {}
+  void record(TimePoint end, Duration latency);
+  void merge(const OverTime& other);
+  const std::vector<Window>& windows() const { return windows_; }
+  Duration window() const { return window_; }
+
+ private:
+  TimePoint start_{};
+  Duration window_{};  // 0: nothing is recorded
+  std::vector<Window> windows_;
+};
+
 struct Tally {
   std::uint64_t placed = 0;
   std::uint64_t partial = 0;  // of those: not all that was asked for
@@ -27,7 +47,9 @@ struct Tally {
   std::map<std::string, std::uint64_t> failed;   // anything else, by what happened
   std::uint64_t retries = 0;                     // attempts after the first of a request
   std::uint64_t repeats = 0;                     // requests answered with the order of before
+  std::uint64_t other_requests = 0;              // before purchases
   Histogram latency;                             // from the first attempt to the answer
+  OverTime over_time;
   Duration duration{};
 
   std::uint64_t refused_total() const;

@@ -81,6 +81,17 @@ Load::Load(const Config& in_force, const std::string& kind, Endless)
       stop_{SIGINT, SIGTERM},
       keep_(true) {}
 
+Load::Load(const Config& in_force, const std::string& kind, const Foreign& server)
+    : config(in_force),
+      run(make_run_id()),
+      name(kind + "-" + run),
+      engine{.gateways = {server.gateway}, .stop = &stop_},
+      stop_{SIGINT, SIGTERM},
+      keep_(true),
+      audited_(false) {
+  expect_ready(server.gateway);
+}
+
 Load::~Load() {
   std::error_code ignored;
   if (!keep_) fs::remove_all(folder_, ignored);
@@ -109,7 +120,8 @@ bench::Tally Load::buy(bench::Source& source, const char* unit, std::uint64_t to
 }
 
 Closing Load::close(const bench::Tally& tally, bool json, const Extras& extras) {
-  Closing closing{.audit = audit::run(config.redis_url(), folder_)};
+  Closing closing;
+  if (audited_) closing.audit = audit::run(config.redis_url(), folder_);
   const bool answered = tally.failed_total() == 0;
   closing.good = closing.audit.clean() && answered;
   if (!closing.audit.clean() || (!answered && !interrupted())) {
@@ -118,12 +130,15 @@ Closing Load::close(const bench::Tally& tally, bool json, const Extras& extras) 
   }
   bench::Rows rows = bench::rows_of(tally, config.currency);
   rows.insert(rows.end(), extras.rows.begin(), extras.rows.end());
-  closing.text = bench::to_lines(rows) + "\n" + audit::to_text(closing.audit, config.currency);
+  closing.text = bench::to_lines(rows);
   boost::json::object document = bench::json_of(tally);
-  document["oversold"] = closing.audit.oversold;
-  document["doubled"] = closing.audit.doubled;
-  document["lost"] = closing.audit.lost;
-  document["audit"] = audit::json_of(closing.audit);
+  if (audited_) {
+    closing.text += "\n" + audit::to_text(closing.audit, config.currency);
+    document["oversold"] = closing.audit.oversold;
+    document["doubled"] = closing.audit.doubled;
+    document["lost"] = closing.audit.lost;
+    document["audit"] = audit::json_of(closing.audit);
+  }
   for (const auto& member : extras.members) document.insert(member);
   const std::string out = json ? boost::json::serialize(document) + "\n" : closing.text;
   std::fwrite(out.data(), 1, out.size(), stdout);

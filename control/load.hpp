@@ -39,6 +39,11 @@ class Load {
   // One that goes on for ever: it keeps no histories, is not audited, and waits for gateways.
   struct Endless {};
   Load(const Config& config, const std::string& kind, Endless);
+  // On another server that speaks the same API: nothing to import into, and no books to audit.
+  struct Foreign {
+    std::string gateway;  // "host:port"
+  };
+  Load(const Config& config, const std::string& kind, const Foreign& server);
   ~Load();
   Load(const Load&) = delete;
   Load& operator=(const Load&) = delete;
@@ -60,13 +65,15 @@ class Load {
   StopSignal& stop() { return stop_; }
   bench::Tally buy(bench::Source& source, const char* unit, std::uint64_t total);
 
-  // The audit with what the customers saw, then the closing table, or one JSON document, on stdout.
+  // Without an audit where the server is foreign: the audit with what the customers saw, then the
+  // closing table, or one JSON document, on stdout.
   Closing close(const bench::Tally& tally, bool json, const Extras& extras = {});
 
  private:
   StopSignal stop_;
   std::string folder_;
   bool keep_;
+  bool audited_ = true;
   std::vector<std::string> emails_;
   std::vector<bench::Shopper> shoppers_;
 };

@@ -35,15 +35,25 @@ int run_replay(const Config& config, const ReplayOptions& options);
 // withdrawn. It ends with the audit and with what each manufacturer was told.
 int run_show(const Config& config);
 
-// Single-line purchases in a closed loop: one unit of a random product of 30 manufacturers after
-// the other. Reports purchases a second, latency, and what each process spent of the CPU per
-// purchase.
+// A workload (bench/workload.hpp), in a closed loop, or an open one with a rate. Reports purchases
+// a second, latency, what each process spent of the CPU per purchase, and Redis' memory per order.
 struct BenchOptions {
+  std::string workload = "uniform";
   int connections = 64;
   int seconds = 10;
-  int products = 1'000;
+  int warm_up = 0;     // seconds of the same before, which do not count
+  double rate = 0;     // arrivals a second; 0: a closed loop
+  int products = 0;    // 0: the workload's
+  int lines = 1;       // of an order
+  int customers = 0;   // 0: one per connection
   int threads = 1;     // of the generator
+  bool smoke = false;  // several small runs in 15 s instead
+  std::vector<std::string> thresholds;
   std::string record;  // a Markdown file to append the result to; "": none
+  std::string plots;   // a folder for pictures; "": none
+  // Another server that speaks the same API, "host:port"; and its processes, "name=pid".
+  std::string gateway;
+  std::vector<std::string> processes;
   bool json = false;
 };
 int run_bench(const Config& config, const BenchOptions& options);

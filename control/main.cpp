@@ -1,7 +1,11 @@
 // depot: the operator's command.
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <iostream>
+#include <set>
+#include <string>
 
 #include "base/crypto.hpp"
 #include "base/fatal.hpp"
@@ -9,6 +13,7 @@
 #include "base/options.hpp"
 #include "base/utf8.hpp"
 #include "base/yaml.hpp"
+#include "bench/workload.hpp"
 #include "control/audit.hpp"
 #include "control/cycle_command.hpp"
 #include "control/load_commands.hpp"
@@ -236,11 +241,35 @@ void add_load_commands(CLI::App& app, Words& words) {
   bench.add_option("--connections", words.bench.connections, "at once, a customer each; 64")
       ->check(CLI::Range(1, 10'000));
   bench.add_option("--seconds", words.bench.seconds, "10")->check(CLI::Range(1, 86'400));
-  bench.add_option("--products", words.bench.products, "of 30 manufacturers; 1000")
+  bench.add_option("--warm-up", words.bench.warm_up, "seconds before that do not count; 0")
+      ->check(CLI::Range(0, 3'600));
+  std::set<std::string> names;
+  std::string help = "uniform";
+  for (const bench::Workload& each : bench::workloads()) {
+    names.emplace(each.name);
+    help += fmt::format("; {}: {}", each.name, each.what);
+  }
+  bench.add_option("--workload", words.bench.workload, help)->check(CLI::IsMember(names));
+  bench.add_option("--rate", words.bench.rate, "open loop: so many arrivals a second, at random")
+      ->check(CLI::Range(0.1, 1e7));
+  bench.add_option("--products", words.bench.products, "of 30 manufacturers; the workload's")
       ->check(CLI::Range(1, 1'000'000));
+  bench.add_option("--lines", words.bench.lines, "of each order; 1")->check(CLI::Range(1, 1'024));
+  bench.add_option("--customers", words.bench.customers, "who buy at random; one per connection")
+      ->check(CLI::Range(1, 10'000'000));
   bench.add_option("--threads", words.bench.threads, "of the generator; 1")
       ->check(CLI::Range(1, 64));
+  bench.add_flag("--smoke", words.bench.smoke, "several small runs, 15 s in all");
+  bench.add_option("--threshold", words.bench.thresholds,
+                   "exit 1 unless a figure keeps to it: 'p99<10', 'placed_per_second>=1000'");
   bench.add_option("--record", words.bench.record, "append the result to this Markdown file");
+  bench.add_option("--plots", words.bench.plots,
+                   "SVGs over time and of the latency, in this folder");
+  CLI::Option* gateway =
+      bench.add_option("--gateway", words.bench.gateway,
+                       "another server of the same API, host:port; nothing imported or audited");
+  bench.add_option("--process", words.bench.processes, "name=pid, of that server, for its CPU")
+      ->needs(gateway);
   bench.add_flag("--json", words.bench.json, "one JSON document");
 }
 

@@ -101,6 +101,13 @@ std::string age_text(double age) {
   return whole_of(60) ? fmt::format("−{:.0f} min", age / 60) : fmt::format("−{:.0f} s", age);
 }
 
+std::vector<std::pair<double, std::string>> age_ticks(double span) {
+  std::vector<std::pair<double, std::string>> ticks;
+  const double step = round_seconds(span / kTimes);
+  for (double age = 0; age <= span; age += step) ticks.emplace_back(age, age_text(age));
+  return ticks;
+}
+
 // The picture in words, for those who do not see it.
 std::string description_of(const Chart& chart, const ChartTime& time) {
   std::string words = chart.note + " Over the last " + long_time(std::llround(time.span)) + ":";
@@ -132,13 +139,11 @@ std::string svg_of(const Chart& chart, const ChartTime& time) {
     out += fmt::format("<text class=\"end\" x=\"{}\" y=\"{:.1f}\">{}</text>\n", kLeft - 5, y + 4,
                        escaped(chart.text(tick)));
   }
-  const double step = round_seconds(time.span / kTimes);
-  for (double age = 0; age <= time.span; age += step) {
+  for (const auto& [age, words] : time.ticks.empty() ? age_ticks(time.span) : time.ticks) {
     const double x = place_of(age, time);
     out += fmt::format("<path class=\"tick\" d=\"M{:.1f} {}v4\"/>", x, kBottom);
     out += fmt::format("<text class=\"{}\" x=\"{:.1f}\" y=\"{}\">{}</text>\n",
-                       age == 0 ? "end" : "middle", age == 0 ? kRight + 6 : x, kBottom + 17,
-                       age_text(age));
+                       age == 0 ? "end" : "middle", age == 0 ? kRight + 6 : x, kBottom + 17, words);
   }
   for (std::size_t i = 0; i < chart.series.size(); ++i) {
     const std::string path = path_of(chart.series[i], time, axis);

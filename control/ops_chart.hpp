@@ -9,6 +9,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace depot::control {
@@ -17,6 +18,8 @@ struct ChartTime {                 // what the values of a chart stand at, oldes
   std::vector<double> ages;        // seconds before now
   std::vector<std::string> words;  // "22:14:05"
   double span = 0;                 // seconds from the left border to now
+  // What stands along the axis; none: ages, "-1 min" to "now".
+  std::vector<std::pair<double, std::string>> ticks = {};
 };
 
 struct Series {

@@ -86,7 +86,7 @@ class StatementBuilder {
                    std::int64_t fee_rate, LedgerPosition from);
   void add(LedgerPosition at, const LedgerEntry& entry);
   bool complete() const { return complete_; }  // The entry that closes the cycle was added.
-  std::optional<Statement> finish() const;  // nullopt: money beyond 63 bits
+  std::optional<Statement> finish() const;     // nullopt: money beyond 63 bits
 
  private:
   struct Sku {

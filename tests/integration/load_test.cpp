@@ -140,7 +140,54 @@ TEST_F(LoadTest, BenchReportsCpuByProcessAndRecordsItsResult) {
   for (const char* kind : {"gateway", "balancer", "worker", "redis", "(generator)"}) {
     EXPECT_GT(figures.at("cpu_us_per_purchase").at(kind).to_number<double>(), 0) << kind;
   }
-  EXPECT_THAT(read_file(record), HasSubstr("4 connections, 30 products"));
+  EXPECT_GT(figures.at("redis_bytes_per_order").to_number<double>(), 0);
+  EXPECT_THAT(read_file(record), HasSubstr("uniform, 4 connections"));
+  EXPECT_THAT(read_file(record), HasSubstr("--products 30"));
+}
+
+TEST_F(LoadTest, BenchRunsEachWorkloadAndEachEndsWithTheAudit) {
+  cluster_.start();
+  const auto run = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(),
+                     {"bench", "--connections", "4", "--seconds", "1", "--json"});
+    const CommandResult result = cluster_.depot(arguments);
+    EXPECT_EQ(result.exit_code, 0) << arguments.back() << ": " << result.out << result.err;
+    const json::value figures = json::parse(result.out);
+    for (const char* harm : {"oversold", "doubled", "lost", "failed"}) {
+      EXPECT_EQ(figures.at(harm), 0) << arguments.back();
+    }
+    return figures;
+  };
+  const json::value mix = run({"--workload", "mix", "--products", "40"});
+  EXPECT_GE(mix.at("other_requests").to_number<int>(), 3 * mix.at("placed").to_number<int>());
+  const json::value storm = run({"--workload", "sold-out"});
+  EXPECT_LE(storm.at("placed").to_number<int>(), 1);
+  EXPECT_GT(storm.at("refused").to_number<int>(), 0);
+  const json::value copies = run({"--workload", "duplicates", "--products", "30"});
+  EXPECT_EQ(copies.at("repeats").to_number<int>(), 3 * copies.at("placed").to_number<int>());
+  const json::value cart = run({"--lines", "500", "--products", "600"});
+  EXPECT_EQ(cart.at("units").to_number<int>(), 500 * cart.at("placed").to_number<int>());
+  const std::string plots = cluster_.folder() + "/plots";
+  const json::value open = run({"--rate", "50", "--warm-up", "1", "--plots", plots});
+  EXPECT_NEAR(open.at("placed").to_number<double>(), 50, 40);
+  for (const char* name : {"throughput", "latency", "distribution"}) {
+    EXPECT_THAT(read_file(plots + "/" + name + ".svg"), HasSubstr("</svg>")) << name;
+  }
+}
+
+TEST_F(LoadTest, BenchFailsWhereAThresholdIsMissed) {
+  cluster_.start();
+  const auto run = [&](const std::string& threshold) {
+    return cluster_.depot({"bench", "--connections", "2", "--seconds", "1", "--products", "30",
+                           "--threshold", "failed<=0", "--threshold", threshold});
+  };
+  EXPECT_EQ(run("placed_per_second>0").exit_code, 0);
+  const CommandResult missed = run("p99<0.001");
+  EXPECT_EQ(missed.exit_code, 1);
+  EXPECT_THAT(missed.err, HasSubstr("threshold p99<0.001: it is "));
+  const CommandResult wrong = run("p98<10");
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("figures are "));
 }
 
 TEST_F(LoadTest, ShowSellsTheLastTenUnitsToTenOfTwoHundredWhileAWorkerIsKilled) {

@@ -68,6 +68,10 @@ class Gateway {
       return responder.send(answer_(key, requests[key]++));
     }
     if (request.path == "/v1/account/card") return responder.send(reply(200, "{}"));
+    if (request.path == "/v1/cart/lines") {
+      return responder.send(reply(200, R"({"cart_version":)" + std::to_string(++cart_) + "}"));
+    }
+    if (request.path == "/v1/catalogue") return responder.send(reply(200, "{}"));
     const std::string email(json::parse(request.body).at("email").as_string());
     if (request.path == "/v1/accounts" && email.starts_with("known")) {
       return responder.send(problem(409, "email_taken"));
@@ -80,6 +84,7 @@ class Gateway {
 
  private:
   Answer answer_;
+  int cart_ = 0;
   boost::asio::io_context io_{1};
   http::Server server_{io_, {}, [this](const http::Request& request, http::Responder responder) {
                          handle(request, std::move(responder));
@@ -129,6 +134,41 @@ TEST(EngineTest, PlacesEachOrderOnceAndCountsUnitsAndMoney) {
   EXPECT_EQ(tally.latency.count(), 20u);
   EXPECT_EQ(gateway.requests.size(), 20u);
   for (const auto& [key, count] : gateway.requests) EXPECT_EQ(count, 1) << key;
+}
+
+TEST(EngineTest, LooksAroundAndBuysTheCartWhereTheOrderSaysSo) {
+  Gateway gateway(
+      [](const std::string& key, int) { return Gateway::placed(Gateway::customer(), key, 2); });
+  Order order = orders(1).front();
+  order.lines.push_back({"m:b", 1, {}});
+  order.looks = {"/v1/catalogue?limit=24"};
+  order.by_cart = true;
+  ListSource source({order});
+  const std::vector<Shopper> shoppers = {{Gateway::customer(), "Authorization: Bearer t\r\n"}};
+  Progress progress("test", "orders", 1);
+  const Tally tally = buy({.gateways = {gateway.where()}, .lanes = 1}, shoppers, source, progress);
+  EXPECT_EQ(tally.placed, 1u);
+  EXPECT_EQ(tally.other_requests, 3u);
+  EXPECT_EQ(tally.failed_total(), 0u);
+  EXPECT_THAT(gateway.paths, ElementsAre("GET /v1/catalogue", "POST /v1/cart/lines",
+                                         "POST /v1/cart/lines", "POST /v1/orders"));
+}
+
+TEST(EngineTest, LatencyCountsFromWhenTheOrderWasDueAndIsKeptOverTime) {
+  Gateway gateway(
+      [](const std::string& key, int) { return Gateway::placed(Gateway::customer(), key, 2); });
+  std::vector<Order> late = orders(2);
+  for (Order& order : late) order.not_before = steady_now() - std::chrono::seconds(3);
+  ListSource source(std::move(late));
+  const std::vector<Shopper> shoppers = {{Gateway::customer(), "Authorization: Bearer t\r\n"}};
+  Progress progress("test", "orders", 2);
+  const Tally tally =
+      buy({.gateways = {gateway.where()}, .lanes = 1, .window = std::chrono::hours(1)}, shoppers,
+          source, progress);
+  EXPECT_GE(tally.latency_ms(0), 3'000);
+  ASSERT_EQ(tally.over_time.windows().size(), 1u);
+  EXPECT_EQ(tally.over_time.windows()[0].answers, 2u);
+  EXPECT_EQ(tally.over_time.windows()[0].latency.count(), 2u);
 }
 
 TEST(EngineTest, SaysItAgainWithTheSameKeyUntilTheAnswerIsDefinite) {
