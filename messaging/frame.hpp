@@ -23,7 +23,7 @@ namespace depot::messaging {
 inline constexpr std::size_t kHeaderSize = 24;
 inline constexpr std::size_t kRequestRecordHead = 36;  // bytes before the body, length included
 inline constexpr std::size_t kReplyRecordHead = 12;
-inline constexpr std::size_t kFrameRecordsMax = 64;
+inline constexpr std::size_t kFrameRecordsMax = 256;
 inline constexpr std::size_t kFrameBytesMax = 32 * 1024;  // a larger record travels alone
 // The largest is a part-filled order of 1,024 lines, each of another manufacturer: 84 bytes of its
 // part, 79 of what was sold, 142 of what was not, and a status make 306 KiB.

@@ -2,7 +2,7 @@
 //
 // It says HELLO until welcomed, pings when nothing else was sent for 100 ms, finds the balancer
 // dead after 1 s of silence (then a new socket and a new session), and packs what one loop turn had
-// ready into frames of at most 64 records or 32 KiB. LinkState decides; Link moves frames.
+// ready into frames of at most 256 records or 32 KiB. LinkState decides; Link moves frames.
 //
 // Threads: the one that made it.
 // Errors:  none to the caller: a lost balancer is an event.
