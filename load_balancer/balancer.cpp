@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kInFlightMax = 65'536;
 constexpr std::uint32_t kOutstandingPerWorkerMax = 4'096;
+constexpr std::size_t kChunkMax = 64;  // what the worker that was picked gets; then look again
 constexpr std::size_t kQueuedNowMin = 1'000;
 constexpr std::uint16_t kRetryAfterMs = 1'000;
 constexpr Duration kNoWorkerGrace = std::chrono::milliseconds(100);
@@ -173,7 +174,7 @@ void Balancer::dispatch() {
     if (!worker) return;
     // A light load spreads record by record, a heavy one fills frames.
     const std::size_t share = (queue_.size() + free_workers - 1) / free_workers;
-    auto chunk = std::min({share, messaging::kFrameRecordsMax, std::size_t{worker->credit()}});
+    auto chunk = std::min({share, kChunkMax, std::size_t{worker->credit()}});
     while (chunk > 0 && !queue_.empty()) chunk -= hand_over(*worker) ? 1 : 0;
   }
 }

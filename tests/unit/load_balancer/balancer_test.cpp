@@ -96,11 +96,11 @@ TEST_F(BalancerTest, LightLoadSpreadsAndHeavyLoadFillsFrames) {
   for (const char* worker : {"w1", "w2"}) {
     for (const auto& frame : h.take(worker, FrameType::request)) {
       most = std::max(most, frame.requests.size());
-      EXPECT_LE(frame.requests.size(), 64u);
+      EXPECT_LE(frame.requests.size(), messaging::kFrameRecordsMax);
       EXPECT_LE(frame.bytes, messaging::kFrameBytesMax);
     }
   }
-  EXPECT_EQ(most, 64u);
+  EXPECT_EQ(most, 256u);
 }
 
 TEST_F(BalancerTest, EqualWorkersTakeTurns) {

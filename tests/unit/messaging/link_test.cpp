@@ -162,13 +162,13 @@ TEST_F(LinkTest, RequestsOfOneTurnLeaveAsOneFrameAndRepliesComeBack) {
   EXPECT_EQ(link->credit(), 1u);
 }
 
-TEST_F(LinkTest, FramesHoldAtMost64RecordsOr32KiB) {
+TEST_F(LinkTest, FramesHoldAtMost256RecordsOr32KiB) {
   start(Role::gateway);
   welcome(7, 1'000);
-  for (std::uint32_t i = 0; i < 130; ++i) ASSERT_TRUE(link->send_request({.tag = i}));
+  for (std::uint32_t i = 0; i < 514; ++i) ASSERT_TRUE(link->send_request({.tag = i}));
   ASSERT_TRUE(until([&] { return balancer->frames.size() == 3; }));
-  EXPECT_EQ(take_frame().header.count, 64);
-  EXPECT_EQ(take_frame().header.count, 64);
+  EXPECT_EQ(take_frame().header.count, 256);
+  EXPECT_EQ(take_frame().header.count, 256);
   EXPECT_EQ(take_frame().header.count, 2);
 
   const std::string large(20'000, 'x');
