@@ -87,17 +87,28 @@ register('answer_pack_v1', function(args)
   return DONE
 end, READS)
 
--- [pack, 1 agrees or 0 or nil, when, why not], of one manufacturer; nil where there is none.
+-- One manufacturer's pack, nil where there is none; and its answer: 1 agrees, 0 or nil, when, why
+-- not.
 local function statement_of(id, maker)
-  local pack, answer = call('HGET', packs_key(id), maker), call('HGET', agreed_key(id), maker)
-  if not pack then return '\192' end
-  return '\148' .. pack .. (answer or '\192\192\192')
+  local answer = call('HGET', agreed_key(id), maker) or '\192\192\192'
+  return call('HGET', packs_key(id), maker) or nil, answer
 end
 
 register('statement_v1', function(args)
   local maker, id = unpack(args, 1, 2)
-  return id and 'O' .. statement_of(id, maker) or problem('malformed', 'statement_v1')
+  if not id then return problem('malformed', 'statement_v1') end
+  local pack, answer = statement_of(id, maker)
+  return pack and 'O\148' .. pack .. answer or DONE
 end, {'no-writes'})
+
+-- The sums of a statement: units, gross, fee, net, and 1 agrees or 0 or false; nothing without one.
+local function sums_of(id, maker)
+  local pack, answer = statement_of(id, maker)
+  if not pack then return end
+  -- Behind its first byte: hash, units, gross, fee rate, fee, net.
+  local _, _, units, gross, _, fee, net = decode_some(pack, 6, 1)
+  return units, gross, fee, net, decode(answer) or false
+end
 
 -- [sku, units asked for in vain in the current cycle, ...] of the manufacturer's skus named.
 register('demand_v1', function(args)
