@@ -150,9 +150,10 @@ register('cycles_v1', function(args)
   return 'O\147' .. row .. encode(rows, makers)
 end, {'no-writes'})
 
--- Whose packs of the cycle are written.
+-- The sums of the cycle's packs: [manufacturer, units, gross, fee, net, agrees or false, ...].
 register('packs_v1', function(args)
-  local makers = args[1] and call('HKEYS', packs_key(args[1])) or {}
+  local makers, rows = args[1] and call('HKEYS', packs_key(args[1])) or {}, {}
   table.sort(makers)
-  return 'O' .. encode(makers)
+  for _, maker in ipairs(makers) do push(rows, maker, sums_of(args[1], maker)) end
+  return 'O' .. encode(rows)
 end, {'no-writes'})
