@@ -11,7 +11,7 @@ using protocol::RequestKind;
 
 constexpr std::int64_t kPlaceMax = 9'000'000'000'000'000;  // what the store takes
 
-// Of all packs that an I/O thread gathers at once; the largest is of some 25 MiB.
+// Of all packs that an I/O thread gathers at once; 100,000 skus of 64 letters make some 20 MiB.
 constexpr std::size_t kGatheredBytesMax = 64 * 1024 * 1024;
 
 Failure bad_cursor() { return {.problem = Problem::malformed, .detail = "cursor: none of ours."}; }
