@@ -37,12 +37,13 @@ void show_offers(const Page& page, const OwnOfferList& own, const SaleList& sale
                 statements);
   });
   data.set("for_makers", true);
-  const auto link = [&](const char* name, std::string_view query, const std::string& cursor) {
-    if (!cursor.empty()) data.set(name, with_query("/manufacturer", query, cursor));
+  const auto link = [&](const char* name, std::string_view query, const std::string& cursor,
+                        const char* table) {
+    if (!cursor.empty()) data.set(name, with_query("/manufacturer", query, cursor) + table);
   };
-  link("next", "cursor", own.next_cursor);
-  link("older_sales", "sales", sales.next_cursor);
-  link("older_statements", "statements", statements.next_cursor);
+  link("next", "cursor", own.next_cursor, "");
+  link("older_sales", "sales", sales.next_cursor, "#own_sales");
+  link("older_statements", "statements", statements.next_cursor, "#own_statements");
   page.show("maker", std::move(data));
 }
 
@@ -105,10 +106,11 @@ void get_statement(const Page& page) {
     };
     set_left("offers_left", pack.offers.size());
     set_left("sales_left", pack.sales.size());
-    set(data, {{"for_makers", true},
-               {"maker", true},
-               {"maker_page", "/manufacturer"},
-               {"fee_percent", protocol::fee_percent_of(pack.fee_rate)}});
+    set(data,
+        {{"for_makers", true},
+         {"maker", true},
+         {"maker_page", "/manufacturer"},
+         {"fee_percent", decimal_text(page.language(), protocol::fee_percent_of(pack.fee_rate))}});
     page.show("statement", std::move(data));
   };
   page.operations().get_statement(page.who(), page.parameter(), shown);
