@@ -132,7 +132,9 @@ end)
 register_enrolled('manufacturer_statement_v1', function(body)
   local id, first = body[3], body[4]
   if not is_name_part(id) or not is_integer(first, 0, INTEGER_MAX) then return end
-  local pack, answer = statement_of(id, body[1])
-  if not pack then return problem('not_found') end
-  return 'O\149' .. answer .. encode(#pack, sub(pack, first + 1, first + PAGE_BYTES_MAX))
+  local key = pack_key(id, body[1])
+  local size = call('STRLEN', key)
+  if size == 0 then return problem('not_found') end
+  local piece = call('GETRANGE', key, text_of(first), text_of(first + PAGE_BYTES_MAX - 1))
+  return 'O\149' .. answer_of(id, body[1]) .. encode(size, piece)
 end)

@@ -41,8 +41,15 @@ class StatementsTest : public PagesTest {
     EXPECT_EQ(closed.exit_code, 0) << closed.err;
     return std::string(json::parse(closed.out).at("cycle_id").as_string());
   }
+  static std::string pack_key(const std::string& cycle) { return "pack:{s0}:" + cycle + ":alder"; }
+  // As the hub writes it.
   void put_pack(const std::string& cycle, const std::string& bytes) {
-    ASSERT_TRUE(cluster_.redis().command({"HSET", "packs:{s0}:" + cycle, "alder", bytes}));
+    store::BlockingRedis redis = cluster_.redis();
+    ASSERT_TRUE(redis.command({"HSET", "topack:{s0}:" + cycle, "alder", ""}));
+    ASSERT_TRUE(redis.command({"FCALL", "write_pack_v1", "0", cycle, "alder", bytes}));
+  }
+  void set_bytes(const std::string& cycle, const std::string& bytes) {
+    ASSERT_TRUE(cluster_.redis().command({"SET", pack_key(cycle), bytes}));
   }
 
   Browser browser_{cluster_.port()};
@@ -99,13 +106,13 @@ TEST_F(StatementsTest, OneLargerThanAnAnswerIsRead) {
                                                                     {"net", 2'250'000'000},
                                                                     {"answer", "none"}}));
 
-  put_pack(cycle, bytes.substr(0, bytes.size() - 1));
+  set_bytes(cycle, bytes.substr(0, bytes.size() - 1));
   EXPECT_EQ(get("/" + cycle).status, 500) << "damaged";
-  put_pack(cycle, std::string(std::size_t{65} * 1024 * 1024, 'x'));
+  set_bytes(cycle, std::string(std::size_t{65} * 1024 * 1024, 'x'));
   const HttpReply busy = get("/" + cycle);
   EXPECT_EQ(busy.status, 503) << "more than is gathered at once";
   EXPECT_NE(busy.header("retry-after"), "");
-  put_pack(cycle, bytes);
+  set_bytes(cycle, bytes);
   EXPECT_EQ(get("/" + cycle).status, 200);
 }
 
@@ -118,7 +125,7 @@ TEST_F(StatementsTest, ThePageLeadsToOlderOnes) {
   EXPECT_EQ(browser_.behind("href=\"/manufacturer?statements="), "") << "there is one alone";
   // 24 more, by the names that they would have: closing takes the hub its time.
   store::BlockingRedis redis = cluster_.redis();
-  const std::string pack = redis.command({"HGET", "packs:{s0}:" + first, "alder"})->text;
+  const std::string pack = redis.command({"GET", pack_key(first)})->text;
   for (int i = 10; i < 34; ++i) {
     const std::string cycle = "2031-" + std::to_string(i);
     std::string row;

@@ -206,7 +206,7 @@ TEST_F(EnrolledTest, HostileArgumentsAreMalformed) {
 TEST_F(EnrolledTest, AStatementIsReadInPieces) {
   std::string pack;
   for (int i = 0; i < 70'000; ++i) pack += std::to_string(10'000 + i);
-  shop_.redis({"HSET", "packs:{s0}:2026-11", "m", pack});
+  shop_.redis({"SET", "pack:{s0}:2026-11:m", pack});
   const auto read = [&](const std::string& cycle, std::size_t first) {
     std::string body;
     encode(protocol::StatementRequest{{"m", id("secret")}, cycle, static_cast<std::int64_t>(first)},
