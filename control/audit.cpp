@@ -1,5 +1,7 @@
 #include "control/audit.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <functional>
 #include <map>
@@ -66,7 +68,7 @@ class Audit {
   };
   std::vector<Offer> stock_;                                          // rows there are
   std::map<std::string, std::int64_t> states_;                        // of cycles
-  std::map<std::pair<std::string, std::string>, std::string> packs_;  // by cycle, manufacturer
+  std::map<std::pair<std::string, std::string>, std::string> packs_;  // sums by cycle and maker
 };
 
 void Audit::get(const std::string& prefix, std::span<const Id> ids,
@@ -159,17 +161,20 @@ void Audit::read_packs() {
   });
   for (const auto& state : states_) {
     const std::string& cycle = state.first;
-    redis_.scan("packs:{s0}:" + cycle, [&](std::string_view maker, std::string_view pack) {
-      packs_[{cycle, std::string(maker)}] = pack;
+    redis_.scan("packs:{s0}:" + cycle, [&](std::string_view maker, std::string_view sums) {
+      packs_[{cycle, std::string(maker)}] = sums;
     });
   }
 }
 
 void Audit::judge_packs() {
-  for (const auto& [name, pack] : packs_) books_.maker(name.second);
+  for (const auto& [name, sums] : packs_) books_.maker(name.second);
   extend_ledgers();
-  for (const auto& [name, pack] : packs_) {
-    ledgers_[books_.maker(name.second)].judge_pack(name.first, pack);
+  for (const auto& [name, sums] : packs_) {
+    const auto& [cycle, maker] = name;
+    const std::string key = fmt::format("pack:{{s0}}:{}:{}", cycle, maker);
+    const Reply pack = redis_.command({"GET", key});
+    ledgers_[books_.maker(maker)].judge_pack(cycle, sums, text_of(pack.get()));
   }
   for (Ledger& ledger : ledgers_) ledger.judge_settled(states_);
 }

@@ -76,7 +76,7 @@ class Ledger {
   // Reads head and counters of one moment, walks up to that head, and compares (L3).
   void compare_counters();
   // S1: a settlement pack of this manufacturer; S2: those that a cycle in such a state must have.
-  void judge_pack(const std::string& cycle, std::string_view pack);
+  void judge_pack(const std::string& cycle, std::string_view sums, std::string_view pack);
   void judge_settled(const std::map<std::string, std::int64_t>& states);
   bool knows(std::string_view cycle, std::string_view sku) const;
   std::size_t offers() const { return counters_.size(); }

@@ -51,7 +51,7 @@ std::string Ledger::statement_text(const std::string& cycle, std::string_view cu
   return text;
 }
 
-void Ledger::judge_pack(const std::string& cycle, std::string_view pack) {
+void Ledger::judge_pack(const std::string& cycle, std::string_view sums, std::string_view pack) {
   const std::string what = fmt::format("the pack of {} for {}", maker_, cycle);
   Walk walk(pack);
   const auto fields = walk.list();
@@ -59,6 +59,11 @@ void Ledger::judge_pack(const std::string& cycle, std::string_view pack) {
   const std::int64_t units = walk.number(), gross = walk.number(), rate = walk.number();
   const std::int64_t fee = walk.number(), net = walk.number();
   const std::string_view of_cycle = walk.text(), maker = walk.text(), currency = walk.text();
+  Walk listed(sums);
+  if (listed.text() != hash || listed.number() != units || listed.number() != gross ||
+      listed.number() != fee || listed.number() != net || !listed.at_end()) {
+    result_.add("S1", Harm::other, "{}: its sums stand otherwise in the list of the cycle", what);
+  }
   const std::size_t offers = walk.list();
   for (std::size_t i = 0; i < offers && walk.ok(); i += kOfferFields) {
     const std::string_view sku = walk.text();

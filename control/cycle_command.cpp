@@ -10,9 +10,10 @@
 #include "base/fatal.hpp"
 #include "base/numbers.hpp"
 #include "base/yaml.hpp"
+#include "control/cycle_rows.hpp"
 #include "control/ops_html.hpp"
 #include "control/store_call.hpp"
-#include "protocol/fields.hpp"
+#include "protocol/orders.hpp"
 
 namespace depot::control {
 namespace {
@@ -26,31 +27,13 @@ constexpr auto kLookEvery = 50ms;
 constexpr auto kPatience = 60s;  // besides what the configuration lets it take
 constexpr int kNewest = 3;       // the current one, the one before, the one planned
 
-struct CycleRow {
-  Cycle cycle;
-  std::int64_t packs = 0, missing = 0, agree = 0, disagree = 0;
-};
-struct Cycles {
-  Cycle current;
-  std::vector<CycleRow> rows;  // the oldest first
-  std::vector<std::string> silent;
-};
-
 // The newest `count` cycles and those that settle; 0: all.
 Cycles read_cycles(store::BlockingRedis& redis, int count = kNewest) {
   const std::string answer = call_store(redis, "cycles_v1", {std::to_string(count)});
   if (const auto problem = protocol::decode_problem(answer)) {
     throw StartupError(problem->detail + "; is the hub running?", kExitUnavailable);
   }
-  auto cycles = protocol::decode_reply<Cycles>('O', answer, 3, [](auto& in, Cycles& all) {
-    if (in.array() != protocol::kCycleFields) return in.fail();
-    protocol::read_cycle(in, all.current);
-    protocol::read_rows(in, 8, all.rows, [&](CycleRow& row) {
-      protocol::read_cycle(in, row.cycle);
-      protocol::read(in, row.packs, row.missing, row.agree, row.disagree);
-    });
-    protocol::read(in, all.silent);
-  });
+  auto cycles = decode_cycles(answer);
   if (!cycles) fail_on_answer("cycles_v1");
   return std::move(*cycles);
 }

@@ -13,6 +13,8 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr std::size_t kSettlementsMax = 6;  // cycles shown
+
 std::string time_text(std::int64_t ms) {
   return ms == 0 ? kNone
                  : to_rfc3339(WallTime(Millis(ms))).replace(10, 1, " ").substr(0, 16) + " UTC";
@@ -145,6 +147,23 @@ Table cycle_table(const json::value& status, WallTime now) {
   return table;
 }
 
+// Of the cycles that are closed, the newest first.
+Table settlements_table(const std::vector<CycleRow>& cycles) {
+  Table table{"settlements",
+              "Settlement of the last cycles",
+              {"Cycle", "State", "Closed", "Statements", "Agree", "Disagree"},
+              {}};
+  for (auto row = cycles.rbegin(); row != cycles.rend(); ++row) {
+    if (row->cycle.state < protocol::CycleState::closed) continue;
+    if (table.rows.size() == kSettlementsMax) break;
+    table.rows.push_back({row->cycle.id, std::string(name_of(row->cycle.state)),
+                          time_text(row->cycle.closes_at_ms),
+                          fmt::format("{} of {}", row->packs, row->packs + row->missing),
+                          std::to_string(row->agree), std::to_string(row->disagree)});
+  }
+  return table;
+}
+
 }  // namespace
 
 std::string length_of(const Window& window) { return long_time(std::llround(window.seconds())); }
@@ -191,8 +210,9 @@ std::vector<json::value> manufacturers_of(const json::value& status) {
 
 std::vector<Table> tables_of(const OpsState& state, WallTime now) {
   const json::value& status = *state.status;
-  return {requests_table(state),       processes_table(state), workers_table(status),
-          manufacturers_table(status), redis_table(status),    cycle_table(status, now)};
+  return {requests_table(state),          processes_table(state), workers_table(status),
+          manufacturers_table(status),    redis_table(status),    cycle_table(status, now),
+          settlements_table(state.cycles)};
 }
 
 }  // namespace depot::control

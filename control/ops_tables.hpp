@@ -20,7 +20,7 @@ std::string length_of(const Window& window);         // "10 s"
 // null before the second look.
 boost::json::value rates_of(const OpsState& state);
 
-// Requests, processes, workers, manufacturers, Redis, the cycle.
+// Requests, processes, workers, manufacturers, Redis, the cycle, settlements.
 std::vector<Table> tables_of(const OpsState& state, WallTime now);
 
 // Of a status document: the cycle as a hub tells it, null where none does.

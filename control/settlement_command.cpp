@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "base/clock.hpp"
@@ -19,6 +20,11 @@ namespace {
 namespace json = boost::json;
 using protocol::AnsweredStatement;
 
+std::vector<std::string> cycles_meant(store::BlockingRedis& redis,
+                                      const SettlementOptions& options) {
+  return options.cycle.empty() ? cycle_ids(redis) : std::vector{options.cycle};
+}
+
 std::optional<AnsweredStatement> read_statement(store::BlockingRedis& redis,
                                                 const std::string& manufacturer,
                                                 const std::string& cycle) {
@@ -28,28 +34,28 @@ std::optional<AnsweredStatement> read_statement(store::BlockingRedis& redis,
   return statement;
 }
 
-// Of one cycle, by manufacturer.
-std::vector<AnsweredStatement> read_statements(store::BlockingRedis& redis,
-                                               const std::string& cycle) {
+// Of one cycle, by manufacturer: the sums alone.
+void add_sums(store::BlockingRedis& redis, const std::string& cycle,
+              std::vector<AnsweredStatement>& all) {
   const std::string answer = call_store(redis, "packs_v1", {cycle});
   protocol::Reader in(std::string_view(answer).substr(1));
-  std::vector<std::string> makers;
-  protocol::read(in, makers);
+  std::vector<AnsweredStatement> rows;
+  protocol::read_rows(in, 6, rows, [&](AnsweredStatement& one) {
+    protocol::Statement& pack = one.statement;
+    pack.cycle = cycle;
+    protocol::read(in, pack.manufacturer, pack.units, pack.gross, pack.fee, pack.net, one.agrees);
+  });
   if (!answer.starts_with('O') || !in.done()) fail_on_answer("packs_v1");
-  std::vector<AnsweredStatement> all;
-  for (const std::string& maker : makers) {
-    if (auto statement = read_statement(redis, maker, cycle)) all.push_back(std::move(*statement));
-  }
-  return all;
+  std::ranges::move(rows, std::back_inserter(all));
 }
 
 std::string_view answer_of(const AnsweredStatement& one) {
-  return !one.agrees ? "no answer yet" : *one.agrees != 0 ? "agrees" : "disagrees";
+  return one.agrees ? protocol::name_of_answer(one.agrees) : "no answer yet";
 }
 
 json::object json_of(const AnsweredStatement& one) {
   json::object document = to_json(one.statement);
-  document["answer"] = !one.agrees ? "none" : *one.agrees != 0 ? "agrees" : "disagrees";
+  document["answer"] = protocol::name_of_answer(one.agrees);
   if (!one.detail.empty()) document["differences"] = one.detail;
   return document;
 }
@@ -85,10 +91,7 @@ std::string table_of(const AnsweredStatement& one, const Currency& currency) {
 int run_settlement_list(const Config& config, const SettlementOptions& options) {
   store::BlockingRedis redis = connect_store(config);
   std::vector<AnsweredStatement> all;
-  for (const std::string& cycle : cycle_ids(redis)) {
-    if (!options.cycle.empty() && cycle != options.cycle) continue;
-    for (AnsweredStatement& one : read_statements(redis, cycle)) all.push_back(std::move(one));
-  }
+  for (const std::string& cycle : cycles_meant(redis, options)) add_sums(redis, cycle, all);
   if (options.json) {
     json::array items;
     for (const AnsweredStatement& one : all) {
@@ -99,7 +102,7 @@ int run_settlement_list(const Config& config, const SettlementOptions& options) 
                        {"gross", pack.gross},
                        {"fee", pack.fee},
                        {"net", pack.net},
-                       {"answer", json_of(one).at("answer")}});
+                       {"answer", protocol::name_of_answer(one.agrees)}});
     }
     return print_line(json::serialize(json::object{{"items", std::move(items)}}));
   }
@@ -118,8 +121,7 @@ int run_settlement_list(const Config& config, const SettlementOptions& options) 
 
 int run_settlement_show(const Config& config, const SettlementOptions& options) {
   store::BlockingRedis redis = connect_store(config);
-  std::vector<std::string> cycles = {options.cycle};
-  if (options.cycle.empty()) cycles = cycle_ids(redis);
+  const std::vector<std::string> cycles = cycles_meant(redis, options);
   std::optional<AnsweredStatement> found;
   for (auto cycle = cycles.rbegin(); cycle != cycles.rend() && !found; ++cycle) {
     found = read_statement(redis, options.manufacturer, *cycle);

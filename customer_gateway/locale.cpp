@@ -81,15 +81,20 @@ std::string number_text(Language language, std::int64_t number) {
                     : grouped(language, digits);
 }
 
+std::string decimal_text(Language language, std::string_view decimal) {
+  const std::size_t point = std::min(decimal.find('.'), decimal.size());
+  std::string number = grouped(language, decimal.substr(0, point));
+  if (point < decimal.size()) {
+    (number += language == Language::pl ? ',' : '.') += decimal.substr(point + 1);
+  }
+  return number;
+}
+
 std::string money_text(Language language, std::int64_t amount_minor, const Currency& currency) {
   std::string text = format_money(amount_minor, currency);
   const std::string minus = amount_minor < 0 ? "-" : "";
   text.erase(0, minus.size());
-  const std::size_t point = std::min(text.find('.'), text.size());
-  std::string number = grouped(language, std::string_view(text).substr(0, point));
-  if (point < text.size()) {
-    (number += language == Language::pl ? ',' : '.') += text.substr(point + 1);
-  }
+  const std::string number = decimal_text(language, text);
   const auto* sign = std::ranges::find_if(kSigns, [&](const Sign& one) {
     return one.language == language && one.code == currency.code;
   });

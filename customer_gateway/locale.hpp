@@ -26,7 +26,8 @@ Language preferred_language(std::string_view chosen, std::string_view accept_lan
 // "one", "few", "many" or "other": the form of a noun behind the number.
 std::string_view plural_of(Language language, std::int64_t number);
 
-std::string number_text(Language language, std::int64_t number);  // "12,345"
+std::string number_text(Language language, std::int64_t number);        // "12,345"
+std::string decimal_text(Language language, std::string_view decimal);  // of "2.50": "2,50"
 // "€12.99", "12,99 €"; a currency without a sign of its own in that language by its code.
 std::string money_text(Language language, std::int64_t amount_minor, const Currency& currency);
 // "27 November 2026, 22:05 UTC" of RFC 3339 text in UTC; other text comes back as it is.

@@ -1,5 +1,7 @@
 #include "customer_gateway/manufacturer_views.hpp"
 
+#include <span>
+
 #include "base/clock.hpp"
 #include "base/crypto.hpp"
 #include "customer_gateway/json.hpp"
@@ -34,10 +36,6 @@ void write(JsonWriter& json, const SaleList& list) { json.list(list.sales, list.
 
 namespace {
 
-std::string_view answer_text(std::optional<std::int64_t> agrees) {
-  return !agrees ? "none" : *agrees != 0 ? "agrees" : "disagrees";
-}
-
 struct SummaryView {
   const protocol::StatementSummary& row;
 };
@@ -45,7 +43,7 @@ void write(JsonWriter& json, const SummaryView& view) {
   const protocol::StatementSummary& row = view.row;
   json.object("cycle_id", row.cycle, "state", name_of(row.state), "units", row.units, "gross",
               Minor{row.gross}, "fee", Minor{row.fee}, "net", Minor{row.net}, "answer",
-              answer_text(row.agrees));
+              protocol::name_of_answer(row.agrees));
 }
 
 struct OfferRowView {
@@ -71,10 +69,11 @@ void write(JsonWriter& json, const DemandRowView& view) {
 }
 
 template <typename View, typename Row>
-std::vector<View> views(const std::vector<Row>& rows) {
+std::vector<View> views(const std::vector<Row>& rows, std::size_t rows_max = SIZE_MAX) {
   std::vector<View> all;
-  all.reserve(rows.size());
-  for (const Row& row : rows) all.push_back({row});
+  for (const Row& row : std::span(rows).first(std::min(rows.size(), rows_max))) {
+    all.push_back({row});
+  }
   return all;
 }
 
@@ -84,14 +83,16 @@ void write(JsonWriter& json, const StatementList& list) {
   json.list(views<SummaryView>(list.statements), list.next_cursor);
 }
 
-void write(JsonWriter& json, const StatementView& view) {
+void write(JsonWriter& json, const StatementView& view, std::size_t rows_max) {
   const protocol::Statement& pack = view.answered.statement;
   json.object("cycle_id", pack.cycle, "manufacturer_id", pack.manufacturer, "offers",
-              views<OfferRowView>(pack.offers), "sales", views<SaleRowView>(pack.sales), "units",
-              pack.units, "gross", Minor{pack.gross}, "fee_rate", pack.fee_rate, "fee",
-              Minor{pack.fee}, "net", Minor{pack.net}, "ledger_from", protocol::to_text(pack.from),
-              "ledger_to", protocol::to_text(pack.to), "sha256", to_hex(hash_of(pack)), "demand",
-              views<DemandRowView>(pack.demand), "answer", answer_text(view.answered.agrees));
+              views<OfferRowView>(pack.offers, rows_max), "sales",
+              views<SaleRowView>(pack.sales, rows_max), "units", pack.units, "gross",
+              Minor{pack.gross}, "fee_rate", pack.fee_rate, "fee", Minor{pack.fee}, "net",
+              Minor{pack.net}, "ledger_from", protocol::to_text(pack.from), "ledger_to",
+              protocol::to_text(pack.to), "sha256", to_hex(hash_of(pack)), "demand",
+              views<DemandRowView>(pack.demand, rows_max), "answer",
+              protocol::name_of_answer(view.answered.agrees));
 }
 
 }  // namespace depot::customer_gateway

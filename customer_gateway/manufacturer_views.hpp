@@ -55,6 +55,7 @@ void write(JsonWriter& json, const OwnOfferList& list);
 void write(JsonWriter& json, const SaleView& sale);
 void write(JsonWriter& json, const SaleList& list);
 void write(JsonWriter& json, const StatementList& list);
-void write(JsonWriter& json, const StatementView& statement);
+// `rows_max`: of each of its lists.
+void write(JsonWriter& json, const StatementView& statement, std::size_t rows_max = SIZE_MAX);
 
 }  // namespace depot::customer_gateway

@@ -83,7 +83,8 @@ class Operations {
                        Done<OwnOfferList> done);
   void list_sales(const Requester&, std::size_t limit, std::string_view cursor,
                   Done<SaleList> done);
-  // Its settlement packs, the newest first; one of them.
+  // Its settlement packs, the newest first; one of them, which may be of many megabytes: where too
+  // many such are under way, Failure unavailable.
   void list_statements(const Requester&, std::size_t limit, std::string_view cursor,
                        Done<StatementList> done);
   void get_statement(const Requester&, std::string cycle, Done<StatementView> done);
@@ -98,11 +99,16 @@ class Operations {
   Backend& backend_;
   const CatalogueHolder& catalogue_;
   const Config& config_;
+  std::size_t gathered_ = 0;  // bytes of the packs that are gathered now, as they will be
 
   // One request of the back end. `view` turns the reply's body into an optional T, nullopt where it
   // is not of the form agreed. Without a session: 401 at once, save for the kinds that need none.
+  // `budget`: other than that of a request.
   template <typename T, typename View>
-  void ask(const Requester&, protocol::RequestKind kind, std::string body, View view, Done<T> done);
+  void ask(const Requester&, protocol::RequestKind kind, std::string body, View view, Done<T> done,
+           std::optional<Duration> budget = {});
+  struct Gathering;
+  void gather(const std::shared_ptr<Gathering>& all);
   void ask_own_offers(const Requester&, const CataloguePage& page, Done<OwnOfferList> done);
   // Says 401 or, where the session is good, `failure`; before it that the key of `order_id`, where
   // one is given, was used: what is recorded under it was sound, so this is another request.

@@ -50,10 +50,10 @@ auto decoded(Decode decode, View view) {
 
 template <typename T, typename View>
 void Operations::ask(const Requester& who, protocol::RequestKind kind, std::string body, View view,
-                     Done<T> done) {
+                     Done<T> done, std::optional<Duration> budget) {
   if (auto failure = failure_of_stranger(who, kind)) return done(tl::unexpected(*failure));
   backend_.call({kind, std::move(body), who.request_id, tenant_of(who)},
-                config_.gateway.request_budget,
+                budget.value_or(config_.gateway.request_budget),
                 [this, view = std::move(view), done = std::move(done)](const Outcome& outcome) {
                   const std::string_view letter = outcome.body.substr(0, 1);
                   if (letter == "O" || letter == "P" || letter == "p") {

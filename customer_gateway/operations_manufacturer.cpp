@@ -11,6 +11,9 @@ using protocol::RequestKind;
 
 constexpr std::int64_t kPlaceMax = 9'000'000'000'000'000;  // what the store takes
 
+// Of all packs that an I/O thread gathers at once; 100,000 skus of 64 letters make some 20 MiB.
+constexpr std::size_t kGatheredBytesMax = 64 * 1024 * 1024;
+
 Failure bad_cursor() { return {.problem = Problem::malformed, .detail = "cursor: none of ours."}; }
 
 // "<epoch>-<number>-<row>"
@@ -108,16 +111,51 @@ void Operations::list_statements(const Requester& who, std::size_t limit, std::s
       decoded(protocol::decode_statements_page, view), std::move(done));
 }
 
+// A pack on its way here, piece by piece.
+struct Operations::Gathering {
+  Requester who;
+  protocol::StatementRequest request;
+  Done<StatementView> done;
+  TimePoint deadline;
+  std::string pack = {};
+  std::size_t counted = 0;  // of gathered_
+};
+
 void Operations::get_statement(const Requester& who, std::string cycle, Done<StatementView> done) {
   if (who.is_manufacturer() && !is_name_part(cycle)) {
     return done(tl::unexpected(Failure{.problem = Problem::not_found}));
   }
-  const auto view = [](protocol::AnsweredStatement answered) {
-    return StatementView{std::move(answered)};
+  gather(std::make_shared<Gathering>(
+      Gathering{.who = who,
+                .request = {who.manufacturer, std::move(cycle)},
+                .done = std::move(done),
+                .deadline = steady_now() + config_.gateway.request_budget}));
+}
+
+void Operations::gather(const std::shared_ptr<Gathering>& all) {
+  all->request.first = static_cast<std::int64_t>(all->pack.size());
+  const auto end = [this, all](Answer<StatementView> answer) {
+    gathered_ -= all->counted;
+    all->done(std::move(answer));
   };
-  ask(who, RequestKind::manufacturer_statement,
-      encoded(protocol::StatementRequest{who.manufacturer, std::move(cycle)}),
-      decoded(protocol::decode_answered_statement, view), std::move(done));
+  const auto take = [this, all, end](Answer<protocol::StatementPiece> piece) {
+    if (!piece) return end(tl::unexpected(std::move(piece.error())));
+    all->pack += piece->bytes;
+    if (all->pack.size() < piece->size && !piece->bytes.empty()) {
+      if (all->counted == 0 && gathered_ + piece->size > kGatheredBytesMax) {
+        return end(tl::unexpected(failure_of({Outcome::Kind::unavailable, {}})));
+      }
+      if (all->counted == 0) gathered_ += all->counted = piece->size;
+      return gather(all);
+    }
+    auto pack = protocol::decode_statement(all->pack);
+    if (!pack) return end(tl::unexpected(failure_of({Outcome::Kind::answered, {}})));
+    end(StatementView{
+        {std::move(*pack), piece->agrees, piece->answered_ms, std::move(piece->detail)}});
+  };
+  ask<protocol::StatementPiece>(all->who, RequestKind::manufacturer_statement,
+                                encoded(all->request), protocol::decode_statement_piece, take,
+                                all->deadline - steady_now());
 }
 
 }  // namespace depot::customer_gateway

@@ -13,6 +13,7 @@ using protocol::Problem;
 constexpr std::size_t kOffersPerPage = 100;
 constexpr std::size_t kSalesShown = 20;
 constexpr std::size_t kStatementsShown = 24;
+constexpr std::size_t kRowsShown = 200;  // of each table of a statement; the CSV has all
 constexpr int kSalesCallsMax = 5;
 
 void show_sign_in(const Page& page, const Failure* failure) {
@@ -36,11 +37,13 @@ void show_offers(const Page& page, const OwnOfferList& own, const SaleList& sale
                 statements);
   });
   data.set("for_makers", true);
-  const auto link = [&](const char* name, std::string_view query, const std::string& cursor) {
-    if (!cursor.empty()) data.set(name, with_query("/manufacturer", query, cursor));
+  const auto link = [&](const char* name, std::string_view query, const std::string& cursor,
+                        const char* table) {
+    if (!cursor.empty()) data.set(name, with_query("/manufacturer", query, cursor) + table);
   };
-  link("next", "cursor", own.next_cursor);
-  link("older", "sales", sales.next_cursor);
+  link("next", "cursor", own.next_cursor, "");
+  link("older_sales", "sales", sales.next_cursor, "#own_sales");
+  link("older_statements", "statements", statements.next_cursor, "#own_statements");
   page.show("maker", std::move(data));
 }
 
@@ -50,10 +53,11 @@ void list_sales(const Page& page, const OwnOfferList& own, const std::string& cu
     if (!sales) return page.fail(sales.error());
     const bool goes_on = sales->sales.empty() && !sales->next_cursor.empty();
     if (goes_on && calls > 1) return list_sales(page, own, sales->next_cursor, calls - 1);
-    page.operations().list_statements(
-        page.who(), kStatementsShown, "", [=, sales = *sales](const Answer<StatementList>& list) {
-          list ? show_offers(page, own, sales, *list) : page.fail(list.error());
-        });
+    page.operations().list_statements(page.who(), kStatementsShown, page.text("statements"),
+                                      [=, sales = *sales](const Answer<StatementList>& list) {
+                                        list ? show_offers(page, own, sales, *list)
+                                             : page.fail(list.error());
+                                      });
   });
 }
 
@@ -90,13 +94,23 @@ void get_statement(const Page& page) {
       const bool ended = answer.error().problem == Problem::unauthenticated;
       return ended ? show_sign_in(page, &answer.error()) : page.fail(answer.error());
     }
+    const protocol::Statement& pack = answer->answered.statement;
     if (page.text("format") == "csv") {
-      return page.download(to_csv(answer->answered.statement), "text/csv; charset=utf-8",
+      return page.download(to_csv(pack), "text/csv; charset=utf-8",
                            "statement-" + page.parameter() + ".csv");
     }
-    Html data = page.html(*answer);
-    data.set("for_makers", true);
-    data.set("fee_percent", protocol::fee_percent_of(answer->answered.statement.fee_rate));
+    Html data = page.html([&](JsonWriter& json) { write(json, *answer, kRowsShown); });
+    const auto set_left = [&](const char* name, std::size_t rows) {
+      if (rows <= kRowsShown) return;
+      page.set_number(data, name, static_cast<std::int64_t>(rows - kRowsShown));
+    };
+    set_left("offers_left", pack.offers.size());
+    set_left("sales_left", pack.sales.size());
+    set(data,
+        {{"for_makers", true},
+         {"maker", true},
+         {"maker_page", "/manufacturer"},
+         {"fee_percent", decimal_text(page.language(), protocol::fee_percent_of(pack.fee_rate))}});
     page.show("statement", std::move(data));
   };
   page.operations().get_statement(page.who(), page.parameter(), shown);

@@ -53,7 +53,16 @@ void encode(const StatementsRequest& request, std::string& out) {
 }
 
 void encode(const StatementRequest& request, std::string& out) {
-  write_array(out, request.caller.manufacturer, request.caller.secret, request.cycle);
+  write_array(out, request.caller.manufacturer, request.caller.secret, request.cycle,
+              request.first);
+}
+
+std::optional<StatementPiece> decode_statement_piece(std::string_view body) {
+  return decode_reply<StatementPiece>('O', body, 5, [](Reader& reader, StatementPiece& piece) {
+    read(reader, piece.agrees, piece.answered_ms, or_nothing(piece.detail));
+    piece.size = reader.unsigned_integer();
+    read(reader, piece.bytes);
+  });
 }
 
 std::optional<StatementsPage> decode_statements_page(std::string_view body) {

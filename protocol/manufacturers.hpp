@@ -83,13 +83,24 @@ struct StatementsRequest {
 };
 void encode(const StatementsRequest& request, std::string& out);
 
-// body of manufacturer_statement: [manufacturer, secret, cycle]; its reply is that of statement_v1
-// (statement.hpp), or X not_found.
+// body of manufacturer_statement: [manufacturer, secret, cycle, first byte]
 struct StatementRequest {
   ManufacturerCaller caller;
   std::string cycle;
+  std::int64_t first = 0;  // the bytes of it that are here already
 };
 void encode(const StatementRequest& request, std::string& out);
+
+// Reply: [agrees | nil, answered_ms | nil, detail | nil, size of the pack, its bytes from the first
+// on, at most 200 KiB], or X not_found. The answer as in AnsweredStatement, the pack as in
+// decode_statement (statement.hpp).
+struct StatementPiece {
+  std::optional<std::int64_t> agrees, answered_ms;
+  std::string detail;
+  std::size_t size = 0;
+  std::string bytes;
+};
+std::optional<StatementPiece> decode_statement_piece(std::string_view body);
 
 struct StatementSummary {
   std::string cycle;

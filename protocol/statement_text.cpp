@@ -24,6 +24,10 @@ std::string subject_of(const std::string& line) {
 
 }  // namespace
 
+std::string_view name_of_answer(std::optional<std::int64_t> agrees) {
+  return !agrees ? "none" : *agrees != 0 ? "agrees" : "disagrees";
+}
+
 std::string fee_percent_of(std::int64_t fee_rate) {
   return fmt::format("{}.{:02}", fee_rate / 100, fee_rate % 100);
 }

@@ -6,7 +6,10 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "protocol/statement.hpp"
@@ -22,6 +25,9 @@ std::string to_csv(const Statement& statement);
 // The lines of the two canonical texts that are not the same: "- <theirs>" and "+ <ours>", those
 // of one sku beside each other. Empty where both have one hash.
 std::vector<std::string> differences(const Statement& theirs, const Statement& ours);
+
+// "agrees", "disagrees"; "none" while its manufacturer has not said a word.
+std::string_view name_of_answer(std::optional<std::int64_t> agrees);
 
 std::string fee_percent_of(std::int64_t fee_rate);  // 250: "2.50"
 std::string to_text(const LedgerPosition& at);      // "1-57"

@@ -3,11 +3,10 @@
 
 local WORK_MAX = '16' -- packs to be written that are named at once
 
+-- The sums of all; and each pack, which may be of many megabytes and is read by its range.
 local function packs_key(cycle) return 'packs:{s0}:' .. cycle end
+local function pack_key(cycle, maker) return 'pack:{s0}:' .. cycle .. ':' .. maker end
 local function agreed_key(cycle) return 'agreed:{s0}:' .. cycle end
-
--- Its hash comes first.
-local function hash_of(pack) return (select(2, decode_some(pack, 1, 1))) end
 
 local function read_cycle(id)
   local row = id and call('HGET', 'cycles:{s0}', id)
@@ -34,11 +33,16 @@ end, {'no-writes'})
 
 register('write_pack_v1', function(args)
   local id, maker, pack = unpack(args, 1, 3)
-  if not pack or byte(pack) ~= 0x9d or not is_bytes(hash_of(pack), 32) then
+  local _, hash, units, gross, fee, net
+  if pack and byte(pack) == 0x9d then -- Behind that byte the sums come first.
+    _, hash, units, gross, _, fee, net = decode_some(pack, 6, 1)
+  end
+  if not is_bytes(hash, 32) then
     return problem('malformed', 'write_pack_v1 cycle manufacturer pack')
   end
   if call('HEXISTS', 'topack:{s0}:' .. id, maker) == 1 then
-    call('HSET', packs_key(id), maker, pack)
+    call('SET', pack_key(id, maker), pack)
+    call('HSET', packs_key(id), maker, encode(hash, units, gross, fee, net))
     call('HDEL', 'topack:{s0}:' .. id, maker)
   end
   return DONE
@@ -78,26 +82,34 @@ register('answer_pack_v1', function(args)
     or not (detail == '' or is_text(detail, 200)) then
     return problem('malformed', 'answer_pack_v1 manufacturer cycle hash agrees detail')
   end
-  local pack, before = call('HGET', packs_key(id), maker), call('HGET', agreed_key(id), maker)
-  if not pack then return problem('not_found', 'no statement for that cycle') end
-  if hash_of(pack) ~= hash then return problem('invalid', 'another statement\'s hash') end
+  local sums, before = call('HGET', packs_key(id), maker), call('HGET', agreed_key(id), maker)
+  if not sums then return problem('not_found', 'no statement for that cycle') end
+  if (decode(sums)) ~= hash then return problem('invalid', 'another statement\'s hash') end
   if not before or decode(before) == 0 then
     call('HSET', agreed_key(id), maker, encode(tonumber(agrees), now_ms(), detail))
   end
   return DONE
 end, READS)
 
--- [pack, 1 agrees or 0 or nil, when, why not], of one manufacturer; nil where there is none.
-local function statement_of(id, maker)
-  local pack, answer = call('HGET', packs_key(id), maker), call('HGET', agreed_key(id), maker)
-  if not pack then return '\192' end
-  return '\148' .. pack .. (answer or '\192\192\192')
+-- What a manufacturer has said of its pack: 1 agrees, 0 or nil, when, why not.
+local function answer_of(id, maker)
+  return call('HGET', agreed_key(id), maker) or '\192\192\192'
 end
 
 register('statement_v1', function(args)
   local maker, id = unpack(args, 1, 2)
-  return id and 'O' .. statement_of(id, maker) or problem('malformed', 'statement_v1')
+  if not id then return problem('malformed', 'statement_v1') end
+  local pack = call('GET', pack_key(id, maker))
+  return pack and 'O\148' .. pack .. answer_of(id, maker) or DONE
 end, {'no-writes'})
+
+-- The sums of a statement: units, gross, fee, net, and 1 agrees or 0 or false; nothing without one.
+local function sums_of(id, maker)
+  local sums = call('HGET', packs_key(id), maker)
+  if not sums then return end
+  local _, units, gross, fee, net = decode(sums)
+  return units, gross, fee, net, decode(answer_of(id, maker)) or false
+end
 
 -- [sku, units asked for in vain in the current cycle, ...] of the manufacturer's skus named.
 register('demand_v1', function(args)
@@ -139,9 +151,10 @@ register('cycles_v1', function(args)
   return 'O\147' .. row .. encode(rows, makers)
 end, {'no-writes'})
 
--- Whose packs of the cycle are written.
+-- The sums of the cycle's packs: [manufacturer, units, gross, fee, net, agrees or false, ...].
 register('packs_v1', function(args)
-  local makers = args[1] and call('HKEYS', packs_key(args[1])) or {}
+  local makers, rows = args[1] and call('HKEYS', packs_key(args[1])) or {}, {}
   table.sort(makers)
-  return 'O' .. encode(makers)
+  for _, maker in ipairs(makers) do push(rows, maker, sums_of(args[1], maker)) end
+  return 'O' .. encode(rows)
 end, {'no-writes'})

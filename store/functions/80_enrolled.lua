@@ -117,13 +117,10 @@ register_enrolled('manufacturer_statements_v1', function(body)
     if before then
       if cycle[1] == before then before = nil end
     else
-      local pack = call('HGET', packs_key(cycle[1]), body[1])
-      if pack and #rows == 7 * limit then return 'O\146' .. encode(last, rows) end
-      if pack then
-        local answer = call('HGET', agreed_key(cycle[1]), body[1])
-        -- Behind its first byte: hash, units, gross, fee rate, fee, net.
-        local _, _, units, gross, _, fee, net = decode_some(pack, 6, 1)
-        push(rows, cycle[1], cycle[2], units, gross, fee, net, answer and decode(answer) or false)
+      local units, gross, fee, net, agrees = sums_of(cycle[1], body[1])
+      if units and #rows == 7 * limit then return 'O\146' .. encode(last, rows) end
+      if units then
+        push(rows, cycle[1], cycle[2], units, gross, fee, net, agrees)
         last = cycle[1]
       end
     end
@@ -131,8 +128,13 @@ register_enrolled('manufacturer_statements_v1', function(body)
   return 'O\146' .. encode(nil, rows)
 end)
 
+-- A piece of its pack, from that byte on: an answer has no room for all of a large one.
 register_enrolled('manufacturer_statement_v1', function(body)
-  if not is_name_part(body[3]) then return end
-  local statement = statement_of(body[3], body[1])
-  return statement ~= '\192' and 'O' .. statement or problem('not_found')
+  local id, first = body[3], body[4]
+  if not is_name_part(id) or not is_integer(first, 0, INTEGER_MAX) then return end
+  local key = pack_key(id, body[1])
+  local size = call('STRLEN', key)
+  if size == 0 then return problem('not_found') end
+  local piece = call('GETRANGE', key, text_of(first), text_of(first + PAGE_BYTES_MAX - 1))
+  return 'O\149' .. answer_of(id, body[1]) .. encode(size, piece)
 end)

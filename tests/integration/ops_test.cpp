@@ -108,6 +108,9 @@ TEST_F(OpsTest, ShowsWhatRunsAndWhatItDoes) {
       },
       "purchases and refusals are in the chart"));
   expect_cell("redis", "private", 5, "0");
+  ASSERT_EQ(cluster_.depot({"cycle", "close"}).exit_code, 0);
+  expect_cell("settlements", cycle[0][0], 3, "1 of 1");
+  expect_cell("settlements", cycle[0][0], 4, "1");  // It agrees.
 }
 
 TEST_F(OpsTest, CountsTheRestartOfAWorkerThatWasKilled) {

@@ -47,6 +47,9 @@ TEST(LocaleTest, NumbersAreGroupedAsTheLanguageDoes) {
   EXPECT_EQ(number_text(en, 1234567), "1,234,567");
   EXPECT_EQ(number_text(en, -1234), "-1,234");
   EXPECT_EQ(number_text(pl, 1234), "1234");
+  EXPECT_EQ(decimal_text(en, "1234.50"), "1,234.50");
+  EXPECT_EQ(decimal_text(pl, "2.50"), "2,50");
+  EXPECT_EQ(decimal_text(pl, "7"), "7");
   EXPECT_EQ(number_text(pl, 12345), std::string("12") + kNbsp + "345");
 }
 

@@ -76,6 +76,9 @@ TEST(StatementTextTest, ALineThatStandsTwiceIsADifference) {
 }
 
 TEST(StatementTextTest, FeesHaveTwoDecimals) {
+  EXPECT_EQ(name_of_answer(std::nullopt), "none");
+  EXPECT_EQ(name_of_answer(1), "agrees");
+  EXPECT_EQ(name_of_answer(0), "disagrees");
   EXPECT_EQ(fee_percent_of(0), "0.00");
   EXPECT_EQ(fee_percent_of(5), "0.05");
   EXPECT_EQ(fee_percent_of(1'234), "12.34");

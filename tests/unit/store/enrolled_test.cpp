@@ -203,6 +203,37 @@ TEST_F(EnrolledTest, HostileArgumentsAreMalformed) {
   EXPECT_EQ(text_of(shop_.call("list_manufacturers_v1", {"x7", "10"})), "X malformed");
 }
 
+TEST_F(EnrolledTest, AStatementIsReadInPieces) {
+  std::string pack;
+  for (int i = 0; i < 70'000; ++i) pack += std::to_string(10'000 + i);
+  shop_.redis({"SET", "pack:{s0}:2026-11:m", pack});
+  const auto read = [&](const std::string& cycle, std::size_t first) {
+    std::string body;
+    encode(protocol::StatementRequest{{"m", id("secret")}, cycle, static_cast<std::int64_t>(first)},
+           body);
+    return shop_.call("manufacturer_statement_v1", {body});
+  };
+  std::string found;
+  for (int pieces = 0; pieces < 2; ++pieces) {
+    const auto piece = protocol::decode_statement_piece(read("2026-11", found.size()));
+    ASSERT_TRUE(piece.has_value());
+    EXPECT_EQ(piece->size, pack.size());
+    EXPECT_LE(piece->bytes.size(), 200u * 1024);
+    EXPECT_FALSE(piece->agrees.has_value());
+    found += piece->bytes;
+  }
+  EXPECT_TRUE(found == pack);
+  EXPECT_EQ(protocol::decode_statement_piece(read("2026-11", pack.size() + 1))->bytes, "");
+  EXPECT_EQ(text_of(read("2026-12", 0)), "X not_found");
+  EXPECT_EQ(text_of(read("a b", 0)), "X malformed");
+  shop_.redis({"HSET", "agreed:{s0}:2026-11", "m", "\x01\x02\xA3why"});
+  const auto piece = protocol::decode_statement_piece(read("2026-11", 1));
+  EXPECT_EQ(piece->agrees, 1);
+  EXPECT_EQ(piece->answered_ms, 2);
+  EXPECT_EQ(piece->detail, "why");
+  EXPECT_EQ(piece->bytes.substr(0, 4), "0000");
+}
+
 TEST_F(EnrolledTest, AllManufacturersAreListedByTheirAgentsOrEnrolled) {
   shop_.hello("agent");
   for (int i = 0; i < 600; ++i) ASSERT_EQ(enrol("n" + std::to_string(i), "s"), kYes);
