@@ -21,11 +21,12 @@ export async function connect(folder) {
 
     createAccount: ({ session, customer, email, password, first, last }) =>
       ask('create_account', session, customer, email, password, first, last),
-    async findLogin(email) {
+    async logIn({ session, email, passwordOf }) {
       const customer = await ask('find_login', email);
-      return customer === 'unauthenticated' ? null : customer;
+      if (customer === 'unauthenticated') return null;
+      const said = await ask('log_in', session, customer, passwordOf(customer));
+      return said === 'done' ? customer : null;
     },
-    logIn: ({ session, customer, password }) => ask('log_in', session, customer, password),
     putCard: ({ session, customer, card }) =>
       ask('put_card', session, customer, JSON.stringify(card)),
   };

@@ -1,7 +1,8 @@
 // The API's subset on Fastify, before a store:
 //   ready()                                             rejects while it is not
 //   purchase({customer, session, id, offer, quantity})  -> {verdict, number, at}
-//   createAccount(account), logIn(...), putCard(...)    -> 'done', or a problem's name
+//   createAccount(account), putCard(...)                -> 'done', or a problem's name
+//   logIn({session, email, passwordOf(customer)})       -> customer, or null
 // verdict is 'P' placed, 'N' refused, small when given again, with the price or what is available,
 // and when; or a problem's name. Bodies are checked and written by compiled schemas.
 import crypto from 'node:crypto';
@@ -148,11 +149,9 @@ export async function listen(store, folder, port) {
 
   server.post('/v1/sessions', { schema: { body: LOG_IN } }, async (request, reply) => {
     const { email, password } = request.body, secret = random(32);
-    const customer = await store.findLogin(email.toLowerCase());
-    const said = customer
-      && await store.logIn({ session: digest(secret, 22), customer,
-        password: digest(customer + password) });
-    return said === 'done' ? signedIn(reply, customer, secret) : problem(reply, 'unauthenticated');
+    const customer = await store.logIn({ session: digest(secret, 22), email: email.toLowerCase(),
+      passwordOf: (owner) => digest(owner + password) });
+    return customer ? signedIn(reply, customer, secret) : problem(reply, 'unauthenticated');
   });
 
   server.put('/v1/account/card', { schema: { body: CARD } }, async (request, reply) => {
