@@ -108,7 +108,7 @@ def psql(folder, sql):
 
 
 def depot_redis_settings(source):
-    """The settings that Depot gives each Redis of its own, from its source, so as to be the same."""
+    """What Depot sets for each Redis of its own, from its source, so as to be the same."""
     found = re.search(r'R"\((daemonize no\n.*?)\)"', source, re.S)
     if not found:
         raise RuntimeError("store/launch.cpp has no settings of Redis any more; mend stores.py")
