@@ -69,9 +69,7 @@ STABLE LANGUAGE sql AS $$
   SELECT verdict || ' ' || amount || ' ' || floor(extract(epoch FROM at) * 1000)::bigint
 $$;
 
--- One statement, and so one transaction. The answer is a line as of ../redis/shop.lua. Of two that
--- ask for the same at the same time one fails with unique_violation, having done nothing: again, it
--- is told what came of the other.
+-- One statement, and so one transaction. The answer is a line as of ../redis/shop.lua.
 CREATE FUNCTION purchase(
   p_session text, p_customer text, p_id text, p_fingerprint text, p_offer text, p_quantity bigint
 ) RETURNS text LANGUAGE plpgsql AS $$
@@ -85,6 +83,9 @@ BEGIN
     WHERE s.token_hash = p_session AND s.customer = p_customer AND s.ends_at > now();
   IF NOT FOUND THEN RETURN 'unauthenticated'; END IF;
 
+  -- Who asks for the same at the same time waits for what comes of the first. (To run into orders'
+  -- primary key instead would cost a repeat a connection: pg's pool closes it after an error.)
+  PERFORM pg_advisory_xact_lock(hashtextextended(p_id, 0));
   SELECT fingerprint, 'p' AS verdict, price AS amount, placed_at AS at INTO known
       FROM orders WHERE id = p_id
     UNION ALL
