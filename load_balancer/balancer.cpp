@@ -1,6 +1,7 @@
 #include "load_balancer/balancer.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace depot::load_balancer {
 
@@ -15,7 +16,7 @@ namespace {
 
 constexpr std::size_t kInFlightMax = 65'536;
 constexpr std::uint32_t kOutstandingPerWorkerMax = 4'096;
-constexpr std::size_t kChunkMax = 64;  // what the worker that was picked gets; then look again
+constexpr std::uint32_t kBatch = 64;  // orders that a worker makes one call of, at most
 constexpr std::size_t kQueuedNowMin = 1'000;
 constexpr std::uint16_t kRetryAfterMs = 1'000;
 constexpr Duration kNoWorkerGrace = std::chrono::milliseconds(100);
@@ -169,20 +170,19 @@ void Balancer::dispatch() {
     });
   }
   while (!queue_.empty() && in_flight_.size() < kInFlightMax) {
-    std::size_t free_workers = 0;
-    Peer* worker = pick(free_workers);
+    Peer* worker = pick();
     if (!worker) return;
-    // A light load spreads record by record, a heavy one fills frames.
-    const std::size_t share = (queue_.size() + free_workers - 1) / free_workers;
-    auto chunk = std::min({share, kChunkMax, std::size_t{worker->credit()}});
+    auto chunk = std::min(kBatch - worker->outstanding % kBatch, worker->credit());
     while (chunk > 0 && !queue_.empty()) chunk -= hand_over(*worker) ? 1 : 0;
   }
 }
 
-// The worker that will be done first: outstanding work times the recent time of one record.
-Peer* Balancer::pick(std::size_t& free_workers) {
+// The worker that will be done first: batches outstanding times the recent time of one record, to a
+// power of two. Of equals the one with the fuller batch: Redis takes a batch of 30 for less than
+// three of ten.
+Peer* Balancer::pick() {
   Peer* best = nullptr;
-  double best_cost = 0;
+  std::uint64_t best_cost = 0;
   ++rotation_;
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     Peer& worker = *peers_.find(workers_[(rotation_ + i) % workers_.size()]);
@@ -191,9 +191,11 @@ Peer* Balancer::pick(std::size_t& free_workers) {
         now_ - worker.heard > 3 * limits_.ping_every) {
       continue;
     }
-    ++free_workers;
-    const double cost = (worker.outstanding + 1.0) * static_cast<double>(worker.service.count());
-    if (best && cost >= best_cost) continue;
+    const auto batches = std::uint64_t{worker.outstanding / kBatch} + 1;
+    const auto cost =
+        batches << std::bit_width(static_cast<std::uint64_t>(worker.service / microseconds(1)));
+    if (best && cost > best_cost) continue;
+    if (best && cost == best_cost && worker.outstanding <= best->outstanding) continue;
     best = &worker;
     best_cost = cost;
   }

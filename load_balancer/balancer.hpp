@@ -117,7 +117,7 @@ class Balancer {
   protocol::Status availability();
   void tell_gateways(messaging::FrameType type);
   void dispatch();
-  Peer* pick(std::size_t& free_workers);
+  Peer* pick();
   bool hand_over(Peer& worker);
   void tick();
   void adapt_queue(Duration since_last);
