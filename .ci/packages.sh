@@ -71,7 +71,6 @@ apt-get $quiet -y install --no-install-recommends "$@" >/tmp/depot-apt.$$ 2>&1 |
 }
 rm -f /tmp/depot-apt.$$
 if [ -z "$had_redis" ] && [ -e /etc/init.d/redis-server ]; then
-  deb-systemd-helper disable redis-server.service >/dev/null 2>&1
   update-rc.d redis-server disable >/dev/null 2>&1
 fi
 exit 0
