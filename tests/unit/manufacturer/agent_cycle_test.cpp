@@ -159,8 +159,8 @@ TEST_F(AgentTest, ALostJournalIsANewEpoch) {
 }
 
 TEST_F(AgentTest, SaysThePositionOfALedgerThatItFindsOnlyBehindWelcome) {
-  static_cast<void>(kept_ledger_.add(1, 0, opening()));
-  static_cast<void>(kept_ledger_.add(1, 1, offered("0", 10)));
+  static_cast<void>(kept_ledger_.add({1, 0}, opening()));
+  static_cast<void>(kept_ledger_.add({1, 1}, offered("0", 10)));
   tick();
   welcome(0, 0, 1);
   sent_.clear();
