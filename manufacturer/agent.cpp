@@ -126,7 +126,7 @@ void Agent::on_published(std::string_view topic, std::string_view header_bytes,
       return;
     case Follower::Step::apply:
       if (header.type != SyncType::record) return;
-      if (const auto cycle = protocol::decode_cycle(body)) on_cycle(*cycle, false);
+      if (const auto cycle = protocol::decode_cycle(body)) on_cycle(*cycle);
       return;
     case Follower::Step::gap:
     case Follower::Step::other_epoch:
@@ -213,7 +213,7 @@ void Agent::on_welcome(const SyncHeader& header, std::string_view body, TimePoin
   const bool older = cycles_.has_position() && cycles_.epoch() == header.epoch &&
                      header.to < cycles_.last();  // Said before what we heard meanwhile.
   if (!older) cycles_.set(header.epoch, header.to);
-  if (!older) on_cycle(welcome->cycle, anew);
+  if (!older) on_cycle(welcome->cycle);
   if (older && anew && !resting()) state_all();  // For the newer cycle that we have heard of.
   accepted_ = {};                 // An older state of the data may not have it: it is said again.
   compared_ = fetching_ = false;  // What was asked for may have been of a session before.
@@ -241,14 +241,14 @@ void Agent::on_ack(const SyncHeader& header, TimePoint now) {
   publish_records();
 }
 
-// `anew`: an epoch has begun, so that all is to be stated even in the same cycle.
-void Agent::on_cycle(const protocol::Cycle& cycle, bool anew) {
-  const bool other = cycle.id != state_.cycle;
-  if (other) change({Change::Kind::cycle, 0, 0, cycle.id});  // Totals are a cycle's own.
+void Agent::on_cycle(const protocol::Cycle& cycle) {
+  // Totals are a cycle's own.
+  if (cycle.id != state_.cycle) change({Change::Kind::cycle, 0, 0, cycle.id});
   cycle_state_ = cycle.state;
   actions_.on_cycle(cycle);
   if (resting()) return;
-  other || anew ? state_all() : state_changes();
+  if (!state_.stated) state_all();
+  state_changes();
 }
 
 void Agent::change(const Change& what) {

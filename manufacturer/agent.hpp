@@ -105,7 +105,7 @@ class Agent {
   void on_entry(Position at, std::string_view body, TimePoint now);
   Ledger::Step add_entry(Position at, std::string_view body);
   void on_ack(const messaging::SyncHeader& header, TimePoint now);
-  void on_cycle(const protocol::Cycle& cycle, bool anew);
+  void on_cycle(const protocol::Cycle& cycle);
   void change(const Change& what);
   void open_ledger(const std::string& store_id);
   void note_head(Position head);
