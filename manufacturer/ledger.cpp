@@ -112,6 +112,11 @@ std::optional<protocol::Statement> Ledger::statement(const std::string& cycle,
   return builder.finish();
 }
 
+std::optional<LedgerPosition> Ledger::end_of(const std::string& cycle) const {
+  const auto end = std::ranges::find(ends_, cycle, &End::cycle);
+  return end == ends_.end() ? std::nullopt : std::optional(on_wire(end->at));
+}
+
 void Ledger::forget(const std::string& cycle) {
   const auto end = std::ranges::find(ends_, cycle, &End::cycle);
   if (end == ends_.end()) return;

@@ -65,6 +65,8 @@ class Ledger {
                                                const std::string& manufacturer,
                                                const std::string& currency,
                                                std::int64_t fee_rate) const;
+  std::optional<protocol::LedgerPosition> end_of(
+      const std::string& cycle) const;  // where it closed
   // The entries up to that cycle's end will not be asked for any more.
   void forget(const std::string& cycle);
   const std::deque<KeptEntry>& entries() const { return entries_; }  // behind what is forgotten
