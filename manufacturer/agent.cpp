@@ -93,7 +93,7 @@ void Agent::on_sync(std::size_t hub, std::string_view frame, TimePoint now) {
     case SyncType::head:
       return note_head({header.epoch, header.to});
     case SyncType::record:
-      return on_entry(header, body, now);
+      return on_entry({header.epoch, header.to}, body, now);
     case SyncType::accept:
       accepted_ = std::max(accepted_, Position{header.epoch, header.to});
       return;
@@ -106,7 +106,7 @@ void Agent::on_sync(std::size_t hub, std::string_view frame, TimePoint now) {
       // It ran to the end: a higher head heard before is no more.
       head_ = {header.epoch, header.to == kNoPosition ? 0 : header.to};
       // What got lost of the answer must not be taken for what the ledger lacks.
-      if (head_.epoch > 0 && !ledger_.reaches(head_.epoch, head_.number)) return;
+      if (head_.epoch > 0 && !ledger_.reaches(head_)) return;
       if (comparing_ && state_.records.empty() && !resting()) compare_with_ledger();
       return;
     default:
@@ -126,7 +126,7 @@ void Agent::on_published(std::string_view topic, std::string_view header_bytes,
       return;
     case Follower::Step::apply:
       if (header.type != SyncType::record) return;
-      if (const auto cycle = protocol::decode_cycle(body)) on_cycle(*cycle, false);
+      if (const auto cycle = protocol::decode_cycle(body)) on_cycle(*cycle);
       return;
     case Follower::Step::gap:
     case Follower::Step::other_epoch:
@@ -140,7 +140,7 @@ void Agent::on_tick(TimePoint now, WallTime wall) {
   const std::size_t hub = any_hub();
   if (hub == sessions_.size()) return;
   const bool unsure = state_.records.empty() && !compared_ && !resting();
-  if ((unsure || !ledger_.reaches(head_.epoch, head_.number)) && now >= fetch_due_) fetch(now);
+  if ((unsure || !ledger_.reaches(head_)) && now >= fetch_due_) fetch(now);
   if (state_.records.empty()) {
     progress_ = now;
   } else if (now - progress_ >= options_.resend_after) {
@@ -213,10 +213,11 @@ void Agent::on_welcome(const SyncHeader& header, std::string_view body, TimePoin
   const bool older = cycles_.has_position() && cycles_.epoch() == header.epoch &&
                      header.to < cycles_.last();  // Said before what we heard meanwhile.
   if (!older) cycles_.set(header.epoch, header.to);
-  if (!older) on_cycle(welcome->cycle, anew);
+  if (!older) on_cycle(welcome->cycle);
   if (older && anew && !resting()) state_all();  // For the newer cycle that we have heard of.
   accepted_ = {};                 // An older state of the data may not have it: it is said again.
   compared_ = fetching_ = false;  // What was asked for may have been of a session before.
+  early_.clear();                 // HELLO did not say that we hold it, so it may be otherwise now.
   fetch_due_ = {};
   note_head({static_cast<std::uint64_t>(welcome->ledger_epoch),
              static_cast<std::uint64_t>(welcome->ledger_number)});
@@ -240,14 +241,14 @@ void Agent::on_ack(const SyncHeader& header, TimePoint now) {
   publish_records();
 }
 
-// `anew`: an epoch has begun, so that all is to be stated even in the same cycle.
-void Agent::on_cycle(const protocol::Cycle& cycle, bool anew) {
-  const bool other = cycle.id != state_.cycle;
-  if (other) change({Change::Kind::cycle, 0, 0, cycle.id});  // Totals are a cycle's own.
+void Agent::on_cycle(const protocol::Cycle& cycle) {
+  // Totals are a cycle's own.
+  if (cycle.id != state_.cycle) change({Change::Kind::cycle, 0, 0, cycle.id});
   cycle_state_ = cycle.state;
   actions_.on_cycle(cycle);
   if (resting()) return;
-  other || anew ? state_all() : state_changes();
+  if (!state_.stated) state_all();
+  state_changes();
 }
 
 void Agent::change(const Change& what) {

@@ -20,6 +20,7 @@
 #include "base/clock.hpp"
 #include "manufacturer/agent_state.hpp"
 #include "manufacturer/asks.hpp"
+#include "manufacturer/early_entries.hpp"
 #include "manufacturer/ledger.hpp"
 #include "messaging/sync_frame.hpp"
 #include "protocol/sync.hpp"
@@ -87,6 +88,7 @@ class Agent {
   bool resting() const;  // Between two cycles, or before the first is known: nothing is stated.
   const AgentState& state() const { return state_; }
   const Ledger& ledger() const { return ledger_; }
+  const EarlyEntries& early() const { return early_; }
   Position head() const { return head_; }          // of the ledger, as heard
   std::uint64_t behind() const;                    // entries up to it that are not here
   Position accepted() const { return accepted_; }  // as the hub has written it; 0-0: not heard of
@@ -100,9 +102,10 @@ class Agent {
 
   void on_welcome(const messaging::SyncHeader& header, std::string_view body, TimePoint now);
   void on_error(Session& session, std::uint32_t code, std::string_view why, TimePoint now);
-  void on_entry(const messaging::SyncHeader& header, std::string_view body, TimePoint now);
+  void on_entry(Position at, std::string_view body, TimePoint now);
+  Ledger::Step add_entry(Position at, std::string_view body);
   void on_ack(const messaging::SyncHeader& header, TimePoint now);
-  void on_cycle(const protocol::Cycle& cycle, bool anew);
+  void on_cycle(const protocol::Cycle& cycle);
   void change(const Change& what);
   void open_ledger(const std::string& store_id);
   void note_head(Position head);
@@ -128,6 +131,7 @@ class Agent {
   AgentActions& actions_;
   AgentState state_;
   Ledger ledger_;
+  EarlyEntries early_;  // of this session
   std::map<std::string, protocol::OfferRow> wanted_;
   std::vector<Session> sessions_;
   std::uint64_t published_ = 0;  // number of the newest record that was sent at all

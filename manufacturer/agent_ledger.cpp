@@ -1,5 +1,6 @@
 // An agent's side of its ledger: fetches it, accepts its sales, compares it with what is stated.
 #include <algorithm>
+#include <utility>
 
 #include "manufacturer/agent.hpp"
 
@@ -16,6 +17,7 @@ constexpr Duration kAcceptEvery = std::chrono::seconds(1);
 void Agent::open_ledger(const std::string& store_id) {
   ledger_ = actions_.open_ledger(store_id);
   young_.clear();
+  early_.clear();
   head_ = to_accept_ = accepted_ = {};
   caught_up_ = fetching_ = false;
   for (const KeptEntry& kept : ledger_.entries()) note_sales(kept);
@@ -23,11 +25,22 @@ void Agent::open_ledger(const std::string& store_id) {
   for (Session& session : sessions_) session.doubted = true;  // It is to know our position.
 }
 
-void Agent::on_entry(const SyncHeader& header, std::string_view body, TimePoint now) {
-  const Ledger::Step step = ledger_.add(header.epoch, header.to, body);
-  // Behind a gap the rest of the answer is of no use.
-  fetch_due_ = step == Ledger::Step::gap ? std::min(fetch_due_, now + kFetchAgain)
-                                         : now + options_.silence_max;
+void Agent::on_entry(Position at, std::string_view body, TimePoint now) {
+  Ledger::Step step = add_entry(at, body);
+  while (step == Ledger::Step::added) {
+    const auto next = early_.take_next(ledger_);
+    if (!next) break;
+    step = add_entry(next->first, next->second);
+  }
+  // Where nothing is missing, or something that was passed over, END is not waited for: it may be
+  // lost.
+  const bool more_comes = early_.empty() && !ledger_.reaches(head_);
+  fetching_ = fetching_ && more_comes;
+  fetch_due_ = more_comes ? now + options_.silence_max : std::min(fetch_due_, now + kFetchAgain);
+}
+
+Ledger::Step Agent::add_entry(Position at, std::string_view body) {
+  const Ledger::Step step = ledger_.add(at, body);
   if (const std::optional<Position> left = ledger_.take_dropped()) {
     young_.clear();
     for (const KeptEntry& kept : ledger_.entries()) note_sales(kept);
@@ -38,9 +51,14 @@ void Agent::on_entry(const SyncHeader& header, std::string_view body, TimePoint 
   if (step == Ledger::Step::malformed) {
     actions_.on_trouble(SyncError::refused, "a ledger entry that cannot be read");
   }
-  if (step != Ledger::Step::added) return;
+  if (step == Ledger::Step::gap) {
+    early_.keep(at, body);
+    head_ = std::max(head_, at);
+  }
+  if (step != Ledger::Step::added) return step;
   note_sales(ledger_.newest());
   actions_.on_entry(ledger_.newest(), caught_up_);
+  return step;
 }
 
 void Agent::note_sales(const KeptEntry& kept) {
@@ -92,9 +110,9 @@ void Agent::compare_with_ledger() {
 }
 
 void Agent::fetch(TimePoint now) {
-  fetching_ = true;
+  const bool again = std::exchange(fetching_, true);
   comparing_ = state_.records.empty();
-  fetch_due_ = now + options_.silence_max;
+  fetch_due_ = now + (again ? options_.silence_max : options_.resend_after);
   SyncHeader header{.type = SyncType::fetch, .from = kNoPosition};
   if (!ledger_.empty()) {
     header.epoch = ledger_.newest().epoch;
@@ -110,7 +128,7 @@ Position Agent::accept_all() {
 }
 
 std::uint64_t Agent::behind() const {
-  if (ledger_.reaches(head_.epoch, head_.number) || head_.epoch == 0) return 0;
+  if (ledger_.reaches(head_) || head_.epoch == 0) return 0;
   const bool same_epoch = !ledger_.empty() && ledger_.newest().epoch == head_.epoch;
   return same_epoch ? head_.number - ledger_.newest().number : head_.number + 1;
 }

@@ -54,10 +54,11 @@ AgentLoop::AgentLoop(messaging::Context& context, const Config& config, AgentFil
       out_(context, SocketKind::pub),
       in_(context, SocketKind::sub),
       journal_(data_ + "/journal"),
-      settlement_(agent_, file_.id,
+      settlement_(agent_, file_.id, file_.fee_rate,
                   {.keep =
                        [this](const protocol::Statement& theirs, const auto& differences) {
-                         const std::string why = keep_statement(data_, theirs, differences);
+                         const std::string why =
+                             keep_statement(data_, agent_.state().store_id, theirs, differences);
                          if (!why.empty()) log_trouble(why);
                          return why.empty();
                        },
@@ -237,9 +238,14 @@ Ledger AgentLoop::open_ledger(const std::string& store_id) {
   cycle_ = {};
   Ledger ledger;
   const auto on_kept = [&](const KeptEntry& kept) {
-    const bool done = settlement_.on_entry(kept.entry, has_statement(data_, kept.entry.cycle));
-    if (done) ledger.forget(kept.entry.cycle);
+    const std::string& cycle = kept.entry.cycle;
+    const bool settled = kept.entry.transition.state == protocol::CycleState::settled;
+    const auto end = settled ? ledger.end_of(cycle) : std::nullopt;
+    const bool done =
+        settlement_.on_entry(kept.entry, end && has_statement(data_, store_id, cycle, *end));
+    if (done) ledger.forget(cycle);
   };
+  if (const std::string why = set_others_aside(data_, store_id); !why.empty()) log_trouble(why);
   const std::string path = fmt::format("{}/ledger-{}.jsonl", data_, store_id);
   const std::string why = kept_.read(path, ledger, on_kept);
   if (!why.empty()) log_trouble(why);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "messaging/sync_frame.hpp"
 #include "protocol/fields.hpp"
 
 namespace depot::manufacturer {
@@ -18,14 +19,15 @@ std::string body_of(const OfferRecord& record) {
   return body;
 }
 
-void note_stated(AgentState& state, const OfferRecord& record) {
+void note_stated(AgentState& state, const OfferRecord& record, std::uint32_t flags) {
   for (const OfferRow& row : record.rows) state.offers[row.sku] = row;
+  state.stated = state.stated || (flags & messaging::kMoreFollows) == 0;
 }
 
 bool add_record(AgentState& state, const Change& change) {
   if (change.number != state.made + 1) return false;
   const std::optional<OfferRecord> record = protocol::decode_offer_record(change.text);
-  if (record && record->cycle == state.cycle) note_stated(state, *record);
+  if (record && record->cycle == state.cycle) note_stated(state, *record, change.flags);
   state.records.push_back({change.flags, change.text});
   state.made = change.number;
   return true;
@@ -36,6 +38,7 @@ void begin_cycle(AgentState& state, const std::string& cycle) {
   for (StatedRecord& record : state.records) record = {0, nothing};
   state.cycle = cycle;
   state.offers.clear();
+  state.stated = false;
   state.produced.clear();
 }
 
@@ -77,6 +80,7 @@ bool apply(AgentState& state, const Change& change) {
       state.made = state.acknowledged = 0;
       state.records.clear();
       state.offers.clear();
+      state.stated = false;
       return true;
     case Kind::cycle:
       begin_cycle(state, change.text);
@@ -91,7 +95,7 @@ bool apply(AgentState& state, const Change& change) {
       return true;
     case Kind::stated: {
       const std::optional<OfferRecord> record = protocol::decode_offer_record(change.text);
-      if (record) note_stated(state, *record);
+      if (record) note_stated(state, *record, change.flags);
       return record.has_value();
     }
   }
@@ -101,14 +105,15 @@ bool apply(AgentState& state, const Change& change) {
 std::vector<Change> changes_to(const AgentState& state) {
   std::vector<Change> changes = {{Kind::epoch, state.epoch, 0, state.store_id},
                                  {Kind::cycle, 0, 0, state.cycle}};
-  OfferRecord stated{state.cycle, {}};
-  for (auto row = state.offers.begin(); row != state.offers.end();) {
-    stated.rows.push_back((row++)->second);
-    if (row != state.offers.end() && stated.rows.size() < protocol::kOfferRowsPerRecordMax)
-      continue;
-    changes.push_back({Kind::stated, 0, 0, body_of(stated)});
-    stated.rows.clear();
-  }
+  const std::uint32_t flags = state.stated ? 0 : messaging::kMoreFollows;
+  auto row = state.offers.begin();
+  do {
+    OfferRecord stated{state.cycle, {}};
+    while (row != state.offers.end() && stated.rows.size() < protocol::kOfferRowsPerRecordMax) {
+      stated.rows.push_back((row++)->second);
+    }
+    changes.push_back({Kind::stated, 0, flags, body_of(stated)});
+  } while (row != state.offers.end());
   changes.push_back({Kind::acknowledged, state.acknowledged, 0, ""});
   std::uint64_t number = state.acknowledged;
   for (const StatedRecord& record : state.records) {

@@ -34,6 +34,7 @@ struct AgentState {
   std::deque<StatedRecord> records;                  // acknowledged + 1 ... made
   std::string cycle;                                 // the rest is of this one
   std::map<std::string, protocol::OfferRow> offers;  // stated last, by sku; those withdrawn as 0
+  bool stated = false;                               // A statement is complete, an empty one too.
   Made produced;
 };
 
@@ -45,7 +46,7 @@ struct Change {
     record = 3,        // number: made + 1; flags; text: its body
     acknowledged = 4,  // number: up to here
     produced = 5,      // text: sku; number: units made of it in this cycle
-    stated = 6,        // text: an offer record's body, acknowledged long ago
+    stated = 6,        // flags; text: an offer record's body, acknowledged long ago
   };
   Kind kind = Kind::epoch;
   std::uint64_t number = 0;

@@ -20,6 +20,7 @@ constexpr std::size_t kLinesMax = 1'000;
 constexpr std::size_t kInlineOffersMax = 10'000;
 constexpr std::int64_t kBatchMax = 1'000'000;
 constexpr auto kAcceptAfterMax = 24h * 365;
+constexpr std::int64_t kFeeRateMax = 100'00;  // hundredths of a percent
 
 std::string wrong_name(const std::string& text) {
   return is_name(text) ? "" : "must be 1 to 200 bytes, printable and not blank";
@@ -130,6 +131,13 @@ AgentFile read_agent_file(const std::string& path) {
     const auto after = parse_duration(text);
     const bool good = text == "never" || (after && *after <= kAcceptAfterMax);
     return good ? "" : "must be never, or a duration such as 30s, 15m or 24h, up to 365d";
+  });
+  std::string fee_percent;
+  table.text("fee_percent", fee_percent, [&file](const std::string& text) {
+    const auto rate = parse_money(text, Currency{.code = "", .digits = 2});
+    if (!rate || *rate > kFeeRateMax) return "must be 0 to 100 with at most two decimals";
+    file.fee_rate = *rate;
+    return "";
   });
   for (const char* key : {"id", "name"}) table.required(key);
   read_yaml_file(path, table);

@@ -42,6 +42,7 @@ struct AgentFile {
   std::vector<InlineOffer> offers;
   std::vector<ProductionLine> production;  // a sku at most once
   std::optional<std::chrono::milliseconds> accept_after = std::chrono::minutes(15);  // or never
+  std::optional<std::int64_t> fee_rate = {};  // agreed upon, in hundredths of a percent
 };
 AgentFile read_agent_file(const std::string& path);
 

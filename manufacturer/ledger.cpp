@@ -22,29 +22,29 @@ LedgerPosition on_wire(const Position& at) {
 
 }  // namespace
 
-bool Ledger::reaches(std::uint64_t epoch, std::uint64_t number) const {
-  return !empty() && newest().position() >= Position{epoch, number};
+bool Ledger::reaches(Position at) const { return !empty() && newest().position() >= at; }
+
+bool Ledger::may_follow(Position at) const {
+  return at.number == 0 || (!empty() && at == Position{newest().epoch, newest().number + 1});
 }
 
-Ledger::Step Ledger::add(std::uint64_t epoch, std::uint64_t number, std::string_view bytes) {
-  if (reaches(epoch, number)) return Step::known;
+Ledger::Step Ledger::add(Position at, std::string_view bytes) {
+  if (reaches(at)) return Step::known;
+  if (!may_follow(at)) return Step::gap;
   std::optional<LedgerEntry> entry = protocol::decode_ledger_entry(bytes);
-  if (entry) return add({epoch, number, std::move(*entry)});
-  const bool next = !empty() && epoch == newest().epoch && number == newest().number + 1;
-  return next || number == 0 ? Step::malformed : Step::gap;
+  return entry ? add({at.epoch, at.number, std::move(*entry)}) : Step::malformed;
 }
 
 Ledger::Step Ledger::add(KeptEntry kept) {
-  if (reaches(kept.epoch, kept.number)) return Step::known;
-  const bool next = !empty() && kept.epoch == newest().epoch && kept.number == newest().number + 1;
-  if (!next && kept.number != 0) return Step::gap;
+  if (reaches(kept.position())) return Step::known;
+  if (!may_follow(kept.position())) return Step::gap;
   if ((kept.number == 0) != (kept.entry.kind == LedgerKind::epoch)) return Step::malformed;
   if (kept.number == 0) {
     const Position previous{static_cast<std::uint64_t>(kept.entry.previous_epoch),
                             static_cast<std::uint64_t>(kept.entry.previous_number)};
     // An older state of the data was restored: what we hold above it did not happen there.
     drop_above(previous);
-    if (previous.epoch != 0 && !reaches(previous.epoch, previous.number)) return Step::gap;
+    if (previous.epoch != 0 && !reaches(previous)) return Step::gap;
   }
   count(kept);
   entries_.push_back(std::move(kept));
@@ -110,6 +110,11 @@ std::optional<protocol::Statement> Ledger::statement(const std::string& cycle,
   protocol::StatementBuilder builder(cycle, manufacturer, currency, fee_rate, on_wire(from));
   for (const KeptEntry& kept : entries_) builder.add(on_wire(kept.position()), kept.entry);
   return builder.finish();
+}
+
+std::optional<LedgerPosition> Ledger::end_of(const std::string& cycle) const {
+  const auto end = std::ranges::find(ends_, cycle, &End::cycle);
+  return end == ends_.end() ? std::nullopt : std::optional(on_wire(end->at));
 }
 
 void Ledger::forget(const std::string& cycle) {

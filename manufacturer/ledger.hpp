@@ -46,11 +46,12 @@ struct Totals {
 class Ledger {
  public:
   enum class Step { added, known, gap, malformed };
-  Step add(std::uint64_t epoch, std::uint64_t number, std::string_view bytes);
+  Step add(Position at, std::string_view bytes);
   Step add(KeptEntry entry);
   // Numbers within an epoch follow each other; an epoch begins with 0, and the first with 1-0.
   bool empty() const { return entries_.empty(); }
-  bool reaches(std::uint64_t epoch, std::uint64_t number) const;
+  bool reaches(Position at) const;
+  bool may_follow(Position at) const;  // as far as numbers tell; of entry 0 they do not
   const KeptEntry& newest() const { return entries_.back(); }  // REQUIRES: !empty().
   const std::string& cycle() const { return cycle_; }
   const std::map<std::string, Totals>& totals() const { return totals_; }  // by sku
@@ -64,6 +65,8 @@ class Ledger {
                                                const std::string& manufacturer,
                                                const std::string& currency,
                                                std::int64_t fee_rate) const;
+  std::optional<protocol::LedgerPosition> end_of(
+      const std::string& cycle) const;  // where it closed
   // The entries up to that cycle's end will not be asked for any more.
   void forget(const std::string& cycle);
   const std::deque<KeptEntry>& entries() const { return entries_; }  // behind what is forgotten

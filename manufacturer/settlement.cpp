@@ -29,8 +29,12 @@ std::string problem_of(std::string_view answer) {
 
 }  // namespace
 
-Settlement::Settlement(Agent& agent, std::string manufacturer, SettlementHooks hooks)
-    : agent_(agent), manufacturer_(std::move(manufacturer)), hooks_(std::move(hooks)) {}
+Settlement::Settlement(Agent& agent, std::string manufacturer, std::optional<std::int64_t> fee_rate,
+                       SettlementHooks hooks)
+    : agent_(agent),
+      manufacturer_(std::move(manufacturer)),
+      fee_rate_(fee_rate),
+      hooks_(std::move(hooks)) {}
 
 bool Settlement::on_entry(const protocol::LedgerEntry& entry, bool kept) {
   const CycleState state = entry.transition.state;
@@ -64,10 +68,15 @@ void Settlement::on_statement(const std::string& cycle, std::string_view answer)
   const auto answered = protocol::decode_answered_statement(answer);
   if (!answered) return fail("a statement of cycle " + cycle + " that cannot be read");
   const Statement& theirs = answered->statement;
-  const std::optional<Statement> ours =
-      agent_.ledger().statement(cycle, manufacturer_, theirs.currency, theirs.fee_rate);
+  const std::optional<Statement> ours = agent_.ledger().statement(
+      cycle, manufacturer_, theirs.currency, fee_rate_.value_or(theirs.fee_rate));
   if (!ours) return fail("the ledger of cycle " + cycle + " is not here");
-  const std::vector<std::string> found = differences(theirs, *ours);
+  std::vector<std::string> found = differences(theirs, *ours);
+  if (theirs.fee_rate != ours->fee_rate) {
+    found.insert(found.begin(), "the fee is " + protocol::fee_percent_of(theirs.fee_rate) +
+                                    " %, and not " + protocol::fee_percent_of(ours->fee_rate) +
+                                    " % as agreed");
+  }
   if (!hooks_.keep(theirs, found)) return fail("the statement of cycle " + cycle + " is not kept");
   const bool said = answered->agrees && (*answered->agrees == 1 || !found.empty());
   if (said) return finish();

@@ -11,6 +11,7 @@
 
 #include <deque>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,7 +31,9 @@ struct SettlementHooks {
 
 class Settlement {
  public:
-  Settlement(Agent& agent, std::string manufacturer, SettlementHooks hooks);
+  // `fee_rate`: another one in a statement is a difference; nullopt: any will do.
+  Settlement(Agent& agent, std::string manufacturer, std::optional<std::int64_t> fee_rate,
+             SettlementHooks hooks);
 
   // The ledger's entries, those read back at the start too; `kept`: the statement of its cycle is
   // in a file from before. True where the ledger need not hold what it is made of.
@@ -46,6 +49,7 @@ class Settlement {
 
   Agent& agent_;
   const std::string manufacturer_;
+  const std::optional<std::int64_t> fee_rate_;
   const SettlementHooks hooks_;
   std::deque<std::string> due_;  // cycles
   bool asking_ = false, failed_ = false;

@@ -1,4 +1,6 @@
-// Statements as an agent keeps them: statement-<cycle>.json and .csv in its folder.
+// Statements as an agent keeps them: statement-<cycle>.json and .csv in its folder. Those of
+// another data set, or of a state of this one that is no more, go aside: old-<cycle>-<store
+// id>-<position>.
 //
 // Threads: any.
 // Errors:  in words, "" where it is done; nullopt where there is none, or none that can be read.
@@ -14,10 +16,14 @@
 
 namespace depot::manufacturer {
 
-// The distributor's statement; `differences`: where ours is another.
-std::string keep_statement(const std::string& folder, const protocol::Statement& statement,
+// The distributor's statement, of that data set; `differences`: where ours is another.
+std::string keep_statement(const std::string& folder, const std::string& store_id,
+                           const protocol::Statement& statement,
                            const std::vector<std::string>& differences);
-bool has_statement(const std::string& folder, const std::string& cycle);
+// One of that data set whose part of the ledger ends there.
+bool has_statement(const std::string& folder, const std::string& store_id, const std::string& cycle,
+                   const protocol::LedgerPosition& to);
+std::string set_others_aside(const std::string& folder, const std::string& store_id);
 
 // Of a cycle; of "": the one that is newest by its place in the ledger.
 std::optional<boost::json::object> find_statement(const std::string& folder,

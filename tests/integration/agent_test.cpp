@@ -181,7 +181,7 @@ TEST_F(AgentProcessTest, KilledAgainAndAgainItGoesOnInItsEpoch) {
 }
 
 TEST_F(AgentProcessTest, SettlesACycleAlsoWhereItWasAwayAndStatesTheNext) {
-  start("accept_after: never\n");
+  start("accept_after: never\nfee_percent: 2.5\n");
   Customer customer(cluster_.port());
   buy(customer, 4);
   EXPECT_EQ(agent({"statement"}).exit_code, 1) << "there is none yet";
@@ -205,14 +205,19 @@ TEST_F(AgentProcessTest, SettlesACycleAlsoWhereItWasAwayAndStatesTheNext) {
   EXPECT_THAT(agent({"statement", "--csv"}).out, HasSubstr("\r\nsale,tea,,,,,,,1.99,4,7.96\r\n"));
   EXPECT_THAT(agent({"statement", "--cycle", first}).out, HasSubstr("our own ledger agrees"));
 
-  // The file is lost and the agent away when it begins again: it makes it anew.
+  // The file is another data set's, and the agent away when it begins again: it makes its own anew.
   const std::string path = cluster_.folder() + "/var/manufacturers/alder/statement-" + first;
   const auto before = cluster_.pids("depot-manufacturer");
-  std::filesystem::remove(path + ".json");
+  json::object others = statement.as_object();
+  others["store_id"] = "others";
+  write_file(path + ".json", json::serialize(others));
   cluster_.kill("depot-manufacturer");
   EXPECT_TRUE(wait_until(
       20s, [&] { return read_file(path + ".json") == kept.out; }, "the same statement",
       [&] { return read_file(path + ".json") + cluster_.logs(); }));
+  const std::string aside = cluster_.folder() + "/var/manufacturers/alder/old-" + first +
+                            "-others-" + std::string(statement.at("ledger").at("to").as_string());
+  EXPECT_EQ(read_file(aside + ".json"), json::serialize(others));
   cluster_.expect_clean_audit();
 }
 

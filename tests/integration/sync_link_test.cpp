@@ -59,5 +59,15 @@ TEST_F(SyncLinkTest, OnABadNetworkThatIsCutForAWhileNothingIsLost) {
   EXPECT_GT(proxy.late(), 0u);
 }
 
+TEST_F(SyncLinkTest, OnABadNetworkItFollowsManySalesASecond) {
+  start(20ms);
+  await_purchases(500, 500);
+  await("it is not far behind, while they go on", [&] {
+    const auto status = agent_->books().status();
+    return status && status->at("behind").to_number<int>() < 50;
+  });
+  await_same_totals();
+}
+
 }  // namespace
 }  // namespace depot::test

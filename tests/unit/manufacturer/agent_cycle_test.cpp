@@ -48,6 +48,39 @@ TEST_F(AgentTest, OneWhoOffersNothingSaysSo) {
   EXPECT_EQ(cycle_of(records[0]), "2026-12");
 }
 
+// Killed at any byte of what it noted when the cycle changed, or an epoch began.
+TEST_F(AgentTest, KilledBeforeItHasStatedACycleItStatesAllOfItAfterwards) {
+  for (const std::size_t count : {0, 2, 450}) {
+    agent_.emplace(AgentOptions{.id = "m1", .name = "First", .hubs = 2}, *this);
+    journal_.clear();
+    agent_->set_offers(goods(static_cast<int>(count)));
+    cycle_ = "2026-11";
+    told_ = 40;
+    begin();
+    ack(agent_->state().made);
+    const std::uint64_t acknowledged = agent_->state().made;
+    const std::string before = journal_;
+    tell_cycle("2026-12", CycleState::collecting);
+    const std::string after = journal_;
+    for (std::size_t end = before.size(); end != after.npos; end = after.find('\n', end + 1)) {
+      journal_ = after.substr(0, end + 1);
+      AgentState state;
+      std::string compact;  // As the next start writes it.
+      static_cast<void>(read_lines(journal_, state));
+      for (const Change& change : changes_to(state)) compact += encode_line(change);
+      journal_ = compact;
+      restart();
+      agent_->set_wanted(goods(static_cast<int>(count)));
+      welcome(1, static_cast<std::int64_t>(acknowledged));
+      EXPECT_EQ(agent_->state().offers.size(), count);
+      ASSERT_FALSE(agent_->state().records.empty()) << count;
+      const StatedRecord& last = agent_->state().records.back();
+      EXPECT_EQ(last.flags, 0u) << "a statement is complete";
+      EXPECT_EQ(protocol::decode_offer_record(last.body)->cycle, "2026-12");
+    }
+  }
+}
+
 TEST_F(AgentTest, BetweenTwoCyclesItStatesNothing) {
   agent_->set_offers(goods(1));
   begin();
@@ -159,8 +192,8 @@ TEST_F(AgentTest, ALostJournalIsANewEpoch) {
 }
 
 TEST_F(AgentTest, SaysThePositionOfALedgerThatItFindsOnlyBehindWelcome) {
-  static_cast<void>(kept_ledger_.add(1, 0, opening()));
-  static_cast<void>(kept_ledger_.add(1, 1, offered("0", 10)));
+  static_cast<void>(kept_ledger_.add({1, 0}, opening()));
+  static_cast<void>(kept_ledger_.add({1, 1}, offered("0", 10)));
   tick();
   welcome(0, 0, 1);
   sent_.clear();

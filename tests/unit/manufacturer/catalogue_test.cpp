@@ -207,6 +207,19 @@ TEST_F(CatalogueTest, SalesAreAcceptedAfterAWhileOrByCommandAlone) {
   }
 }
 
+TEST_F(CatalogueTest, AFeeIsAPercentage) {
+  const auto rate = [this](const std::string& line) {
+    return read_agent_file(file("m.yml", "id: m\nname: M\ncatalogue: c.csv\n" + line)).fee_rate;
+  };
+  EXPECT_EQ(rate(""), std::nullopt);
+  EXPECT_EQ(rate("fee_percent: 0\n"), 0);
+  EXPECT_EQ(rate("fee_percent: 2.5\n"), 250);
+  EXPECT_EQ(rate("fee_percent: 100\n"), 10'000);
+  for (const char* bad : {"100.01", "-1", "2.505", "none"}) {
+    EXPECT_THROW(rate(std::string("fee_percent: ") + bad + "\n"), StartupError) << bad;
+  }
+}
+
 TEST_F(CatalogueTest, MissingFileIsNamed) {
   EXPECT_THROW(read_offers(folder_ + "/none.csv", {}), StartupError);
 }

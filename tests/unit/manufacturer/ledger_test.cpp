@@ -44,50 +44,51 @@ std::string cancelled_entry(const std::string& sku, int quantity, int offered, i
 
 TEST(LedgerTest, AddsUpWhatItKeeps) {
   Ledger ledger;
-  EXPECT_EQ(ledger.add(1, 0, epoch_entry(0, 0)), Step::added);
-  EXPECT_EQ(ledger.add(1, 1, offer_entry("A", 10, 10, 0, 10)), Step::added);
-  EXPECT_EQ(ledger.add(1, 2, sold_entry("A", 4, 6)), Step::added);
-  EXPECT_EQ(ledger.add(1, 3, offer_entry("A", 3, 10, 6, 0)), Step::added);
-  EXPECT_EQ(ledger.add(1, 4, cancelled_entry("A", 4, 10, 7, 3)), Step::added);
+  EXPECT_EQ(ledger.add({1, 0}, epoch_entry(0, 0)), Step::added);
+  EXPECT_EQ(ledger.add({1, 1}, offer_entry("A", 10, 10, 0, 10)), Step::added);
+  EXPECT_EQ(ledger.add({1, 2}, sold_entry("A", 4, 6)), Step::added);
+  EXPECT_EQ(ledger.add({1, 3}, offer_entry("A", 3, 10, 6, 0)), Step::added);
+  EXPECT_EQ(ledger.add({1, 4}, cancelled_entry("A", 4, 10, 7, 3)), Step::added);
   EXPECT_EQ(ledger.totals().at("A"), (Totals{3, 250, 10, 0, 7, 3}));
   EXPECT_TRUE(ledger.balanced());
-  EXPECT_TRUE(ledger.reaches(1, 4));
-  EXPECT_FALSE(ledger.reaches(1, 5));
+  EXPECT_TRUE(ledger.reaches({1, 4}));
+  EXPECT_FALSE(ledger.reaches({1, 5}));
 }
 
 TEST(LedgerTest, TakesOnlyWhatFollows) {
   Ledger ledger;
-  EXPECT_EQ(ledger.add(1, 1, sold_entry("A", 1, 1)), Step::gap);
-  EXPECT_EQ(ledger.add(1, 0, epoch_entry(0, 0)), Step::added);
-  EXPECT_EQ(ledger.add(1, 2, sold_entry("A", 1, 1)), Step::gap);
-  EXPECT_EQ(ledger.add(1, 0, epoch_entry(0, 0)), Step::known);
-  EXPECT_EQ(ledger.add(1, 1, "nonsense"), Step::malformed);
-  EXPECT_EQ(ledger.add(1, 1, epoch_entry(0, 0)), Step::malformed);  // Only entry 0 opens an epoch.
-  EXPECT_EQ(ledger.add(1, 1, offer_entry("A", 5, 5, 0, 5)), Step::added);
-  EXPECT_EQ(ledger.add(2, 0, epoch_entry(1, 2)), Step::gap);  // 1-2 is not here yet.
-  EXPECT_EQ(ledger.add(2, 0, epoch_entry(1, 1)), Step::added);
-  EXPECT_EQ(ledger.add(2, 1, sold_entry("A", 2, 3)), Step::added);
+  EXPECT_EQ(ledger.add({1, 1}, sold_entry("A", 1, 1)), Step::gap);
+  EXPECT_EQ(ledger.add({1, 0}, epoch_entry(0, 0)), Step::added);
+  EXPECT_EQ(ledger.add({1, 2}, sold_entry("A", 1, 1)), Step::gap);
+  EXPECT_EQ(ledger.add({1, 0}, epoch_entry(0, 0)), Step::known);
+  EXPECT_EQ(ledger.add({1, 1}, "nonsense"), Step::malformed);
+  // Only entry 0 opens an epoch.
+  EXPECT_EQ(ledger.add({1, 1}, epoch_entry(0, 0)), Step::malformed);
+  EXPECT_EQ(ledger.add({1, 1}, offer_entry("A", 5, 5, 0, 5)), Step::added);
+  EXPECT_EQ(ledger.add({2, 0}, epoch_entry(1, 2)), Step::gap);  // 1-2 is not here yet.
+  EXPECT_EQ(ledger.add({2, 0}, epoch_entry(1, 1)), Step::added);
+  EXPECT_EQ(ledger.add({2, 1}, sold_entry("A", 2, 3)), Step::added);
   EXPECT_EQ(ledger.totals().at("A"), (Totals{5, 250, 5, 2, 0, 3}));
 }
 
 TEST(LedgerTest, DropsWhatARestoredDataSetForgot) {
   Ledger ledger;
-  static_cast<void>(ledger.add(1, 0, epoch_entry(0, 0)));
-  static_cast<void>(ledger.add(1, 1, offer_entry("A", 9, 9, 0, 9)));
-  static_cast<void>(ledger.add(1, 2, sold_entry("A", 4, 5)));
-  static_cast<void>(ledger.add(1, 3, sold_entry("A", 5, 0)));
-  EXPECT_EQ(ledger.add(2, 0, epoch_entry(1, 2)), Step::added);
+  static_cast<void>(ledger.add({1, 0}, epoch_entry(0, 0)));
+  static_cast<void>(ledger.add({1, 1}, offer_entry("A", 9, 9, 0, 9)));
+  static_cast<void>(ledger.add({1, 2}, sold_entry("A", 4, 5)));
+  static_cast<void>(ledger.add({1, 3}, sold_entry("A", 5, 0)));
+  EXPECT_EQ(ledger.add({2, 0}, epoch_entry(1, 2)), Step::added);
   EXPECT_EQ(ledger.totals().at("A"), (Totals{9, 250, 9, 4, 0, 5}));
   EXPECT_TRUE(ledger.balanced());
-  EXPECT_EQ(ledger.add(4, 0, epoch_entry(0, 0)), Step::added);  // An emptied one.
+  EXPECT_EQ(ledger.add({4, 0}, epoch_entry(0, 0)), Step::added);  // An emptied one.
   EXPECT_TRUE(ledger.totals().empty());
 }
 
 TEST(LedgerTest, BeginsAnewWithEachCycle) {
   Ledger ledger;
-  static_cast<void>(ledger.add(1, 0, epoch_entry(0, 0)));
-  static_cast<void>(ledger.add(1, 1, offer_entry("A", 9, 9, 0, 9)));
-  static_cast<void>(ledger.add(1, 2, offer_entry("B", 2, 2, 0, 2, "2026-12")));
+  static_cast<void>(ledger.add({1, 0}, epoch_entry(0, 0)));
+  static_cast<void>(ledger.add({1, 1}, offer_entry("A", 9, 9, 0, 9)));
+  static_cast<void>(ledger.add({1, 2}, offer_entry("B", 2, 2, 0, 2, "2026-12")));
   EXPECT_EQ(ledger.cycle(), "2026-12");
   EXPECT_EQ(ledger.totals().size(), 1u);
 }
@@ -112,7 +113,7 @@ Ledger three_cycles() {
   Ledger ledger;
   std::uint64_t number = 0;
   const auto add = [&](const std::string& bytes) {
-    EXPECT_EQ(ledger.add(1, number++, bytes), Step::added);
+    EXPECT_EQ(ledger.add({1, number++}, bytes), Step::added);
   };
   add(epoch_entry(0, 0));
   for (const char* cycle : {"c1", "c2", "c3"}) {
@@ -134,9 +135,9 @@ TEST(LedgerTest, WhatIsShippedAndSettledOfOlderCyclesLeavesTheTotalsAlone) {
 
 TEST(LedgerTest, ACycleThatOpensWithNothingOfferedHasNoTotals) {
   Ledger ledger = three_cycles();
-  EXPECT_EQ(ledger.add(1, 12, cycle_entry("c3", protocol::CycleState::closed)), Step::added);
+  EXPECT_EQ(ledger.add({1, 12}, cycle_entry("c3", protocol::CycleState::closed)), Step::added);
   EXPECT_EQ(ledger.cycle(), "c3");
-  EXPECT_EQ(ledger.add(1, 13, cycle_entry("c4", protocol::CycleState::collecting)), Step::added);
+  EXPECT_EQ(ledger.add({1, 13}, cycle_entry("c4", protocol::CycleState::collecting)), Step::added);
   EXPECT_EQ(ledger.cycle(), "c4");
   EXPECT_TRUE(ledger.totals().empty());
 }
@@ -162,7 +163,7 @@ TEST(LedgerTest, WhatIsForgottenIsNotKeptAndTheRestGoesOn) {
   EXPECT_EQ(ledger.entries().front().number, 4u);
   EXPECT_FALSE(ledger.statement("c1", "m1", "EUR", 0));
   EXPECT_EQ(hash_of(*ledger.statement("c2", "m1", "EUR", 0)), hash_of(*second));
-  EXPECT_EQ(ledger.add(2, 0, epoch_entry(1, 7)), Step::added);  // Restored within what is kept.
+  EXPECT_EQ(ledger.add({2, 0}, epoch_entry(1, 7)), Step::added);  // Restored within what is kept.
   EXPECT_EQ(ledger.take_dropped(), (Position{1, 7}));
   EXPECT_FALSE(ledger.take_dropped());
   EXPECT_EQ(ledger.totals().at("A").offered, 5);
@@ -172,19 +173,19 @@ TEST(LedgerTest, WhatIsForgottenIsNotKeptAndTheRestGoesOn) {
 TEST(LedgerTest, RestoredBelowWhatIsKeptAllOfItIsFetchedAnew) {
   Ledger ledger = three_cycles();
   ledger.forget("c2");
-  EXPECT_EQ(ledger.add(2, 0, epoch_entry(1, 5)), Step::gap);
+  EXPECT_EQ(ledger.add({2, 0}, epoch_entry(1, 5)), Step::gap);
   EXPECT_EQ(ledger.take_dropped(), Position{});
   EXPECT_TRUE(ledger.empty());
-  EXPECT_EQ(ledger.add(1, 0, epoch_entry(0, 0)), Step::added);
-  EXPECT_EQ(ledger.add(1, 1, offer_entry("A", 5, 5, 0, 5, "c1")), Step::added);
+  EXPECT_EQ(ledger.add({1, 0}, epoch_entry(0, 0)), Step::added);
+  EXPECT_EQ(ledger.add({1, 1}, offer_entry("A", 5, 5, 0, 5, "c1")), Step::added);
   EXPECT_EQ(ledger.totals().at("A").offered, 5);
 }
 
 TEST(LedgerTest, NoticesBooksThatDoNotBalance) {
   Ledger ledger;
-  static_cast<void>(ledger.add(1, 0, epoch_entry(0, 0)));
-  static_cast<void>(ledger.add(1, 1, offer_entry("A", 9, 9, 0, 9)));
-  static_cast<void>(ledger.add(1, 2, sold_entry("A", 4, 6)));  // 9 - 4 is not 6.
+  static_cast<void>(ledger.add({1, 0}, epoch_entry(0, 0)));
+  static_cast<void>(ledger.add({1, 1}, offer_entry("A", 9, 9, 0, 9)));
+  static_cast<void>(ledger.add({1, 2}, sold_entry("A", 4, 6)));  // 9 - 4 is not 6.
   EXPECT_FALSE(ledger.balanced());
 }
 

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "base/crypto.hpp"
 #include "manufacturer/statement_files.hpp"
@@ -29,7 +30,7 @@ class SettlementTest : public AgentTest {
   }
   void on_entry(const KeptEntry& kept, bool) override {
     entries_of_.push_back(kept);
-    if (settlement_.on_entry(kept.entry, false)) agent_->forget(kept.entry.cycle);
+    if (settlement_->on_entry(kept.entry, false)) agent_->forget(kept.entry.cycle);
   }
   void add(std::string_view body) { ledger_entry(++number_, body); }
   void add_cycle(const std::string& cycle, CycleState state) {
@@ -63,7 +64,7 @@ class SettlementTest : public AgentTest {
   std::vector<std::string> asked(Duration step = 1s) {
     now_ += step;
     hub_says({.type = SyncType::head, .epoch = 1});  // It is alive.
-    settlement_.on_tick(now_);
+    settlement_->on_tick(now_);
     agent_->on_tick(now_);
     std::vector<std::string> all;
     for (const Frame& f : sent(SyncType::ask)) {
@@ -102,17 +103,17 @@ class SettlementTest : public AgentTest {
   std::vector<std::string> troubles_said_, kept_;
   std::vector<std::vector<std::string>> kept_differences_;
   bool disk_full_ = false;
-  Settlement settlement_{
-      *agent_,
-      "m1",
-      {.keep =
-           [this](const Statement& theirs, const auto& differences) {
-             if (disk_full_) return false;
-             kept_.push_back(theirs.cycle);
-             kept_differences_.push_back(differences);
-             return true;
-           },
-       .on_trouble = [this](std::string_view why) { troubles_said_.emplace_back(why); }}};
+  SettlementHooks hooks() {
+    return {.keep =
+                [this](const Statement& theirs, const auto& differences) {
+                  if (disk_full_) return false;
+                  kept_.push_back(theirs.cycle);
+                  kept_differences_.push_back(differences);
+                  return true;
+                },
+            .on_trouble = [this](std::string_view why) { troubles_said_.emplace_back(why); }};
+  }
+  std::optional<Settlement> settlement_{std::in_place, *agent_, "m1", std::nullopt, hooks()};
 };
 
 TEST_F(SettlementTest, AgreesWhereItsOwnIsTheSame) {
@@ -147,6 +148,23 @@ TEST_F(SettlementTest, SaysWhereItsOwnIsAnother) {
               ElementsAre("agree 2026-11 0 - offer a 10 0 0 5 0 6; + offer a 10 0 0 4 0 6"));
   answer("O\xC0");
   EXPECT_THAT(asked(20s), IsEmpty());
+}
+
+TEST_F(SettlementTest, SaysWhereTheFeeIsNotAsAgreed) {
+  for (const std::int64_t agreed : {250, 300}) {
+    settlement_.emplace(*agent_, "m1", agreed, hooks());
+    const std::string cycle = "c" + std::to_string(agreed);
+    const auto from = static_cast<std::int64_t>(number_);
+    trade(cycle, 4);
+    add_cycle(cycle, CycleState::settling);
+    asked();
+    answer(statement(cycle, {1, from}));
+    const std::string differ =
+        " 0 the fee is 2.50 %, and not 3.00 % as agreed; - total 4 20 250 1 19; + total 4 20 300 1 "
+        "19";
+    EXPECT_THAT(asked(), ElementsAre("agree " + cycle + (agreed == 250 ? " 1 " : differ)));
+    answer("O\xC0");
+  }
 }
 
 TEST_F(SettlementTest, SettlesOneCycleAfterTheOtherAndEachBeginsBehindTheLast) {
@@ -221,17 +239,17 @@ TEST_F(SettlementTest, ReadBackAtTheStartWhatIsNotDoneIsDue) {
                                  .rows = {},
                                  .transition = {cycle, state, 0, 1}};
   };
-  EXPECT_FALSE(settlement_.on_entry(entry("c1", CycleState::closed), true));
-  EXPECT_FALSE(settlement_.on_entry(entry("c1", CycleState::settling), true));
-  EXPECT_TRUE(settlement_.on_entry(entry("c1", CycleState::settled), true));
-  EXPECT_FALSE(settlement_.on_entry(entry("c2", CycleState::settling), false));
-  EXPECT_FALSE(settlement_.on_entry(entry("c2", CycleState::settled), false));  // No file.
-  EXPECT_FALSE(settlement_.on_entry(entry("c3", CycleState::settling), true));  // Not answered?
-  EXPECT_FALSE(settlement_.on_entry(entry("../x", CycleState::settling), false));
+  EXPECT_FALSE(settlement_->on_entry(entry("c1", CycleState::closed), true));
+  EXPECT_FALSE(settlement_->on_entry(entry("c1", CycleState::settling), true));
+  EXPECT_TRUE(settlement_->on_entry(entry("c1", CycleState::settled), true));
+  EXPECT_FALSE(settlement_->on_entry(entry("c2", CycleState::settling), false));
+  EXPECT_FALSE(settlement_->on_entry(entry("c2", CycleState::settled), false));  // No file.
+  EXPECT_FALSE(settlement_->on_entry(entry("c3", CycleState::settling), true));  // Not answered?
+  EXPECT_FALSE(settlement_->on_entry(entry("../x", CycleState::settling), false));
   EXPECT_THAT(asked(), ElementsAre("statement c2"));
   answer("O\xC0");
   EXPECT_THAT(asked(), ElementsAre("statement c3"));
-  settlement_.on_other_ledger();
+  settlement_->on_other_ledger();
   answer("O\xC0");
   EXPECT_THAT(asked(20s), IsEmpty());
 }
@@ -249,15 +267,17 @@ TEST(StatementFilesTest, AreReadAsTheyWereKeptTheNewestByTheLedger) {
   statement.sales = {{"a", 250, 4, 1'000}};
   statement.demand = {{"a", 3, 1}};
   statement.to = {1, 9};
-  EXPECT_EQ(keep_statement(folder, statement, {}), "");
+  EXPECT_EQ(keep_statement(folder, "s1", statement, {}), "");
   statement.cycle = "a";
   statement.to = {1, 10};
-  EXPECT_EQ(keep_statement(folder, statement, {"- total 1", "+ total 2"}), "");
+  EXPECT_EQ(keep_statement(folder, "s1", statement, {"- total 1", "+ total 2"}), "");
   std::ofstream(temp / "statement-c.json") << "{";  // Not ours.
   std::ofstream(temp / "statement-d.json") << "{}";
 
-  EXPECT_TRUE(has_statement(folder, "a"));
-  EXPECT_FALSE(has_statement(folder, "e"));
+  EXPECT_TRUE(has_statement(folder, "s1", "a", {1, 10}));
+  EXPECT_FALSE(has_statement(folder, "s1", "a", {2, 10}));
+  EXPECT_FALSE(has_statement(folder, "s2", "a", {1, 10}));
+  EXPECT_FALSE(has_statement(folder, "s1", "e", {1, 10}));
   EXPECT_EQ(find_statement(folder, "")->at("cycle_id").as_string(), "a");
   EXPECT_EQ(find_statement(folder, "b")->at("agrees").as_bool(), true);
   EXPECT_EQ(boost::json::serialize(find_statement(folder, "a")->at("differences")),
@@ -267,7 +287,38 @@ TEST(StatementFilesTest, AreReadAsTheyWereKeptTheNewestByTheLedger) {
   EXPECT_THAT(table_of(*find_statement(folder, "b")), HasSubstr("our own ledger agrees"));
   EXPECT_THAT(table_of(*find_statement(folder, "b")), HasSubstr("a: 3 units refused, 1 short"));
   EXPECT_THAT(table_of(*find_statement(folder, "a")), HasSubstr("\n- total 1\n+ total 2"));
-  EXPECT_THAT(keep_statement(temp / "none", statement, {}), HasSubstr("none/statement-a.csv"));
+  EXPECT_THAT(keep_statement(temp / "none", "s1", statement, {}),
+              HasSubstr("none/statement-a.csv"));
+}
+
+std::string text_of(const std::string& path) {
+  return (std::ostringstream() << std::ifstream(path).rdbuf()).str();
+}
+
+TEST(StatementFilesTest, OthersGoAsideAndAreNotLost) {
+  const test::TempDir temp;
+  const std::string folder = temp / "";
+  Statement statement;
+  statement.cycle = "a";
+  statement.manufacturer = "m1";
+  statement.currency = "EUR";
+  statement.to = {1, 9};
+  const auto keep = [&](const std::string& store_id) {
+    EXPECT_EQ(keep_statement(folder, store_id, statement, {}), "");
+    return text_of(temp / "statement-a.json");
+  };
+  const std::string first = keep("s1");
+  EXPECT_EQ(keep("s1"), first);
+  statement.to = {2, 3};  // Of a state of the data that was restored.
+  const std::string second = keep("s1");
+  EXPECT_EQ(text_of(temp / "old-a-s1-1-9.json"), first);
+  EXPECT_TRUE(std::filesystem::exists(temp / "old-a-s1-1-9.csv"));
+  EXPECT_EQ(set_others_aside(folder, "s1"), "");
+  EXPECT_TRUE(has_statement(folder, "s1", "a", {2, 3}));
+  EXPECT_EQ(set_others_aside(folder, "s2"), "");
+  EXPECT_FALSE(find_statement(folder, "a"));
+  EXPECT_FALSE(find_statement(folder, ""));
+  EXPECT_EQ(text_of(temp / "old-a-s1-2-3.json"), second);
 }
 
 }  // namespace
