@@ -146,8 +146,15 @@ std::optional<int> run_command(int argc, char** argv) {
     app.add_option("--data", words.data, "where agents keep what they keep");
     app.add_flag("--csv", words.csv, "CSV")->excludes("--json");
   }
+  // An order's id may begin with a hyphen, and is no option for that.
+  std::vector<std::string> given(argv + 2, argv + argc);
+  const auto ids = std::stable_partition(given.begin(), given.end(), [](const std::string& word) {
+    return !word.starts_with('-') || !is_id(word);
+  });
+  if (ids != given.end()) given.insert(ids, "--");
+  std::ranges::reverse(given);  // as CLI11 takes them
   try {
-    app.parse(argc - 1, argv + 1);
+    app.parse(std::move(given));
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }

@@ -101,9 +101,11 @@ TEST_F(AgentProcessTest, AcceptsShipsAndSaysHowThingsStand) {
             "not_cancellable");
   EXPECT_EQ(agent({"ship", order}).out, order + ": shipped\n");
   EXPECT_EQ(agent({"ship", order}).exit_code, 0) << "a repeat is fine";
-  result = agent({"delivered", order, "ABCDEFGHIJKLMNOP", "short"});
+  result = agent({"delivered", order, "ABCDEFGHIJKLMNOP", "-BCDEFGHIJKLMNOP", "short"});
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.out, HasSubstr(order + ": delivered\nABCDEFGHIJKLMNOP: no part of this"));
+  EXPECT_THAT(result.out, HasSubstr(order + ": delivered\n"));
+  EXPECT_THAT(result.out, HasSubstr("ABCDEFGHIJKLMNOP: no part of this"));
+  EXPECT_THAT(result.out, HasSubstr("-BCDEFGHIJKLMNOP: no part of this")) << "no option";
   EXPECT_THAT(result.out, HasSubstr("short: not an order's id"));
   await("its totals are as they were", [](const json::value& status) {
     return of_tea(status, "available") == 6 && status.at("behind") == 0;
