@@ -33,6 +33,14 @@ std::string to_hex(std::string_view bytes) {
   return text;
 }
 
+std::optional<std::string> from_hex(std::string_view hex) {
+  std::string bytes(hex.size() / 2, '\0');
+  auto* out = reinterpret_cast<unsigned char*>(bytes.data());
+  const int wrong =
+      sodium_hex2bin(out, bytes.size(), hex.data(), hex.size(), nullptr, nullptr, nullptr);
+  return wrong == 0 ? std::optional(bytes) : std::nullopt;
+}
+
 std::string to_base64url(std::string_view bytes) {
   constexpr int kVariant = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
   std::string text(sodium_base64_encoded_len(bytes.size(), kVariant), '\0');

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,7 +19,8 @@ void crypto_start();
 
 std::string sha256(std::string_view bytes);  // 32 raw bytes
 std::string to_hex(std::string_view bytes);
-std::string to_base64url(std::string_view bytes);  // no padding
+std::optional<std::string> from_hex(std::string_view hex);  // nullopt for anything else
+std::string to_base64url(std::string_view bytes);           // no padding
 void random_bytes(std::span<std::uint8_t> out);
 std::uint64_t random_u64();
 

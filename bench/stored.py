@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Does what is stored slow it down: purchases a second with a million orders of 100,000 customers for
-100,000 products stored, beside an empty Depot; and how long such a one takes to start.
+"""Does what is stored slow it down: purchases a second with a million orders of 100,000 customers
+for 100,000 products stored, beside an empty Depot; and how long such a one takes to start.
 
   bench/stored.py                                        1,000,000 orders, three rounds of 8 s
   bench/stored.py --record bench/results/stored.md
 
-Starts two Depots of its own from build/release/bin, fills one through its API, and runs `depot bench`
-on each in turn; the other is idle meanwhile. Takes some minutes and 2 GB of memory.
+Starts two Depots of its own from build/release/bin, fills one through its API, and runs `depot
+bench` on each in turn; the other is idle meanwhile. Takes some minutes and 2 GB of memory.
 """
 
 import argparse

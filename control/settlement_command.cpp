@@ -6,7 +6,6 @@
 #include <boost/json.hpp>
 
 #include "base/clock.hpp"
-#include "base/crypto.hpp"
 #include "base/fatal.hpp"
 #include "base/numbers.hpp"
 #include "control/cycle_command.hpp"
@@ -60,30 +59,11 @@ json::object json_of(const AnsweredStatement& one) {
   return document;
 }
 
-std::string table_of(const AnsweredStatement& one, const Currency& currency) {
+std::string table_of(const AnsweredStatement& one) {
   const protocol::Statement& pack = one.statement;
-  const auto money = [&](std::int64_t minor) { return grouped_money(minor, currency); };
-  std::string text =
-      fmt::format("{} in cycle {}: {}\n\n{:<24} {:>10} {:>10} {:>8} {:>8} {:>10} {:>8}",
-                  pack.manufacturer, pack.cycle, answer_of(one), "SKU", "OPENING", "INCREASES",
-                  "CUTS", "SOLD", "CANCELLED", "UNSOLD");
-  for (const protocol::StatementOffer& row : pack.offers) {
-    text += fmt::format("\n{:<24} {:>10} {:>10} {:>8} {:>8} {:>10} {:>8}", row.sku, row.opening,
-                        row.increases, row.cuts, row.sold, row.cancelled, row.unsold);
-  }
-  text += fmt::format("\n\n{:<24} {:>18} {:>10} {:>20}", "SALES OF", "AT", "UNITS", "MONEY");
-  for (const protocol::StatementSale& row : pack.sales) {
-    text += fmt::format("\n{:<24} {:>18} {:>10} {:>20}", row.sku, money(row.unit_price), row.units,
-                        money(row.money));
-  }
-  text += fmt::format(
-      "\n\n{:<24} {} units for {}\n{:<24} {} ({} %)\n{:<24} {}\n{:<24} {} to {}\n"
-      "{:<24} {}",
-      "sold", pack.units, money(pack.gross), "fee", money(pack.fee),
-      protocol::fee_percent_of(pack.fee_rate), "payable", money(pack.net), "ledger",
-      protocol::to_text(pack.from), protocol::to_text(pack.to), "sha256", to_hex(hash_of(pack)));
-  if (!one.detail.empty()) text += "\n\nwhere it differs\n" + one.detail;
-  return text;
+  return fmt::format("{} in cycle {}: {}\n\n{}{}{}", pack.manufacturer, pack.cycle, answer_of(one),
+                     protocol::to_table(to_json(pack)),
+                     one.detail.empty() ? "" : "\nwhere it differs\n", one.detail);
 }
 
 }  // namespace
@@ -133,7 +113,7 @@ int run_settlement_show(const Config& config, const SettlementOptions& options) 
                        kExitFailed);
   }
   if (options.json) return print_line(json::serialize(json_of(*found)));
-  if (!options.csv) return print_line(table_of(*found, config.currency));
+  if (!options.csv) return print_line(table_of(*found));
   const std::string csv = to_csv(found->statement);
   return std::fwrite(csv.data(), 1, csv.size(), stdout) == csv.size() ? kExitOk : kExitFailed;
 }

@@ -24,17 +24,6 @@ bool read_sort(std::string_view text, CatalogueQuery& query) {
   return true;
 }
 
-std::optional<std::string> from_hex(std::string_view hex) {
-  std::string out;
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
-    unsigned byte = 0;
-    const char* end = hex.data() + i + 2;
-    if (std::from_chars(hex.data() + i, end, byte, 16).ptr != end) return std::nullopt;
-    out += static_cast<char>(byte);
-  }
-  return hex.size() % 2 == 0 ? std::optional(out) : std::nullopt;
-}
-
 std::string fold_case(std::string_view utf8) {
   std::string out(utf8);
   for (std::size_t i = 0; i < out.size(); ++i) {

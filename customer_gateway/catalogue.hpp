@@ -128,9 +128,6 @@ class CatalogueHolder {
   const std::string instance_;  // two gateways count apart
 };
 
-// The bytes that to_hex() wrote; nullopt for what it never writes.
-std::optional<std::string> from_hex(std::string_view hex);
-
 // Lower case of ASCII and of the Latin letters up to U+017F; other bytes as they are.
 std::string fold_case(std::string_view utf8);
 

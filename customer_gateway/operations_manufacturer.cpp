@@ -1,6 +1,7 @@
 // What a manufacturer asks for itself (operations.hpp).
 #include <charconv>
 
+#include "base/crypto.hpp"
 #include "customer_gateway/operations_ask.hpp"
 
 namespace depot::customer_gateway {

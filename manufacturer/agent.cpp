@@ -1,7 +1,6 @@
 #include "manufacturer/agent.hpp"
 
 #include <algorithm>
-#include <tuple>
 
 #include "base/fatal.hpp"
 
@@ -20,10 +19,6 @@ namespace {
 constexpr Duration kBusyWait = std::chrono::seconds(1);
 constexpr Duration kRefusedWait = std::chrono::seconds(5);
 constexpr int kSilencesMax = 3;  // Then the socket itself is in doubt.
-
-bool same(const OfferRow& a, const OfferRow& b) {
-  return std::tie(a.name, a.unit_price, a.offered) == std::tie(b.name, b.unit_price, b.offered);
-}
 
 }  // namespace
 
@@ -50,7 +45,7 @@ void Agent::state_changes() {
   std::vector<OfferRow> changed;
   for (const auto& [sku, row] : wanted_) {
     const auto stated = state_.offers.find(sku);
-    if (stated == state_.offers.end() || !same(stated->second, row)) changed.push_back(row);
+    if (stated == state_.offers.end() || stated->second != row) changed.push_back(row);
   }
   for (const auto& [sku, row] : state_.offers) {
     if (row.offered == 0 || wanted_.contains(sku)) continue;

@@ -92,8 +92,7 @@ void Agent::note_head(Position head) {
 // Whatever the cause (goods on sale that we have never heard of, records of an agent before us, a
 // restored data set): what the ledger says otherwise is stated again.
 void Agent::compare_with_ledger() {
-  static const std::map<std::string, Totals> nothing;
-  const auto& totals = ledger_.cycle() == state_.cycle ? ledger_.totals() : nothing;
+  const auto& totals = ledger_.totals_of(state_.cycle);
   std::vector<OfferRow> rows;
   for (const auto& [sku, row] : state_.offers) {
     const auto total = totals.find(sku);

@@ -38,10 +38,6 @@ const std::string& offers_file(const AgentFile& file) {
   return file.catalogue.empty() ? file.path : file.catalogue;
 }
 
-bool between_cycles(const protocol::Cycle& cycle) {
-  return cycle.state >= protocol::CycleState::closed;
-}
-
 }  // namespace
 
 AgentLoop::AgentLoop(messaging::Context& context, const Config& config, AgentFile file,
@@ -59,7 +55,7 @@ AgentLoop::AgentLoop(messaging::Context& context, const Config& config, AgentFil
                        [this](const protocol::Statement& theirs, const auto& differences) {
                          const std::string why =
                              keep_statement(data_, agent_.state().store_id, theirs, differences);
-                         if (!why.empty()) log_trouble(why);
+                         log_trouble(why);
                          return why.empty();
                        },
                    .on_trouble = [this](std::string_view why) { log_trouble(std::string(why)); }}),
@@ -123,7 +119,8 @@ void AgentLoop::run(StopSignal& stop) {
     ask_demand(now);
     agent_.on_tick(now, wall_now());
     journal_.flush();
-    if (agent_.settled() || between_cycles(cycle_)) settled_ = now;
+    const bool between_cycles = cycle_.state >= protocol::CycleState::closed;
+    if (agent_.settled() || between_cycles) settled_ = now;
     const bool ready = now - settled_ < kUnsettledMax;
     board_.set_not_ready(ready ? "" : "not every offer is acknowledged by the hub yet");
     if (now >= report_due_) report();
@@ -170,11 +167,8 @@ void AgentLoop::watch_files(TimePoint now) {
 
 // Only while all that was stated is in the ledger: then that says what is available.
 void AgentLoop::produce(TimePoint now) {
-  static const std::map<std::string, Totals> nothing;
   if (cycle_.state != protocol::CycleState::open || !agent_.settled()) return;
-  const Ledger& ledger = agent_.ledger();
-  const Made batches =
-      production_.decide(ledger.cycle() == cycle_.id ? ledger.totals() : nothing, now);
+  const Made batches = production_.decide(agent_.ledger().totals_of(cycle_.id), now);
   if (batches.empty()) return;
   // Before it is offered: what was offered once must never be taken back.
   agent_.set_made(production_.made());
@@ -245,18 +239,15 @@ Ledger AgentLoop::open_ledger(const std::string& store_id) {
         settlement_.on_entry(kept.entry, end && has_statement(data_, store_id, cycle, *end));
     if (done) ledger.forget(cycle);
   };
-  if (const std::string why = set_others_aside(data_, store_id); !why.empty()) log_trouble(why);
-  const std::string path = fmt::format("{}/ledger-{}.jsonl", data_, store_id);
-  const std::string why = kept_.read(path, ledger, on_kept);
-  if (!why.empty()) log_trouble(why);
+  log_trouble(set_others_aside(data_, store_id));
+  log_trouble(kept_.read(fmt::format("{}/ledger-{}.jsonl", data_, store_id), ledger, on_kept));
   return ledger;
 }
 
 void AgentLoop::on_dropped(Position left) {
   log_.warning("an older state of the data was restored; what the ledger has above is dropped",
                {{"epoch", left.epoch}, {"number", left.number}});
-  const std::string why = kept_.cut(left);
-  if (!why.empty()) log_trouble(why);
+  log_trouble(kept_.cut(left));
 }
 
 void AgentLoop::on_entry(const KeptEntry& entry, bool news) {
@@ -290,7 +281,9 @@ void AgentLoop::on_trouble(messaging::SyncError code, std::string_view why) {
   log_.warning(busy ? "not let in yet" : "refused by the hub", {{"why", why}});
 }
 
-void AgentLoop::log_trouble(const std::string& why) { log_.warning(why); }
+void AgentLoop::log_trouble(const std::string& why) {
+  if (!why.empty()) log_.warning(why);
+}
 
 void AgentLoop::report() {
   report_due_ = steady_now() + kReportEvery;

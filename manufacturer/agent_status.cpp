@@ -4,6 +4,8 @@
 
 #include <boost/json.hpp>
 
+#include "protocol/statement_text.hpp"
+
 namespace depot::manufacturer {
 
 namespace json = boost::json;
@@ -17,14 +19,12 @@ json::value json_of(const Position& at) {
 
 std::string text_of(const json::value& at) {
   if (at.is_null()) return "none";
-  return fmt::format("{}-{}", at.at("epoch").to_number<std::uint64_t>(),
-                     at.at("number").to_number<std::uint64_t>());
+  return protocol::to_text({at.at("epoch").as_int64(), at.at("number").as_int64()});
 }
 
 json::array skus_of(const Agent& agent, const std::map<std::string, std::int64_t>& refused) {
   const AgentState& state = agent.state();
-  std::map<std::string, Totals> totals;
-  if (agent.ledger().cycle() == state.cycle) totals = agent.ledger().totals();
+  std::map<std::string, Totals> totals = agent.ledger().totals_of(state.cycle);
   for (const auto& [sku, row] : state.offers) totals.try_emplace(sku);
   json::array skus;
   for (const auto& [sku, total] : totals) {

@@ -21,22 +21,12 @@ constexpr std::size_t kRewriteBytesMin = 1024UL * 1024;
 
 std::string sum_of(std::string_view hex) { return to_hex(sha256(hex)).substr(0, kSumSize); }
 
-// False for what is not pairs of 0-9a-f.
-bool from_hex(std::string_view hex, std::string& bytes) {
-  const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
-  if (hex.size() % 2 != 0 || hex.find_first_not_of("0123456789abcdef") != hex.npos) return false;
-  for (std::size_t i = 0; i < hex.size(); i += 2) {
-    bytes += static_cast<char>(digit(hex[i]) << 4 | digit(hex[i + 1]));
-  }
-  return true;
-}
-
 bool read_line(std::string_view line, AgentState& state) {
   if (line.size() < kSumSize + 1 || line[kSumSize] != ' ') return false;
   const std::string_view hex = line.substr(kSumSize + 1);
-  std::string bytes;
-  if (line.substr(0, kSumSize) != sum_of(hex) || !from_hex(hex, bytes)) return false;
-  const std::optional<Change> change = decode_change(bytes);
+  const std::optional<std::string> bytes = from_hex(hex);
+  if (line.substr(0, kSumSize) != sum_of(hex) || !bytes) return false;
+  const std::optional<Change> change = decode_change(*bytes);
   return change && apply(state, *change);
 }
 

@@ -51,6 +51,11 @@ Ledger::Step Ledger::add(KeptEntry kept) {
   return Step::added;
 }
 
+const std::map<std::string, Totals>& Ledger::totals_of(const std::string& cycle) const {
+  static const std::map<std::string, Totals> nothing;
+  return cycle == cycle_ ? totals_ : nothing;
+}
+
 void Ledger::drop_above(Position position) {
   if (empty() || newest().position() <= position) return;
   std::deque<KeptEntry> kept = std::move(entries_);

@@ -15,7 +15,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -53,8 +52,8 @@ class Ledger {
   bool reaches(Position at) const;
   bool may_follow(Position at) const;  // as far as numbers tell; of entry 0 they do not
   const KeptEntry& newest() const { return entries_.back(); }  // REQUIRES: !empty().
-  const std::string& cycle() const { return cycle_; }
-  const std::map<std::string, Totals>& totals() const { return totals_; }  // by sku
+  // By sku; none of a cycle that is not the newest.
+  const std::map<std::string, Totals>& totals_of(const std::string& cycle) const;
   bool balanced() const { return balanced_; }  // False once an entry contradicted the ones before.
 
   // Where add() dropped entries since the last call: what is behind that position, 0-0 for all.

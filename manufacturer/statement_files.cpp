@@ -5,12 +5,11 @@
 #include <boost/json.hpp>
 #include <cstdio>
 #include <filesystem>
-#include <tuple>
+#include <utility>
 
 #include "base/fatal.hpp"
 #include "base/files.hpp"
 #include "base/ids.hpp"
-#include "base/money.hpp"
 #include "base/yaml.hpp"
 #include "protocol/statement_text.hpp"
 
@@ -84,10 +83,6 @@ std::string set_aside(const std::string& folder, const std::string& cycle,
   return wrong ? path_of(folder, cycle, "json") + ": cannot be renamed" : "";
 }
 
-std::int64_t number_of(const json::value& row, const char* field) {
-  return row.at(field).as_int64();
-}
-
 }  // namespace
 
 std::string keep_statement(const std::string& folder, const std::string& store_id,
@@ -136,47 +131,13 @@ std::string csv_of(const std::string& folder, const std::string& cycle) {
 }
 
 std::string table_of(const json::object& statement) {
-  const auto text = [&](const char* field) { return std::string(statement.at(field).as_string()); };
-  const Currency currency = currency_from_code(text("currency")).value_or(Currency{});
-  const auto money = [&](const json::value& minor) {
-    return format_money(minor.as_int64(), currency);
-  };
-  std::string table = fmt::format(
-      "cycle {} of {}, ledger {} to {}\n\n{:<20} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10}\n",
-      text("cycle_id"), text("manufacturer_id"),
-      statement.at("ledger").at("from").as_string().c_str(),
-      statement.at("ledger").at("to").as_string().c_str(), "SKU", "OPENING", "INCREASES", "CUTS",
-      "SOLD", "CANCELLED", "UNSOLD");
-  for (const json::value& row : statement.at("offers").as_array()) {
-    table += fmt::format("{:<20}", row.at("sku").as_string().c_str());
-    for (const char* field : {"opening", "increases", "cuts", "sold", "cancelled", "unsold"}) {
-      table += fmt::format(" {:>10}", number_of(row, field));
-    }
-    table += '\n';
-  }
-  table += fmt::format("\n{:<20} {:>12} {:>10} {:>16}\n", "SKU", "UNIT PRICE", "UNITS", "MONEY");
-  for (const json::value& row : statement.at("sales").as_array()) {
-    table +=
-        fmt::format("{:<20} {:>12} {:>10} {:>16}\n", row.at("sku").as_string().c_str(),
-                    money(row.at("unit_price")), number_of(row, "units"), money(row.at("money")));
-  }
-  const auto total = [&](const std::string& name, const char* field) {
-    return fmt::format("{:<44} {:>16}\n", name, money(statement.at(field)));
-  };
-  table +=
-      total(fmt::format("total, {} units, {}", statement.at("units").as_int64(), text("currency")),
-            "gross");
-  table += total("fee, " + text("fee_percent") + " %", "fee") + total("to be paid", "net");
-  for (const json::value& row : statement.at("demand").as_array()) {
-    table += fmt::format("{}: {} units refused, {} short\n", row.at("sku").as_string().c_str(),
-                         number_of(row, "refused"), number_of(row, "shortage"));
-  }
+  const std::string table = protocol::to_table(statement);
   if (statement.at("agrees").as_bool()) return table + "\nour own ledger agrees";
-  table += "\nour own ledger says otherwise (- theirs, + ours):";
+  std::string differences = "\nour own ledger says otherwise (- theirs, + ours):";
   for (const json::value& line : statement.at("differences").as_array()) {
-    table += "\n" + std::string(line.as_string());
+    differences.append("\n").append(line.as_string());
   }
-  return table;
+  return table + differences;
 }
 
 }  // namespace depot::manufacturer

@@ -8,6 +8,7 @@
 
 #include "base/crypto.hpp"
 #include "base/money.hpp"
+#include "base/numbers.hpp"
 
 namespace depot::protocol {
 namespace {
@@ -67,6 +68,40 @@ json::object to_json(const Statement& statement) {
           {"ledger", {{"from", to_text(statement.from)}, {"to", to_text(statement.to)}}},
           {"sha256", to_hex(hash_of(statement))},
           {"demand", std::move(demand)}};
+}
+
+std::string to_table(const json::object& statement) {
+  const auto text = [](const json::value& row, const char* field) {
+    return std::string_view(row.at(field).as_string());
+  };
+  const json::value all = statement;
+  const Currency currency = currency_from_code(text(all, "currency")).value_or(Currency{});
+  const auto money = [&](const json::value& row, const char* field) {
+    return grouped_money(row.at(field).as_int64(), currency);
+  };
+  std::string table = fmt::format("{:<24} {:>10} {:>10} {:>8} {:>8} {:>10} {:>8}\n", "SKU",
+                                  "OPENING", "INCREASES", "CUTS", "SOLD", "CANCELLED", "UNSOLD");
+  for (const json::value& row : statement.at("offers").as_array()) {
+    const auto number = [&row](const char* field) { return row.at(field).as_int64(); };
+    table += fmt::format("{:<24} {:>10} {:>10} {:>8} {:>8} {:>10} {:>8}\n", text(row, "sku"),
+                         number("opening"), number("increases"), number("cuts"), number("sold"),
+                         number("cancelled"), number("unsold"));
+  }
+  table += fmt::format("\n{:<24} {:>18} {:>10} {:>20}\n", "SALES OF", "AT", "UNITS", "MONEY");
+  for (const json::value& row : statement.at("sales").as_array()) {
+    table += fmt::format("{:<24} {:>18} {:>10} {:>20}\n", text(row, "sku"),
+                         money(row, "unit_price"), row.at("units").as_int64(), money(row, "money"));
+  }
+  table += fmt::format(
+      "\n{:<24} {} units for {}\n{:<24} {} ({} %)\n{:<24} {}\n{:<24} {} to {}\n{:<24} {}\n", "sold",
+      all.at("units").as_int64(), money(all, "gross"), "fee", money(all, "fee"),
+      text(all, "fee_percent"), "payable", money(all, "net"), "ledger",
+      text(all.at("ledger"), "from"), text(all.at("ledger"), "to"), "sha256", text(all, "sha256"));
+  for (const json::value& row : statement.at("demand").as_array()) {
+    table += fmt::format("{}: {} units refused, {} short\n", text(row, "sku"),
+                         row.at("refused").as_int64(), row.at("shortage").as_int64());
+  }
+  return table;
 }
 
 std::string to_csv(const Statement& statement) {

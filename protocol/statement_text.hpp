@@ -17,6 +17,7 @@
 namespace depot::protocol {
 
 boost::json::object to_json(const Statement& statement);
+std::string to_table(const boost::json::object& statement);  // of that form, for a person
 
 // RFC 4180: kind,sku,opening,increases,cuts,sold,cancelled,unsold,unit_price,units,money; a line
 // per offer and sale, and one total.

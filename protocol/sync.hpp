@@ -26,6 +26,7 @@ struct OfferRow {
   std::string name;  // "" keeps the one it has
   std::int64_t unit_price = 0;
   std::int64_t offered = 0;  // the total wanted on sale in this cycle; 0 withdraws
+  friend bool operator==(const OfferRow&, const OfferRow&) = default;
 };
 
 // offer/<manufacturer>/ RECORD: [cycle, [sku, name, unit_price, offered, ... four per row]]

@@ -17,6 +17,9 @@ TEST(CryptoTest, EncodesAsRfc4648Says) {
   EXPECT_EQ(to_base64url("fooba"), "Zm9vYmE");
   EXPECT_EQ(to_base64url(""), "");
   EXPECT_EQ(to_hex(""), "");
+  EXPECT_EQ(from_hex("00fF"), std::string("\0\xff", 2));
+  EXPECT_EQ(from_hex(""), "");
+  for (const char* bad : {"0", "0g", "00f", " 00", "00 "}) EXPECT_EQ(from_hex(bad), std::nullopt);
 }
 
 TEST(CryptoTest, VerifiesOnlyTheRightPassword) {

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/crypto.hpp"
+
 namespace depot::customer_gateway {
 namespace {
 

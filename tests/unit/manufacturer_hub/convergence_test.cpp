@@ -164,7 +164,7 @@ class World {
 
   // "" when the agent's books are the store's.
   std::string why_not(const AgentNode& node) const {
-    const auto& totals = node.agent->ledger().totals();
+    const auto& totals = node.agent->ledger().totals_of(node.agent->state().cycle);
     if (!node.agent->ledger().balanced()) return "does not balance";
     std::size_t mine = 0;
     for (const auto& [offer, stock] : store.stock) {

@@ -42,6 +42,14 @@ TEST(StatementTextTest, JsonHasMinorUnits) {
           to_hex(hash_of(statement)) + R"(","demand":[{"sku":"b","refused":4,"shortage":0}]})");
 }
 
+TEST(StatementTextTest, ATableHasItsSumsForAPerson) {
+  const std::string table = to_table(to_json(example()));
+  for (const char* line : {"sold                     7 units for 15.97", "0.40 EUR (2.50 %)",
+                           "15.57 EUR", "1-0 to 1-57", "b: 4 units refused, 0 short"}) {
+    EXPECT_THAT(table, testing::HasSubstr(line));
+  }
+}
+
 TEST(StatementTextTest, CsvHasDecimals) {
   EXPECT_EQ(to_csv(example()),
             "kind,sku,opening,increases,cuts,sold,cancelled,unsold,unit_price,units,money\r\n"
