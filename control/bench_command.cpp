@@ -209,7 +209,7 @@ bool run_one(const Config& config, const BenchOptions& options) {
   bench::Tally tally = load.buy(source, "purchases", 0);
   Cost cost = cost_of(before, read_meter(config, options), tally);
   for (const auto& [name, count] : warm.failed) tally.failed[name] += count;
-  cost.extras.rows.insert(cost.extras.rows.begin(), {"workload", command_of(options)});
+  cost.extras.heading = command_of(options) + "\n";
   cost.extras.members["workload"] = options.workload;
   cost.extras.members["command"] = command_of(options);
   const Closing closing = load.close(tally, options.json, cost.extras);

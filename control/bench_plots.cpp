@@ -17,6 +17,7 @@ namespace {
 
 constexpr int kDecades = 4;  // of the distribution: up to the 99.99th percentile
 constexpr int kStepsPerDecade = 20;
+constexpr const char* kWords[] = {"0", "90", "99", "99.9", "99.99 %"};
 constexpr double kKeysAt = 150, kKeyWidth = 56;  // of the legend
 
 // The classes of svg_of(), for a picture that stands alone.
@@ -118,7 +119,6 @@ void write_plots(const bench::Tally& tally, const std::string& folder) {
     const double fraction = 1 - std::pow(10, -decades);
     distribution.series[0].values.emplace_back(in_ms(tally.latency.percentile(fraction)));
   }
-  const char* const kWords[] = {"0", "90", "99", "99.9", "99.99 %"};
   for (int i = 0; i <= kDecades; ++i) percentiles.ticks.emplace_back(kDecades - i, kWords[i]);
   write(folder + "/distribution.svg", distribution, percentiles);
 }

@@ -130,7 +130,7 @@ Closing Load::close(const bench::Tally& tally, bool json, const Extras& extras) 
   }
   bench::Rows rows = bench::rows_of(tally, config.currency);
   rows.insert(rows.end(), extras.rows.begin(), extras.rows.end());
-  closing.text = bench::to_lines(rows);
+  closing.text = extras.heading + bench::to_lines(rows);
   boost::json::object document = bench::json_of(tally);
   if (audited_) {
     closing.text += "\n" + audit::to_text(closing.audit, config.currency);

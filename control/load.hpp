@@ -27,6 +27,7 @@ struct Closing {
   std::string text = {};  // as printed
 };
 struct Extras {  // what one kind of load adds to the closing table and document
+  std::string heading = {};  // a line above the table
   bench::Rows rows = {};
   boost::json::object members = {};
 };
