@@ -27,14 +27,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 
 from streams import ROOT, free_port, machine
 
 PRODUCTS = 1_000  # as `depot bench` has them, which imports nothing into a foreign server
 ORDER = '{"lines":[{"offer_id":"bench-00:P00000","quantity":1}]}'
-TOKEN = "0123456789abcdef." + 43 * "s"
 LOAD = """
 local rest = '.' .. string.rep('s', 43) .. '\\r\\nContent-Length: %d\\r\\n\\r\\n%s'
 local number = 0
@@ -92,11 +90,10 @@ def wait_until(what, condition):
 
 
 def ready(port):
-    try:
+    with contextlib.suppress(OSError):  # an HTTPError is one too
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
             return True
-    except (urllib.error.URLError, OSError):
-        return False
+    return False
 
 
 @contextlib.contextmanager
@@ -161,12 +158,13 @@ class Cluster:
         for kind, all_of in pids.items():
             words += [word for pid in all_of for word in ("--process", f"{kind}={pid}")]
         words = [str(self.bin / "depot"), *words, "--config", str(self.config)]
-        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               text=True) as process:
             during()
-            figures = json.loads(process.communicate()[0] or "{}")
+            out, progress = process.communicate()
+        figures = json.loads(out or "{}")
         if process.returncode != 0 or figures["failed"] or figures["refused"]:
-            sys.exit(f"depot bench failed: {figures}")
+            sys.exit(f"depot bench failed: {figures} {progress}")
         return figures
 
 
@@ -192,7 +190,7 @@ def placed_order(port):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     connection.request("POST", "/v1/orders", ORDER, {
         "Content-Type": "application/json", "Idempotency-Key": "one",
-        "Authorization": f"Bearer {TOKEN}"})
+        "Authorization": "Bearer 0123456789abcdef." + 43 * "s"})
     answer = connection.getresponse()
     body = answer.read().decode()
     if answer.status != 201:
@@ -278,10 +276,8 @@ def alone(options):
         pids = cluster.pids()
         behind = {"gateway": pids["gateway"], "balancer": pids["balancer"], "echo": [echo.pid]}
         text = beside_nginx(cluster, behind, options)
-        rows = []
-        for connections in options.connections:
-            figures = cluster.bench(cluster.port, behind, connections, options)
-            rows.append([str(connections), *cells(figures, behind)])
+        rows = [[str(count), *cells(cluster.bench(cluster.port, behind, count, options), behind)]
+                for count in options.connections]
     text += ("\nThe same by `depot bench`, which reads every answer.\n\n"
              + table(["connections", *head_of(behind)], rows))
     for fsync in ("always", "everysec", "no"):
@@ -337,30 +333,34 @@ def killed(cluster, options):
             f"{figures['latency_ms']['p99']:.1f} ms, max {figures['latency_ms']['max']:.1f} ms.\n")
 
 
+def scale(cluster, workers):
+    cluster.run("scale", "workers", str(workers))
+    # The gateway asks four times a second.
+    wait_until(f"{workers} workers", lambda: ready(cluster.port) == (workers > 0))
+
+
 def peer0(options):
     port, text = free_port(), ""
     with running(options, 2) as cluster, \
             cluster.start("one_process", "--listen", f"127.0.0.1:{port}") as one:
         wait_until("one_process", lambda: ready(port) and ready(cluster.port))
         for connections in options.connections:
-            rows, ratios = [], {}
+            rows, ratios, peer = [], {}, None
             for _ in range(options.rounds):
                 for workers in (0, 1, 2, 4):
-                    cluster.run("scale", "workers", str(workers))
-                    pids = cluster.pids()
+                    scale(cluster, workers)
+                    pids = {kind: all_of for kind, all_of in cluster.pids().items()
+                            if kind in (KINDS if workers else ["redis"])}
                     if workers == 0:
-                        pids = {"one_process": [one.pid], "redis": pids["redis"]}
-                    pids = {kind: pids[kind] for kind in KINDS if kind in pids}
-                    figures = cluster.bench(port if workers == 0 else cluster.port, pids,
-                                            connections, options)
-                    if workers == 0:
-                        peer = figures
+                        pids["one_process"] = [one.pid]
+                    figures = cluster.bench(cluster.port if workers else port, pids, connections,
+                                            options)
+                    peer = figures if workers == 0 else peer
                     ratios.setdefault(workers, []).append(
                         [figures[name] / peer[name]
                          for name in ("placed_per_second", "server_cpu_us_per_purchase")])
                     rows.append([f"{workers} workers" if workers else "one_process",
                                  *cells(figures, KINDS)])
-                    print(rows[-1], file=sys.stderr)
             text += f"{connections} connections, rows in the order run:\n\n"
             text += table(["", *head_of(KINDS)], rows)
             text += "\nBeside one_process, median of the rounds: "
@@ -368,8 +368,7 @@ def peer0(options):
                 f"{workers} workers {statistics.median(r[0] for r in all_of):.2f} of the purchases "
                 f"at {statistics.median(r[1] for r in all_of):.2f} of the CPU for each"
                 for workers, all_of in ratios.items() if workers) + ".\n\n"
-        cluster.run("scale", "workers", "2")
-        wait_until("2 workers", lambda: ready(cluster.port))
+        scale(cluster, 2)
         text += killed(cluster, options)
         cluster.run("audit")
     return text + "\nThe audit behind it all was clean.\n"
