@@ -32,8 +32,8 @@ BackendMetrics::BackendMetrics(Metrics& metrics, const Labels& thread)
       in_flight(metrics.gauge("depot_gateway_in_flight", "Requests behind the gateway", thread)) {}
 
 // A balancer: its link, and the descriptor by which Asio hears of it.
-struct Backend::Line final : messaging::LinkEvents {
-  Line(Backend& backend, messaging::Context& context, const messaging::LinkOptions& options)
+struct LinkBackend::Line final : messaging::LinkEvents {
+  Line(LinkBackend& backend, messaging::Context& context, const messaging::LinkOptions& options)
       : owner(backend), link(context, options, *this), descriptor(backend.io_) {}
 
   void on_lost() override { owner.on_link_lost(*this); }
@@ -41,7 +41,7 @@ struct Backend::Line final : messaging::LinkEvents {
     owner.on_status(record.tag, static_cast<Status>(record.status), record.body);
   }
 
-  Backend& owner;
+  LinkBackend& owner;
   messaging::Link link;
   boost::asio::posix::stream_descriptor descriptor;
   std::uint32_t generation = 0;
@@ -51,8 +51,9 @@ struct Backend::Line final : messaging::LinkEvents {
   bool posted = false;    // pump() will run in the next turn
 };
 
-Backend::Backend(boost::asio::io_context& io, messaging::Context& context, const Config& config,
-                 const std::string& link_name, BackendMetrics& metrics, Log& log)
+LinkBackend::LinkBackend(boost::asio::io_context& io, messaging::Context& context,
+                         const Config& config, const std::string& link_name,
+                         BackendMetrics& metrics, Log& log)
     : io_(io),
       attempts_max_(config.gateway.attempts_max),
       in_flight_max_(static_cast<std::size_t>(config.gateway.in_flight_max)),
@@ -70,11 +71,11 @@ Backend::Backend(boost::asio::io_context& io, messaging::Context& context, const
   tick();
 }
 
-Backend::~Backend() {
+LinkBackend::~LinkBackend() {
   for (auto& line : lines_) line->link.bye();
 }
 
-void Backend::call(Call call, Duration budget, Done done) {
+void LinkBackend::call(Call call, Duration budget, Done done) {
   const TimePoint now = steady_now();
   if (pending_.size() >= in_flight_max_) return done({Outcome::Kind::unavailable, {}});
   Pending pending;
@@ -84,7 +85,7 @@ void Backend::call(Call call, Duration budget, Done done) {
   send_or_wait(pending_.insert(std::move(pending)), now);
 }
 
-Backend::Line* Backend::pick(const Line* avoid) const {
+LinkBackend::Line* LinkBackend::pick(const Line* avoid) const {
   Line* best = nullptr;
   // A balancer without a worker has the least outstanding: it would draw everything to itself.
   const auto cost = [](const Line& line) {
@@ -97,7 +98,7 @@ Backend::Line* Backend::pick(const Line* avoid) const {
   return best;
 }
 
-bool Backend::send(std::uint32_t tag, TimePoint now) {
+bool LinkBackend::send(std::uint32_t tag, TimePoint now) {
   Pending& pending = *pending_.find(tag);
   Line* line = pick(pending.avoid);
   if (!line && pending.avoid) line = pick(nullptr);
@@ -120,7 +121,7 @@ bool Backend::send(std::uint32_t tag, TimePoint now) {
   return true;
 }
 
-void Backend::send_or_wait(std::uint32_t tag, TimePoint now) {
+void LinkBackend::send_or_wait(std::uint32_t tag, TimePoint now) {
   // Who waits already goes first.
   if (waiting_.empty() && send(tag, now)) return;
   Pending& pending = *pending_.find(tag);
@@ -130,7 +131,7 @@ void Backend::send_or_wait(std::uint32_t tag, TimePoint now) {
   waiting_.push_back(tag);
 }
 
-void Backend::send_waiting(TimePoint now) {
+void LinkBackend::send_waiting(TimePoint now) {
   while (!waiting_.empty()) {
     const Pending* pending = pending_.find(waiting_.front());
     if (pending && !pending->line && !send(waiting_.front(), now)) return;
@@ -138,7 +139,7 @@ void Backend::send_waiting(TimePoint now) {
   }
 }
 
-void Backend::on_status(std::uint32_t tag, Status status, std::string_view body) {
+void LinkBackend::on_status(std::uint32_t tag, Status status, std::string_view body) {
   Pending* found = pending_.find(tag);
   if (!found || !found->line) {
     metrics_.late.add();
@@ -176,7 +177,7 @@ void Backend::on_status(std::uint32_t tag, Status status, std::string_view body)
   send_or_wait(pending_.insert(*pending_.take(tag)), steady_now());
 }
 
-void Backend::on_link_lost(Line& line) {
+void LinkBackend::on_link_lost(Line& line) {
   metrics_.lost_links.add();
   log_.warning("balancer lost", {{"outstanding", line.outstanding}});
   std::vector<std::uint32_t> lost;
@@ -187,14 +188,14 @@ void Backend::on_link_lost(Line& line) {
   for (const std::uint32_t tag : lost) on_status(tag, Status::unknown, {});
 }
 
-void Backend::finish(std::uint32_t tag, Outcome::Kind kind, std::string_view body) {
+void LinkBackend::finish(std::uint32_t tag, Outcome::Kind kind, std::string_view body) {
   if (kind == Outcome::Kind::timeout) metrics_.timeouts.add();
   const std::optional<Pending> pending = pending_.take(tag);
   if (pending->line) --pending->line->outstanding;
   pending->done({kind, body});
 }
 
-void Backend::flush() {
+void LinkBackend::flush() {
   const TimePoint now = steady_now();
   for (auto& line : lines_) {
     if (!std::exchange(line->queued, false)) continue;
@@ -203,7 +204,7 @@ void Backend::flush() {
   }
 }
 
-void Backend::pump(Line& line) {
+void LinkBackend::pump(Line& line) {
   const TimePoint now = steady_now();
   const bool more = line.link.receive(now);
   send_waiting(now);
@@ -216,7 +217,7 @@ void Backend::pump(Line& line) {
 }
 
 // Runs pump() in the next turn, so that HTTP gets its share in between.
-void Backend::look_again(Line& line) {
+void LinkBackend::look_again(Line& line) {
   if (std::exchange(line.posted, true)) return;
   boost::asio::post(io_, [this, &line] {
     line.posted = false;
@@ -225,7 +226,7 @@ void Backend::look_again(Line& line) {
 }
 
 // REQUIRES: the last call on the socket was a receive that found nothing.
-void Backend::watch(Line& line) {
+void LinkBackend::watch(Line& line) {
   if (!line.descriptor.is_open() || line.generation != line.link.generation()) {
     line.generation = line.link.generation();
     // A duplicate, since the socket closes its own whenever it likes: neither closes the other's.
@@ -243,7 +244,7 @@ void Backend::watch(Line& line) {
                              });
 }
 
-void Backend::tick() {
+void LinkBackend::tick() {
   const TimePoint now = steady_now();
   int up = 0;
   for (auto& line : lines_) {
@@ -261,7 +262,7 @@ void Backend::tick() {
   });
 }
 
-void Backend::sweep(TimePoint now) {
+void LinkBackend::sweep(TimePoint now) {
   std::vector<std::uint32_t> due;
   pending_.for_each([&](std::uint32_t tag, const Pending& pending) {
     const bool idle = !pending.line;

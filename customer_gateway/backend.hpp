@@ -1,5 +1,5 @@
-// One I/O thread's way to the back end: a link per balancer, the requests in flight, their retries
-// and deadlines.
+// One I/O thread's way to the back end. LinkBackend: a link per balancer, the requests in flight,
+// their retries and deadlines.
 //
 // A request goes to the balancer with credit and the least outstanding; with none it waits a moment
 // and is then refused. All that one turn of the loop asked for leaves as one frame (flush()).
@@ -52,13 +52,24 @@ class Backend {
  public:
   using Done = std::function<void(const Outcome&)>;
 
-  // `link_name` tells this thread's links apart in the balancers' logs.
-  Backend(boost::asio::io_context& io, messaging::Context& context, const Config& config,
-          const std::string& link_name, BackendMetrics& metrics, Log& log);
-  ~Backend();
+  virtual ~Backend() = default;
+  virtual void call(Call call, Duration budget, Done done) = 0;
+  virtual void flush() = 0;  // at the end of each turn that called
+};
 
-  void call(Call call, Duration budget, Done done);
-  void flush();  // at the end of each turn that called
+// Makes the one of an I/O thread, on that thread; `name` tells it apart from the others'.
+using MakeBackend = std::function<std::unique_ptr<Backend>(
+    boost::asio::io_context& io, const std::string& name, BackendMetrics& metrics)>;
+
+class LinkBackend final : public Backend {
+ public:
+  // `link_name` tells this thread's links apart in the balancers' logs.
+  LinkBackend(boost::asio::io_context& io, messaging::Context& context, const Config& config,
+              const std::string& link_name, BackendMetrics& metrics, Log& log);
+  ~LinkBackend() override;
+
+  void call(Call call, Duration budget, Done done) override;
+  void flush() override;
 
  private:
   struct Line;

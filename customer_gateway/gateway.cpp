@@ -21,6 +21,12 @@ using namespace std::chrono_literals;
 constexpr auto kProbeEvery = 250ms;
 constexpr Duration kProbeBudget = 1s;
 
+MakeBackend links(messaging::Context& context, const Config& config, Log& log) {
+  return [&](boost::asio::io_context& io, const std::string& name, BackendMetrics& metrics) {
+    return std::make_unique<LinkBackend>(io, context, config, name, metrics, log);
+  };
+}
+
 }  // namespace
 
 Shared::Shared(const Config& c, std::string n, Metrics& metrics, Log& l)
@@ -39,9 +45,9 @@ RouteMetrics& Shared::metrics_of(const Route* route) {
 
 class Gateway::IoThread {
  public:
-  IoThread(Shared& shared, messaging::Context& context, Metrics& metrics, int index)
+  IoThread(Shared& shared, const MakeBackend& make_backend, Metrics& metrics, int index)
       : shared_(shared),
-        context_(context),
+        make_backend_(make_backend),
         index_(std::to_string(index)),
         metrics_(metrics, {{"thread", index_}}),
         stream_metrics_(metrics, {{"thread", index_}}),
@@ -76,7 +82,7 @@ class Gateway::IoThread {
 
  private:
   Shared& shared_;
-  messaging::Context& context_;
+  const MakeBackend& make_backend_;
   const std::string index_;
   BackendMetrics metrics_;
   StreamMetrics stream_metrics_;
@@ -99,9 +105,8 @@ class Gateway::IoThread {
 
 void Gateway::IoThread::run(const std::string& listen, std::promise<std::uint16_t> ready) try {
   const GatewayConfig& limits = shared_.config.gateway;
-  Backend backend(io_, context_, shared_.config, shared_.name + "/" + index_, metrics_,
-                  shared_.log);
-  Operations operations(backend, shared_.catalogue, shared_.config);
+  const auto backend = make_backend_(io_, shared_.name + "/" + index_, metrics_);
+  Operations operations(*backend, shared_.catalogue, shared_.config);
   StockStreams streams(io_, shared_.news, limits, stream_metrics_);
   http::ServerOptions options;
   options.listen = listen;
@@ -121,8 +126,8 @@ void Gateway::IoThread::run(const std::string& listen, std::promise<std::uint16_
   http::Server server(io_, options, [this](const http::Request& request, http::Responder to) {
     handle(request, std::move(to));
   });
-  server.on_turn_end([&backend] { backend.flush(); });
-  backend_ = &backend;
+  server.on_turn_end([&backend] { backend->flush(); });
+  backend_ = backend.get();
   operations_ = &operations;
   server_ = &server;
   streams_ = &streams;
@@ -192,12 +197,13 @@ void Gateway::IoThread::beat(boost::asio::steady_timer& timer) {
 }
 
 Gateway::Gateway(messaging::Context& context, const Config& config, const std::string& name,
-                 Metrics& metrics, Log& log)
+                 Metrics& metrics, Log& log, MakeBackend make_backend)
     : shared_(config, name, metrics, log),
+      make_backend_(make_backend ? std::move(make_backend) : links(context, config, log)),
       feed_(std::make_unique<CatalogueFeed>(context, config, name, shared_.catalogue, shared_.news,
                                             metrics, log)) {
   for (int i = 0; i < config.gateway.io_threads; ++i) {
-    threads_.push_back(std::make_unique<IoThread>(shared_, context, metrics, i));
+    threads_.push_back(std::make_unique<IoThread>(shared_, make_backend_, metrics, i));
   }
   std::string listen = listen_address(config.gateway.listen, name);
   for (auto& thread : threads_) {

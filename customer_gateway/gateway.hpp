@@ -13,6 +13,7 @@
 #include "base/config.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
+#include "customer_gateway/backend.hpp"
 #include "customer_gateway/catalogue.hpp"
 #include "customer_gateway/exchange.hpp"
 #include "customer_gateway/stock_news.hpp"
@@ -40,9 +41,9 @@ struct Shared {
 
 class Gateway {
  public:
-  // Returns once every thread serves.
+  // Returns once every thread serves. Without `make_backend` the balancers are asked.
   Gateway(messaging::Context& context, const Config& config, const std::string& name,
-          Metrics& metrics, Log& log);
+          Metrics& metrics, Log& log, MakeBackend make_backend = {});
   ~Gateway();
 
   std::uint16_t port() const { return port_; }
@@ -56,6 +57,7 @@ class Gateway {
  private:
   class IoThread;
   Shared shared_;
+  const MakeBackend make_backend_;
   std::unique_ptr<CatalogueFeed> feed_;
   std::vector<std::unique_ptr<IoThread>> threads_;
   std::uint16_t port_ = 0;

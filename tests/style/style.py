@@ -31,7 +31,8 @@ MAY_INCLUDE = {
     "http": ["base", "protocol"],  # problem.*: the one table of problems and their HTTP statuses
     "store": ["base", "protocol"],
     **{name: LIBRARIES for name in PROCESSES},
-    "bench": LIBRARIES + ["load_balancer"],  # measures that decider alone
+    # one_process: gateway and worker without what is between them, to compare with
+    "bench": LIBRARIES + ["customer_gateway", "distributor_worker"],
     "control": LIBRARIES + ["bench", "manufacturer"],  # replay is the load engine, import the agent
     "tests": LIBRARIES + PROCESSES + TOOLS + ["tests"],
 }

@@ -124,7 +124,7 @@ class BackendTest : public testing::Test {
   boost::asio::io_context io_{1};
   std::vector<std::unique_ptr<Balancer>> balancers_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::optional<Backend> backend_;
+  std::optional<LinkBackend> backend_;
   const RequestId id_ = make_request_id();
   std::vector<Worker::Seen> history_;
   int outcomes_ = 0;
