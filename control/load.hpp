@@ -26,7 +26,7 @@ struct Closing {
   audit::AuditResult audit;
   std::string text = {};  // as printed
 };
-struct Extras {  // what one kind of load adds to the closing table and document
+struct Extras {              // what one kind of load adds to the closing table and document
   std::string heading = {};  // a line above the table
   bench::Rows rows = {};
   boost::json::object members = {};
