@@ -365,7 +365,7 @@ def peer0(options):
             text += table(["", *head_of(KINDS)], rows)
             text += "\nBeside one_process, median of the rounds: "
             text += "; ".join(
-                f"workers {workers}: {statistics.median(r[0] for r in all_of):.2f} of the purchases "
+                f"workers {workers}: {statistics.median(r[0] for r in all_of):.2f} of purchases "
                 f"at {statistics.median(r[1] for r in all_of):.2f} of the CPU for each"
                 for workers, all_of in ratios.items() if workers) + ".\n\n"
         scale(cluster, 2)
