@@ -359,13 +359,13 @@ def peer0(options):
                     ratios.setdefault(workers, []).append(
                         [figures[name] / peer[name]
                          for name in ("placed_per_second", "server_cpu_us_per_purchase")])
-                    rows.append([f"{workers} workers" if workers else "one_process",
+                    rows.append([f"workers: {workers}" if workers else "one_process",
                                  *cells(figures, KINDS)])
             text += f"{connections} connections, rows in the order run:\n\n"
             text += table(["", *head_of(KINDS)], rows)
             text += "\nBeside one_process, median of the rounds: "
             text += "; ".join(
-                f"{workers} workers {statistics.median(r[0] for r in all_of):.2f} of the purchases "
+                f"workers {workers}: {statistics.median(r[0] for r in all_of):.2f} of purchases "
                 f"at {statistics.median(r[1] for r in all_of):.2f} of the CPU for each"
                 for workers, all_of in ratios.items() if workers) + ".\n\n"
         scale(cluster, 2)
