@@ -97,7 +97,7 @@ def main():
                                   for cell in row) + " |\n"
     text += (f"\nMedian of the ratios: {ratio:.2f}. Redis holds "
              f"{status['redis']['used_memory'] / 1e9:.2f} GB. From `depot up` until all is ready, "
-             f"the audit of the books included: {took:.1f} s.\n")
+             f"the audit of the books included: {took:.1f} s, with what the rounds have added.\n")
     print(text)
     print(log[-2000:], file=sys.stderr)
     if options.record:
