@@ -60,8 +60,9 @@ json::object json_of(const AnsweredStatement& one) {
   return document;
 }
 
-std::string table_of(const AnsweredStatement& one, const Currency& currency) {
+std::string table_of(const AnsweredStatement& one) {
   const protocol::Statement& pack = one.statement;
+  const Currency currency = currency_from_code(pack.currency).value_or(Currency{});
   const auto money = [&](std::int64_t minor) { return grouped_money(minor, currency); };
   std::string text =
       fmt::format("{} in cycle {}: {}\n\n{:<24} {:>10} {:>10} {:>8} {:>8} {:>10} {:>8}",
@@ -133,7 +134,7 @@ int run_settlement_show(const Config& config, const SettlementOptions& options) 
                        kExitFailed);
   }
   if (options.json) return print_line(json::serialize(json_of(*found)));
-  if (!options.csv) return print_line(table_of(*found, config.currency));
+  if (!options.csv) return print_line(table_of(*found));
   const std::string csv = to_csv(found->statement);
   return std::fwrite(csv.data(), 1, csv.size(), stdout) == csv.size() ? kExitOk : kExitFailed;
 }
