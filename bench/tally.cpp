@@ -84,8 +84,9 @@ Rows rows_of(const Tally& tally, const Currency& currency) {
   rows.emplace_back("units", grouped(tally.units));
   rows.emplace_back("money", grouped_money(tally.money_minor, currency));
   rows.emplace_back("throughput",
-                    fmt::format("{:.0f} orders placed/s, {:.0f} answers/s over {:.1f} s",
-                                tally.placed_per_second(), tally.answers_per_second(),
+                    fmt::format("{} orders placed/s, {} answers/s over {:.1f} s",
+                                grouped(fmt::format("{:.0f}", tally.placed_per_second())),
+                                grouped(fmt::format("{:.0f}", tally.answers_per_second())),
                                 milliseconds(tally.duration) / 1000));
   std::string latency;
   for (const auto& [name, fraction] : kPercentiles) {

@@ -24,7 +24,7 @@ std::string to_text(const AuditResult& result, const Currency& currency) {
                                ? std::to_string(result.units_sold) + " units"
                                : counted(static_cast<std::uint64_t>(result.units_sold), "unit");
   row("sold", sold + ", " + grouped_money(result.money_minor, currency));
-  if (result.packs > 0) row("settlement", counted(result.packs, "pack"));
+  if (result.packs > 0) row("settlement", counted(result.packs, "statement"));
   if (result.requests > 0) row("histories", counted(result.requests, "request"));
   row("oversold", std::to_string(result.oversold));
   row("doubled", std::to_string(result.doubled));

@@ -1,4 +1,4 @@
-// S1, S2: each settlement pack says what the ledger adds up to, by code of its own.
+// S1, S2: each statement (settlement pack) says what the ledger adds up to, by code of its own.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -52,7 +52,7 @@ std::string Ledger::statement_text(const std::string& cycle, std::string_view cu
 }
 
 void Ledger::judge_pack(const std::string& cycle, std::string_view sums, std::string_view pack) {
-  const std::string what = fmt::format("the pack of {} for {}", maker_, cycle);
+  const std::string what = fmt::format("the statement of {} for {}", maker_, cycle);
   Walk walk(pack);
   const auto fields = walk.list();
   const std::string hash(walk.text());
@@ -123,7 +123,7 @@ void Ledger::judge_settled(const std::map<std::string, std::int64_t>& states) {
     const auto state = states.find(cycle);
     const bool due = state != states.end() && state->second >= kSettling;
     if (!due || packs_.contains(cycle)) continue;
-    result_.add("S2", Harm::lost, "{}: cycle {} is settled without its pack", maker_, cycle);
+    result_.add("S2", Harm::lost, "{}: cycle {} is settled without its statement", maker_, cycle);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <span>
 #include <thread>
 
 #include "base/clock.hpp"
@@ -24,8 +25,9 @@ using protocol::Cycle;
 using protocol::CycleState;
 
 constexpr auto kLookEvery = 50ms;
-constexpr auto kPatience = 60s;  // besides what the configuration lets it take
-constexpr int kNewest = 3;       // the current one, the one before, the one planned
+constexpr auto kPatience = 60s;     // besides what the configuration lets it take
+constexpr int kNewest = 3;          // the current one, the one before, the one planned
+constexpr std::size_t kNamed = 10;  // of the silent; --json has all
 
 // The newest `count` cycles and those that settle; 0: all.
 Cycles read_cycles(store::BlockingRedis& redis, int count = kNewest) {
@@ -53,7 +55,10 @@ json::object json_of(const CycleRow& row) {
 
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  for (const std::string& name : std::span(names).first(std::min(names.size(), kNamed))) {
+    text += (text.empty() ? "" : ", ") + name;
+  }
+  if (names.size() > kNamed) text += fmt::format(" and {} more", grouped(names.size() - kNamed));
   return text;
 }
 
@@ -168,7 +173,7 @@ int run_cycle_close(const Config& config, const CycleOptions& options) {
       const Cycle& next = open ? cycles.current : planned->cycle;
       return print_line(
           fmt::format("cycle {} is {}, with {}; cycle {} {}", ended.id, name_of(row->cycle.state),
-                      counted(static_cast<std::uint64_t>(row->packs), "pack"), next.id,
+                      counted(static_cast<std::uint64_t>(row->packs), "statement"), next.id,
                       open ? "is open" : "opens " + time_of(next.opens_at_ms)));
     }
     if (steady_now() > give_up) {

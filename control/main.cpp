@@ -158,7 +158,7 @@ void add_cycle_commands(CLI::App& app, Words& words) {
   };
   sub("show", "the one that runs, and what is being settled", control::run_cycle_show);
   sub("list", "all there were", control::run_cycle_list);
-  sub("close", "end it now; returns when its packs are written and the next one is open",
+  sub("close", "end it now; returns when its statements are written and the next one is open",
       control::run_cycle_close);
   CLI::App& extend = sub("extend", "another time to close", control::run_cycle_extend);
   CLI::App& how = *extend.add_option_group("end");

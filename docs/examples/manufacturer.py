@@ -3,10 +3,10 @@
 each cycle anew, and hears of its sales. It keeps nothing, so each start is a new agent epoch;
 settling_manufacturer.py settles, too.
 
-usage: manufacturer.py ID NAME SYNC_ENDPOINT OUT_ENDPOINT SKU:NAME:PRICE:UNITS...
+usage: manufacturer.py ID NAME SYNC_ENDPOINT OUT_ENDPOINT SKU:NAME:PRICE:UNITS...  (by "Sockets")
 """
 import struct, sys, time
-import msgpack, zmq
+import msgpack, zmq  # Debian: python3-msgpack, python3-zmq
 
 HEADER = struct.Struct("<HBBIQQQQ")  # magic, version, type, flags, epoch, from, to, time
 RECORD, HEAD, HELLO, WELCOME, ACK, FETCH, END, ERROR = 1, 2, 3, 4, 5, 7, 9, 10

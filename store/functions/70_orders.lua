@@ -134,7 +134,8 @@ register('step_part_v1', function(args)
   local _, statuses = view_of(id, row, state, {})
   if statuses[part] == status then return DONE end
   if statuses[part] ~= status - 1 then
-    return problem('invalid', 'its part is ' .. PART_NAMES[statuses[part] + 1])
+    return problem('invalid',
+      'its part is ' .. PART_NAMES[statuses[part] + 1] .. ', not ' .. PART_NAMES[status])
   end
   local moved, head, now = {}, read_heads({maker})[maker], now_ms()
   for i = 1, #parts / 3 do -- What accepting moves stays for it to move.

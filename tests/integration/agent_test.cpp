@@ -93,7 +93,7 @@ TEST_F(AgentProcessTest, AcceptsShipsAndSaysHowThingsStand) {
 
   CommandResult result = agent({"ship", order});
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.out, StartsWith(order + ": its part is paid"));
+  EXPECT_THAT(result.out, StartsWith(order + ": its part is paid, not in realisation"));
   result = agent({"accept"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("accepted up to 1-"));

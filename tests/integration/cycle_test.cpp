@@ -70,11 +70,11 @@ TEST_F(CycleTest, ClosedByCommandItIsSettledAndTheNextOneIsOpen) {
 
   const CommandResult closed = cluster_.depot({"cycle", "close"});
   ASSERT_EQ(closed.exit_code, 0) << closed.err;
-  EXPECT_THAT(closed.out, HasSubstr("with 2 packs; cycle " + first + ".2 is open"));
+  EXPECT_THAT(closed.out, HasSubstr("with 2 statements; cycle " + first + ".2 is open"));
   EXPECT_EQ(state(), first + ".2 open");
   EXPECT_THAT(cycles(), ElementsAre(testing::EndsWith(" 2"), "open 0"));
   cluster_.expect_clean_audit();
-  EXPECT_THAT(cluster_.depot({"audit"}).out, HasSubstr("settlement     2 packs"));
+  EXPECT_THAT(cluster_.depot({"audit"}).out, HasSubstr("settlement     2 statements"));
 
   // What was not offered again is gone from the catalogue; the cart stays, and says so.
   EXPECT_TRUE(wait_until(
@@ -91,6 +91,26 @@ TEST_F(CycleTest, ClosedByCommandItIsSettledAndTheNextOneIsOpen) {
   ASSERT_EQ(cluster_.depot({"cycle", "close"}).exit_code, 0);
   EXPECT_EQ(state(), first + ".3 open");
   cluster_.expect_clean_audit();
+}
+
+TEST_F(CycleTest, AStatementIsShownInItsOwnCurrencyAndTheSilentAreNotAllNamed) {
+  for (int i = 1; i <= 10; ++i) {
+    offers_.push_back({.manufacturer = "x" + std::to_string(i), .sku = "a", .offered = 1});
+  }
+  start();
+  Customer customer(cluster_.port());
+  ASSERT_EQ(customer.buy({{"m1:a", 4}}, unique("key")).status, 201);
+  ASSERT_EQ(cluster_.depot({"cycle", "close"}).exit_code, 0);
+  EXPECT_THAT(cluster_.depot({"cycle", "show"}).out,
+              HasSubstr("did not answer m1, m2, x1, x10, x2, x3, x4, x5, x6, x7 and 2 more\n"));
+  EXPECT_EQ(depot({"cycle", "show"}).at("silent").as_array().size(), 12u);
+
+  const std::string was = cluster_.depot({"settlement", "show", "m1"}).out;
+  EXPECT_THAT(was, HasSubstr(" EUR\n"));
+  cluster_.stop();
+  cluster_.rewrite_config({{"currency", "JPY"}});
+  cluster_.start();
+  EXPECT_EQ(cluster_.depot({"settlement", "show", "m1"}).out, was);
 }
 
 TEST_F(CycleTest, ClosesAtItsTimeAndTheNextOnesFollow) {
@@ -291,9 +311,9 @@ TEST_F(CycleTest, TheAuditFindsAPackThatIsNotTheLedgers) {
       "a");  // sku "a", opening, increases, cuts, sold
   other.at(sold + 5) = 5;
   put(other);
-  EXPECT_THAT(found(), HasSubstr("S1 the pack of m1"));
+  EXPECT_THAT(found(), HasSubstr("S1 the statement of m1"));
   put(pack.substr(0, 40));
-  EXPECT_THAT(found(), HasSubstr("S1 the pack of m1"));
+  EXPECT_THAT(found(), HasSubstr("S1 the statement of m1"));
   put(pack);
   const std::string sums = redis.command({"HGET", "packs:{s0}:" + id, "m1"})->text;
   ASSERT_TRUE(redis.command({"HSET", "packs:{s0}:" + id, "m1", sums.substr(0, sums.size() - 1)}));

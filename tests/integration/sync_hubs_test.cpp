@@ -85,7 +85,7 @@ TEST_F(SyncHubsTest, BothSidesHoldTheSameTotalsAndEachCycleIsSettledOnce) {
     kill_a_hub();
     const CommandResult closed = cluster_.depot({"cycle", "close"});
     ASSERT_EQ(closed.exit_code, 0) << closed.err;
-    EXPECT_THAT(closed.out, HasSubstr("with 2 packs"));
+    EXPECT_THAT(closed.out, HasSubstr("with 2 statements"));
     kill_a_hub();
     await("all is on sale in the next cycle", [&] {
       return oak_->distributor("bowl", "wanted") >= 5'000 &&
@@ -106,7 +106,7 @@ TEST_F(SyncHubsTest, BothSidesHoldTheSameTotalsAndEachCycleIsSettledOnce) {
         kCycles);
   }
   cluster_.expect_clean_audit();
-  EXPECT_THAT(cluster_.depot({"audit"}).out, HasSubstr("settlement     6 packs"));
+  EXPECT_THAT(cluster_.depot({"audit"}).out, HasSubstr("settlement     6 statements"));
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ TEST(TallyTest, MergesThreadsAndCloses) {
   EXPECT_THAT(lines, HasSubstr("refused        3 orders\n               insufficient_stock 3\n"));
   EXPECT_THAT(lines, HasSubstr("failed         1\n               no answer 1\n"));
   EXPECT_THAT(lines, HasSubstr("money          1,234.56 EUR\n"));
-  EXPECT_THAT(lines, HasSubstr("throughput     998 orders placed/s, 1000 answers/s over 2.0 s\n"));
+  EXPECT_THAT(lines, HasSubstr("throughput     998 orders placed/s, 1,000 answers/s over 2.0 s\n"));
   const boost::json::object json = json_of(one);
   EXPECT_EQ(json.at("placed"), 1'996);
   EXPECT_DOUBLE_EQ(json.at("placed_per_second").as_double(), 998);
