@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """A manufacturer, by docs/PROTOCOL.md, "Sync". Keeps nothing: each start is a new agent epoch.
-usage: manufacturer.py ID NAME SYNC_ENDPOINT IN_ENDPOINT OUT_ENDPOINT SKU:NAME:PRICE:OFFERED..."""
+usage: settling_manufacturer.py ID NAME SYNC_ENDPOINT IN_ENDPOINT OUT_ENDPOINT
+           SKU:NAME:PRICE:OFFERED..."""
 import hashlib, sys, time, msgpack
 from ledger import CYCLE, OFFER, SETTLED, SETTLING, SOLD, Ledger, rows_of
 from session import ACK, END, FETCH, HEAD, NONE, RECORD, Session, unpack
