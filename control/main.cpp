@@ -290,11 +290,10 @@ int run(int argc, char** argv) {
   add_shop_command(app, words);
   try {
     app.parse(argc, argv);
-  } catch (const CLI::ExtrasError& error) {
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // help, or the version
     std::cerr << "depot: " << error.what() << "; see depot --help\n";
     return kExitUsage;
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }
   const std::string path = find_config(words.config);
   const Config config = words.from_file ? load_config(path) : control::load_in_force(path);

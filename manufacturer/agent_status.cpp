@@ -87,6 +87,9 @@ std::string table_of_status(const std::string& text) {
     table += '\n';
   }
   const json::value& cycle = status.at("cycle");
+  if (cycle.at("id").as_string().empty()) {
+    return "no hub has answered yet; is it the Depot of --config, and does it run?";
+  }
   return table + fmt::format(
                      "\ncycle {} is {}; {} records not acknowledged\n"
                      "ledger: newest entry {}, {} behind; accepted up to {}",

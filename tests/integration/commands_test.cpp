@@ -193,6 +193,9 @@ TEST(CommandsTest, BadConfigAndBadUsageHaveTheirExitCodes) {
     EXPECT_THAT(run_command({program(name), "--version"}).out, HasSubstr(name));
   }
   EXPECT_EQ(run_command({program("depot"), "dance"}).exit_code, 2);
+  const CommandResult half = run_command({program("depot"), "cycle"});
+  EXPECT_EQ(half.exit_code, 2);
+  EXPECT_THAT(half.err, HasSubstr("depot: A subcommand is required; see depot --help"));
   const CommandResult mode =
       run_command({program("depot"), "replay", "--catalogue", "a", "--orders", "b", "--mode", "1"});
   EXPECT_EQ(mode.exit_code, 2);

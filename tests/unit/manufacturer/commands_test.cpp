@@ -119,6 +119,8 @@ TEST_F(CommandsTest, StatusHasWhatAPersonAsksFor) {
   EXPECT_EQ(boost::json::serialize(status.at("accepted")), R"({"epoch":1,"number":1})");
   EXPECT_EQ(status.at("unacknowledged").as_int64(), 2);
   EXPECT_THAT(table_of_status(text), HasSubstr("newest entry 1-1, 6 behind; accepted up to 1-1"));
+  EXPECT_THAT(table_of_status(status_of(file, *agent_, Production({}), {}, {})),
+              HasSubstr("no hub has answered yet"));
 }
 
 }  // namespace
