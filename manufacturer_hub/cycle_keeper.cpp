@@ -62,7 +62,7 @@ void CycleKeeper::on_tick(TimePoint now, const IsConnected& connected) {
     const bool asks_again = now_ >= settle_due_;
     if (asks_again) settle_due_ = now_ + kSettleEvery;
     for (const CycleStep& step : driver_.due(*work, now_, connected, asks_again)) take(step);
-    if (!packing_) failed_.clear();  // There is no other: once more at the next look.
+    if (!packing_) failed_.clear();  // There is no other: all once more, from the next look on.
     if (driver_.wants_depletion() && !judging_) judge_depletion(work->current.id, "0", false);
   });
 }
@@ -88,8 +88,8 @@ void CycleKeeper::take(const CycleStep& due) {
     case Kind::settle:
       return step(due, {"FCALL", "settle_cycle_v1", "0", id, text(config.settle_after), feed_max_});
     case Kind::pack:
-      // One that failed stands behind the others.
-      if (!packing_ && due.pack.manufacturer != failed_) begin_pack(id, due.pack);
+      // Those that failed stand behind the others.
+      if (!packing_ && !failed_.contains({id, due.pack.manufacturer})) begin_pack(id, due.pack);
   }
 }
 
@@ -180,11 +180,10 @@ void CycleKeeper::write_pack() {
 
 void CycleKeeper::end_pack(const std::string& trouble) {
   look_due_ = {};
-  failed_.clear();
   if (trouble.empty()) {
     packs_.add();
   } else {
-    failed_ = packing_->task.manufacturer;
+    failed_.emplace(packing_->cycle, packing_->task.manufacturer);
     look_due_ = now_ + kLookEvery;
     log_.error("a settlement pack was not made", {{"cycle", packing_->cycle},
                                                   {"manufacturer", packing_->task.manufacturer},

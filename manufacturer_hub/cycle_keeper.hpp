@@ -5,9 +5,11 @@
 // Errors:  what fails is logged and tried again; nothing is kept that Redis has not.
 #pragma once
 
-#include <deque>
-#include <memory>
+#include <optional>
+#include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/config.hpp"
 #include "base/log.hpp"
@@ -57,7 +59,8 @@ class CycleKeeper {
   bool looking_ = false, judging_ = false;
   int under_way_ = 0;  // steps that were asked for
   std::optional<Packing> packing_;
-  std::string failed_;        // the manufacturer whose pack was tried last, in vain
+  // Cycle and manufacturer of packs that were tried in vain since there was no other to make.
+  std::set<std::pair<std::string, std::string>> failed_;
   std::uint64_t judged_ = 0;  // what the look for goods under way began with
 };
 

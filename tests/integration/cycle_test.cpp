@@ -288,6 +288,26 @@ TEST_F(CycleTest, AManufacturerReadsItsStatementsAndNobodyElses) {
   EXPECT_EQ(get("?cursor=%2F", mine).problem(), "malformed");
 }
 
+TEST_F(CycleTest, StatementsThatCannotBeMadeDoNotKeepBackTheOthers) {
+  for (const char* maker : {"w1", "w2", "w3"})
+    offers_.push_back({.manufacturer = maker, .sku = "a", .offered = 1});
+  start();
+  store::BlockingRedis redis = cluster_.redis();
+  for (const std::string maker : {"m1", "w1", "w2"}) {
+    ASSERT_TRUE(redis.command({"DEL", "ledger:{s0}:" + maker}));
+    ASSERT_TRUE(redis.command({"XADD", "ledger:{s0}:" + maker, "1-0", "e", "damaged"}));
+  }
+  const protocol::Cycle now =
+      *protocol::decode_cycle_reply(redis.command({"FCALL", "get_cycle_v1", "0"})->text);
+  ASSERT_TRUE(redis.command({"FCALL", "set_cycle_end_v1", "0", now.id, "0", "10000"}));
+  const auto written = [&] {
+    return redis.command({"EXISTS", "pack:{s0}:" + now.id + ":m2", "pack:{s0}:" + now.id + ":w3"})
+        ->integer;
+  };
+  EXPECT_TRUE(wait_until(
+      30s, [&] { return written() == 2; }, "m2 and w3 have their statements"));
+}
+
 TEST_F(CycleTest, TheAuditFindsAPackThatIsNotTheLedgers) {
   start();
   Customer customer(cluster_.port());
