@@ -3,6 +3,7 @@
 // Threads: values.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -11,7 +12,15 @@
 
 namespace depot {
 
-inline constexpr std::int64_t kUnitPriceMax = 100'000'000;             // 10^8 minor units
+inline constexpr std::int64_t kUnitPriceMax = 100'000'000;      // 10^8 minor units
+inline constexpr std::int64_t kOfferedMax = 1'000'000'000'000;  // units of one offer
+// Of one offer, price times units. However often both change, never more than kOfferWorthMax / p
+// units of it are sold at a price of p or more; summed over all p up to kUnitPriceMax that is less
+// than 20 times kOfferWorthMax in a cycle. So a statement of 4,000 such offers fits 63 bits.
+inline constexpr std::int64_t kOfferWorthMax = 100'000'000'000'000;  // 10^14, one largest line
+constexpr std::int64_t offered_max(std::int64_t unit_price) {
+  return unit_price < 1 ? kOfferedMax : std::min(kOfferedMax, kOfferWorthMax / unit_price);
+}
 inline constexpr std::int64_t kQuantityMax = 1'000'000;                // of one order line
 inline constexpr std::int64_t kOrderTotalMax = 1'000'000'000'000'000;  // 10^15, below 2^53
 

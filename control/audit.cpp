@@ -69,6 +69,7 @@ class Audit {
   std::vector<Offer> stock_;                                          // rows there are
   std::map<std::string, std::int64_t> states_;                        // of cycles
   std::map<std::pair<std::string, std::string>, std::string> packs_;  // sums by cycle and maker
+  Missing missing_;                                                   // by the hub and the operator
 };
 
 void Audit::get(const std::string& prefix, std::span<const Id> ids,
@@ -159,8 +160,20 @@ void Audit::read_packs() {
     walk.text();
     states_[std::string(cycle)] = walk.number();
   });
+  redis_.scan("troubles:{s0}", [&](std::string_view name, std::string_view row) {
+    const std::size_t colon = std::min(name.find(':'), name.size() - 1);
+    Walk walk(row);
+    const bool none = walk.number() == 0;
+    walk.number();
+    if (!none) return;
+    missing_[{std::string(name.substr(0, colon)), std::string(name.substr(colon + 1))}] =
+        walk.text();
+  });
   for (const auto& state : states_) {
     const std::string& cycle = state.first;
+    redis_.scan("resolved:{s0}:" + cycle, [&](std::string_view maker, std::string_view) {
+      missing_[{cycle, std::string(maker)}] = "";
+    });
     redis_.scan("packs:{s0}:" + cycle, [&](std::string_view maker, std::string_view sums) {
       packs_[{cycle, std::string(maker)}] = sums;
     });
@@ -176,7 +189,7 @@ void Audit::judge_packs() {
     const Reply pack = redis_.command({"GET", key});
     ledgers_[books_.maker(maker)].judge_pack(cycle, sums, text_of(pack.get()));
   }
-  for (Ledger& ledger : ledgers_) ledger.judge_settled(states_);
+  for (Ledger& ledger : ledgers_) ledger.judge_settled(states_, missing_);
 }
 
 void Audit::extend_ledgers() {

@@ -33,6 +33,8 @@
 
 namespace depot::control::audit {
 
+__extension__ using Money = __int128;  // Sums over everybody may be beyond 63 bits.
+
 enum class Harm { other, lost, doubled };
 
 struct Violation {
@@ -49,9 +51,10 @@ struct AuditResult {
   std::uint64_t manufacturers = 0, offers = 0, entries = 0, orders = 0, cancelled = 0;
   std::uint64_t refusals = 0, customers = 0, requests = 0;  // requests: read from histories
   std::uint64_t packs = 0;                                  // of settlements
-  std::int64_t units_sold = 0, money_minor = 0;             // net of what was cancelled
-  std::int64_t oversold = 0;                                // units, at the worst moment
-  std::uint64_t lost = 0, doubled = 0;                      // orders
+  std::int64_t units_sold = 0;                              // net of what was cancelled
+  Money money_minor = 0;
+  std::int64_t oversold = 0;            // units, at the worst moment
+  std::uint64_t lost = 0, doubled = 0;  // orders
   std::vector<Head> heads;
   std::uint64_t violations = 0;
   std::vector<Violation> first;  // the first kShownMax of them

@@ -147,7 +147,7 @@ void Ledger::judge_row(const std::string& where, const Entry& entry, const Entry
     if (sold < 0) now.cancelled -= sold;
     sales_[{std::string(entry.cycle), std::string(row.sku), row.price}] += sold;
     result_.units_sold += sold;
-    result_.money_minor += sold * row.price;
+    result_.money_minor += Money(sold) * row.price;
   }
   if (entry.kind != Kind::sold) {
     const std::int64_t target = std::max(now.wanted, now.sold);

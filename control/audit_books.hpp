@@ -64,6 +64,10 @@ class Books {
   std::map<std::string, std::uint32_t, std::less<>> maker_index_;
 };
 
+// Cycle and manufacturer of a statement that could not be made -> why; "": the operator has
+// resolved it.
+using Missing = std::map<std::pair<std::string, std::string>, std::string>;
+
 // One manufacturer's ledger, walked from its first entry on.
 class Ledger {
  public:
@@ -77,7 +81,7 @@ class Ledger {
   void compare_counters();
   // S1: a settlement pack of this manufacturer; S2: those that a cycle in such a state must have.
   void judge_pack(const std::string& cycle, std::string_view sums, std::string_view pack);
-  void judge_settled(const std::map<std::string, std::int64_t>& states);
+  void judge_settled(const std::map<std::string, std::int64_t>& states, const Missing& missing);
   bool knows(std::string_view cycle, std::string_view sku) const;
   std::size_t offers() const { return counters_.size(); }
   Position head() const { return last_; }
@@ -93,7 +97,7 @@ class Ledger {
   void judge(Position at, const Entry& entry);
   void turn(Position at, const Entry& entry);
   std::string statement_text(const std::string& cycle, std::string_view currency,
-                             std::int64_t& units, std::int64_t& gross) const;
+                             std::int64_t& units, Money& gross) const;
   void judge_row(const std::string& where, const Entry& entry, const EntryRow& row);
   std::string name(Position at) const { return maker_ + " " + at.text(); }
 

@@ -1,13 +1,26 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cstdio>
+#include <limits>
 
 #include "base/fatal.hpp"
 #include "base/numbers.hpp"
 #include "control/audit.hpp"
 
 namespace depot::control::audit {
+
+namespace {
+
+// At most what a JSON number and a Depot's money can say.
+std::int64_t money_of(const AuditResult& result) {
+  return static_cast<std::int64_t>(std::clamp<Money>(result.money_minor,
+                                                     std::numeric_limits<std::int64_t>::min(),
+                                                     std::numeric_limits<std::int64_t>::max()));
+}
+
+}  // namespace
 
 std::string to_text(const AuditResult& result, const Currency& currency) {
   std::string out;
@@ -23,7 +36,9 @@ std::string to_text(const AuditResult& result, const Currency& currency) {
   const std::string sold = result.units_sold < 0  // Of books that are wrong.
                                ? std::to_string(result.units_sold) + " units"
                                : counted(static_cast<std::uint64_t>(result.units_sold), "unit");
-  row("sold", sold + ", " + grouped_money(result.money_minor, currency));
+  const std::int64_t money = money_of(result);
+  row("sold", sold + ", " + (money < result.money_minor ? "more than " : "") +
+                  grouped_money(money, currency));
   if (result.packs > 0) row("settlement", counted(result.packs, "statement"));
   if (result.requests > 0) row("histories", counted(result.requests, "request"));
   row("oversold", std::to_string(result.oversold));
@@ -53,7 +68,7 @@ boost::json::object json_of(const AuditResult& result) {
           {"requests", result.requests},
           {"packs", result.packs},
           {"units_sold", result.units_sold},
-          {"money_minor", result.money_minor},
+          {"money_minor", money_of(result)},
           {"oversold", result.oversold},
           {"doubled", result.doubled},
           {"lost", result.lost},

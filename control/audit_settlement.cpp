@@ -31,7 +31,7 @@ void Ledger::turn(Position at, const Entry& entry) {
 
 // The text that a pack of this ledger is hashed by, up to its fee; and the sums it ends with.
 std::string Ledger::statement_text(const std::string& cycle, std::string_view currency,
-                                   std::int64_t& units, std::int64_t& gross) const {
+                                   std::int64_t& units, Money& gross) const {
   std::string text = fmt::format("depot-statement 1\ncycle {}\nmanufacturer {}\ncurrency {}\n",
                                  cycle, maker_, currency);
   for (auto at = counters_.lower_bound(cycle + '\0'); at != counters_.end(); ++at) {
@@ -44,9 +44,10 @@ std::string Ledger::statement_text(const std::string& cycle, std::string_view cu
   for (const auto& [key, sold] : sales_) {
     const auto& [of_cycle, sku, price] = key;
     if (of_cycle != cycle || sold == 0) continue;
-    text += fmt::format("sale {} {} {} {}\n", sku, price, sold, price * sold);
+    const Money money = Money(price) * sold;
+    text += fmt::format("sale {} {} {} {}\n", sku, price, sold, money);
     units += sold;
-    gross += price * sold;
+    gross += money;
   }
   return text;
 }
@@ -97,7 +98,8 @@ void Ledger::judge_pack(const std::string& cycle, std::string_view sums, std::st
   if (from != begins) {
     result_.add("S1", Harm::other, "{}: begins at {}, it is {}", what, from.text(), begins.text());
   }
-  std::int64_t own_units = 0, own_gross = 0;
+  std::int64_t own_units = 0;
+  Money own_gross = 0;
   std::string text = statement_text(cycle, currency, own_units, own_gross);
   if (units != own_units || gross != own_gross || net != gross - fee) {
     result_.add("S1", Harm::other, "{}: {} units for {}, less {} is {}; the ledger has {} for {}",
@@ -118,12 +120,19 @@ void Ledger::judge_pack(const std::string& cycle, std::string_view sums, std::st
   ++result_.packs;
 }
 
-void Ledger::judge_settled(const std::map<std::string, std::int64_t>& states) {
+void Ledger::judge_settled(const std::map<std::string, std::int64_t>& states,
+                           const Missing& missing) {
   for (const auto& [cycle, at] : closed_) {
     const auto state = states.find(cycle);
-    const bool due = state != states.end() && state->second >= kSettling;
-    if (!due || packs_.contains(cycle)) continue;
-    result_.add("S2", Harm::lost, "{}: cycle {} is settled without its statement", maker_, cycle);
+    if (state == states.end() || packs_.contains(cycle)) continue;
+    const auto known = missing.find({cycle, maker_});
+    if (known == missing.end() && state->second >= kSettling) {
+      result_.add("S2", Harm::lost, "{}: cycle {} is settled without its statement", maker_, cycle);
+    } else if (known != missing.end() && !known->second.empty()) {
+      result_.add("S2", Harm::other,
+                  "{}: cycle {} has no statement of it: {}; see depot settlement list", maker_,
+                  cycle, known->second);
+    }
   }
 }
 

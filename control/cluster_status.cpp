@@ -11,6 +11,7 @@
 #include <list>
 #include <sstream>
 
+#include "control/cycle_rows.hpp"
 #include "http/client.hpp"
 
 namespace depot::control {
@@ -57,12 +58,20 @@ const char* info_field(const std::string& info, const std::string& name) {
   return at == std::string::npos ? "0" : info.c_str() + at + name.size() + 2;
 }
 
+json::object settlement_of(const std::string& answer) {
+  const Troubles troubles = decode_troubles(answer).value_or(Troubles{});
+  json::array first;
+  for (const Trouble& trouble : troubles.first) first.emplace_back(to_text(trouble));
+  return {{"troubles", troubles.count}, {"first", std::move(first)}};
+}
+
 // What Redis says of itself, and how much it holds.
 Result<json::object> ask_redis(store::BlockingRedis& redis) {
   const auto first = redis.commands({{"INFO", "server", "memory", "stats", "cpu"},
                                      {"HKEYS", "heads:{s0}"},
                                      {"XLEN", "feed:{s0}"},
-                                     {"DBSIZE"}});
+                                     {"DBSIZE"},
+                                     {"FCALL_RO", "troubles_v1", "0"}});
   if (!first) return tl::unexpected(first.error());
   const std::string& info = first->front().text;
   if (first->front().kind == store::Value::Kind::error) return fail(ErrorCode::unknown, info);
@@ -85,7 +94,8 @@ Result<json::object> ask_redis(store::BlockingRedis& redis) {
                       {"commands_total", whole("total_commands_processed")},
                       {"ledger_entries", entries},
                       {"feed_entries", first->at(2).integer},
-                      {"keys", first->at(3).integer}};
+                      {"keys", first->at(3).integer},
+                      {"settlement", settlement_of(first->at(4).text)}};
 }
 
 json::object redis_document(const UpView& view, std::optional<store::BlockingRedis>& redis) {

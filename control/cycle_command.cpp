@@ -29,7 +29,7 @@ constexpr auto kPatience = 60s;     // besides what the configuration lets it ta
 constexpr int kNewest = 3;          // the current one, the one before, the one planned
 constexpr std::size_t kNamed = 10;  // of the silent; --json has all
 
-// The newest `count` cycles and those that settle; 0: all.
+// The newest `count` cycles and some that settle; 0: all.
 Cycles read_cycles(store::BlockingRedis& redis, int count = kNewest) {
   const std::string answer = call_store(redis, "cycles_v1", {std::to_string(count)});
   if (const auto problem = protocol::decode_problem(answer)) {
@@ -49,8 +49,10 @@ json::object json_of(const CycleRow& row) {
           {"closes_at", time_of(row.cycle.closes_at_ms)},
           {"packs", row.packs},
           {"packs_missing", row.missing},
+          {"packs_failed", row.failed},
           {"agree", row.agree},
-          {"disagree", row.disagree}};
+          {"disagree", row.disagree},
+          {"resolved", row.resolved}};
 }
 
 std::string joined(const std::vector<std::string>& names) {
@@ -60,13 +62,6 @@ std::string joined(const std::vector<std::string>& names) {
   }
   if (names.size() > kNamed) text += fmt::format(" and {} more", grouped(names.size() - kNamed));
   return text;
-}
-
-std::string settlement_of(const CycleRow& row) {
-  if (row.packs + row.missing == 0) return "";
-  return fmt::format("{} of {} agree", row.agree, row.packs + row.missing) +
-         (row.disagree > 0 ? fmt::format(", {} do not", row.disagree) : "") +
-         (row.missing > 0 ? fmt::format(", {} to be written", row.missing) : "");
 }
 
 // Sets the end of the cycle that is open. `at`: "0" for now.
@@ -107,7 +102,10 @@ int run_cycle_show(const Config& config, const CycleOptions& options) {
       }
     }
     json::object document = json_of(CycleRow{now});
-    for (const char* name : {"packs", "packs_missing", "agree", "disagree"}) document.erase(name);
+    for (const char* name :
+         {"packs", "packs_missing", "packs_failed", "agree", "disagree", "resolved"}) {
+      document.erase(name);
+    }
     document["silent"] = json::value_from(cycles.silent);
     document["settling"] = std::move(settling);
     return print_line(json::serialize(document));
@@ -119,8 +117,7 @@ int run_cycle_show(const Config& config, const CycleOptions& options) {
       now.id, name_of(now.state), time_of(now.opens_at_ms), time_of(now.closes_at_ms));
   if (now.state == CycleState::open && left > 0) text += ", in " + long_time(left);
   if (!cycles.silent.empty()) {
-    text += fmt::format("\n{:<14} {}",
-                        now.state == CycleState::collecting ? "waits for" : "did not answer",
+    text += fmt::format("\n{:<14} {}", now.state == CycleState::collecting ? "waits for" : "silent",
                         joined(cycles.silent));
   }
   for (const CycleRow& row : cycles.rows) {
@@ -165,8 +162,8 @@ int run_cycle_close(const Config& config, const CycleOptions& options) {
                                        [](const CycleRow& each) { return each.cycle.id; });
     const auto planned = std::ranges::find(cycles.rows, CycleState::planned,
                                            [](const CycleRow& each) { return each.cycle.state; });
-    const bool written =
-        row != cycles.rows.end() && row->missing == 0 && row->cycle.state >= CycleState::closed;
+    const bool written = row != cycles.rows.end() && row->missing == row->failed &&
+                         row->cycle.state >= CycleState::closed;
     const bool open = cycles.current.id != ended.id && cycles.current.state == CycleState::open;
     if (written && (open || planned != cycles.rows.end())) {
       if (options.json) return print_line(json::serialize(json_of(*row)));
@@ -177,9 +174,13 @@ int run_cycle_close(const Config& config, const CycleOptions& options) {
                       open ? "is open" : "opens " + time_of(next.opens_at_ms)));
     }
     if (steady_now() > give_up) {
-      throw StartupError(fmt::format("cycle {} is {} still: does the hub run? See depot status",
-                                     cycles.current.id, name_of(cycles.current.state)),
-                         kExitUnavailable);
+      const bool unwritten = row != cycles.rows.end() && row->missing > row->failed;
+      throw StartupError(
+          unwritten ? fmt::format("cycle {} is {}, {}: the hub's log says why", ended.id,
+                                  name_of(row->cycle.state), settlement_of(*row))
+                    : fmt::format("cycle {} is {} still: does the hub run? See depot status",
+                                  cycles.current.id, name_of(cycles.current.state)),
+          kExitUnavailable);
     }
     std::this_thread::sleep_for(kLookEvery);
   }

@@ -186,6 +186,12 @@ void add_settlement_commands(CLI::App& app, Words& words) {
     one->add_flag("--json", options.json, "one JSON document");
   }
   show.add_flag("--csv", options.csv, "the rows as CSV");
+  CLI::App& resolve = add(settlement, words, "resolve",
+                          "a statement that is disputed, or cannot be made, is dealt with",
+                          [&](auto& c) { return control::run_settlement_resolve(c, options); });
+  resolve.add_option("MANUFACTURER", options.manufacturer)->required();
+  resolve.add_option("--cycle", options.cycle, "its id")->required();
+  resolve.add_option("--note", options.note, "how, on record for good")->required();
 }
 
 void add_shop_command(CLI::App& app, Words& words) {

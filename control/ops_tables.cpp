@@ -151,15 +151,15 @@ Table cycle_table(const json::value& status, WallTime now) {
 Table settlements_table(const std::vector<CycleRow>& cycles) {
   Table table{"settlements",
               "Settlement of the last cycles",
-              {"Cycle", "State", "Closed", "Statements", "Agree", "Disagree"},
+              {"Cycle", "State", "Closed", "Statements", "Agree", "Disagree", "Resolved"},
               {}};
   for (auto row = cycles.rbegin(); row != cycles.rend(); ++row) {
     if (row->cycle.state < protocol::CycleState::closed) continue;
     if (table.rows.size() == kSettlementsMax) break;
-    table.rows.push_back({row->cycle.id, std::string(name_of(row->cycle.state)),
-                          time_text(row->cycle.closes_at_ms),
-                          fmt::format("{} of {}", row->packs, row->packs + row->missing),
-                          std::to_string(row->agree), std::to_string(row->disagree)});
+    table.rows.push_back(
+        {row->cycle.id, std::string(name_of(row->cycle.state)), time_text(row->cycle.closes_at_ms),
+         fmt::format("{} of {}", row->packs, row->packs + row->missing), std::to_string(row->agree),
+         std::to_string(row->disagree), std::to_string(row->resolved)});
   }
   return table;
 }

@@ -58,6 +58,11 @@ std::vector<std::string> problems_of(const json::value& status) {
         fmt::format("redis uses {} of {} MiB: new purchases stop; raise redis.maxmemory",
                     used >> 20, most >> 20));
   }
+  const json::value& settlement = at(redis, "settlement");
+  const json::array& first = list_at(settlement, "first");
+  for (const json::value& trouble : first) problems.emplace_back(trouble.as_string());
+  const auto unseen = number_at(settlement, "troubles") - static_cast<std::int64_t>(first.size());
+  if (unseen > 0) problems.push_back(fmt::format("and {} more settlements", unseen));
   for (const json::value& row : list_at(status, "processes")) {
     const std::string name = text_at(row, "name");
     if (const auto reason = text_at(row, "not_ready"); !reason.empty()) {

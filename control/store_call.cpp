@@ -3,18 +3,27 @@
 #include <cstdio>
 
 #include "base/fatal.hpp"
+#include "protocol/orders.hpp"
 #include "store/library.hpp"
 
 namespace depot::control {
+
+void open_store(store::BlockingRedis& redis, const Config& config) {
+  if (const auto loaded = store::load_library(redis); !loaded) {
+    throw StartupError("redis: " + loaded.error().message, kExitUnavailable);
+  }
+  const std::string answer = call_store(redis, "open_store_v1", {config.currency.code});
+  if (const auto problem = protocol::decode_problem(answer)) {
+    throw StartupError("redis: " + problem->detail, kExitConfig);
+  }
+}
 
 store::BlockingRedis connect_store(const Config& config) {
   auto redis = store::BlockingRedis::connect(config.redis_url());
   if (!redis) {
     throw StartupError(redis.error().message + "; is `depot up` running?", kExitUnavailable);
   }
-  if (const auto loaded = store::load_library(*redis); !loaded) {
-    throw StartupError(loaded.error().message, kExitUnavailable);
-  }
+  open_store(*redis, config);
   return std::move(*redis);
 }
 

@@ -17,6 +17,7 @@
 #include "control/audit.hpp"
 #include "control/ops_page.hpp"
 #include "control/ops_tables.hpp"
+#include "control/store_call.hpp"
 #include "control/up_lock.hpp"
 #include "http/admin_server.hpp"
 #include "store/blocking.hpp"
@@ -129,17 +130,21 @@ void Up::run() {
 }
 
 void Up::start_redis() {
+  const auto judge = [this](const std::string& url) {
+    auto redis = store::BlockingRedis::connect(url);
+    if (!redis) throw StartupError("redis: " + redis.error().message, kExitUnavailable);
+    open_store(*redis, config_);
+    audit_books(url);
+  };
   if (config_.redis.mode == RedisMode::private_server) {
     log_.info("starting redis", {{"dir", config_.redis.dir}});
-    redis_.emplace(config_, log_, 120s, &stop_, [this](const auto& url) { audit_books(url); });
+    redis_.emplace(config_, log_, 120s, &stop_, judge);
   } else {
     auto redis = store::BlockingRedis::connect(config_.redis_url());
     if (!redis) throw StartupError("redis: " + redis.error().message, kExitUnavailable);
     const auto safe = store::check_settings(*redis, config_.redis.allow_unsafe);
     if (!safe) throw StartupError("redis: " + safe.error().message, kExitUnavailable);
-    const auto loaded = store::load_library(*redis);
-    if (!loaded) throw StartupError("redis: " + loaded.error().message, kExitUnavailable);
-    audit_books(config_.redis_url());
+    judge(config_.redis_url());
   }
   state_.redis_down.clear();
 }

@@ -42,6 +42,14 @@ std::string read_price(std::string_view text, const Currency& currency, std::int
   return "";
 }
 
+// What is wrong with so many units at that price; "" where nothing is.
+std::string wrong_offered(std::int64_t offered, std::int64_t price, const Currency& currency) {
+  if (offered >= 0 && offered <= offered_max(price)) return "";
+  std::string text = "must be a whole number from 0 to " + std::to_string(offered_max(price));
+  if (offered_max(price) < kOfferedMax) text += ", at a price of " + format_money(price, currency);
+  return text;
+}
+
 // Where sku, name, unit_price and offered stand among the columns asked for.
 protocol::OfferRow read_row(CsvReader& csv, std::size_t first, const Currency& currency) {
   protocol::OfferRow row{std::string(csv[first]), std::string(csv[first + 1]), 0, 0};
@@ -51,11 +59,10 @@ protocol::OfferRow read_row(CsvReader& csv, std::size_t first, const Currency& c
   if (!why.empty()) csv.error(first + 2, why);
   const std::string_view offered = csv[first + 3];
   const auto parsed = std::from_chars(offered.data(), offered.data() + offered.size(), row.offered);
-  if (offered.empty() || parsed.ec != std::errc() ||
-      parsed.ptr != offered.data() + offered.size() || row.offered < 0 ||
-      row.offered > kOfferedMax) {
-    csv.error(first + 3, "must be a whole number from 0 to " + std::to_string(kOfferedMax));
-  }
+  const bool whole =
+      !offered.empty() && parsed.ec == std::errc() && parsed.ptr == offered.data() + offered.size();
+  const std::string no = wrong_offered(whole ? row.offered : -1, row.unit_price, currency);
+  if (!no.empty()) csv.error(first + 3, no);
   return row;
 }
 
@@ -165,8 +172,11 @@ std::vector<protocol::OfferRow> read_offers(const AgentFile& file, const Currenc
   for (const InlineOffer& offer : file.offers) {
     protocol::OfferRow& row =
         rows.emplace_back(protocol::OfferRow{offer.sku, offer.name, 0, offer.offered});
-    const std::string why = read_price(offer.unit_price, currency, row.unit_price);
-    if (!why.empty()) errors += "\n" + offer.place + ": offers: unit_price: " + why;
+    const auto check = [&](const char* field, const std::string& why) {
+      if (!why.empty()) errors += "\n" + offer.place + ": offers: " + field + ": " + why;
+    };
+    check("unit_price", read_price(offer.unit_price, currency, row.unit_price));
+    check("offered", wrong_offered(offer.offered, row.unit_price, currency));
   }
   const std::string& where = file.catalogue.empty() ? file.path : file.catalogue;
   for (const ProductionLine& line : file.production) {

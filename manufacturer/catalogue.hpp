@@ -17,8 +17,6 @@
 
 namespace depot::manufacturer {
 
-inline constexpr std::int64_t kOfferedMax = 1'000'000'000'000;  // As protocol/sync.cpp.
-
 // Every `every`, `batch` more units of a sku, except while `pause_at` or more are available.
 struct ProductionLine {
   std::string sku = {};

@@ -46,7 +46,8 @@ std::vector<protocol::OfferRow> Production::wanted() const {
   std::vector<protocol::OfferRow> rows = catalogue_;
   for (protocol::OfferRow& row : rows) {
     const auto made = made_.find(row.sku);
-    if (made != made_.end()) row.offered = std::min(kOfferedMax, row.offered + made->second);
+    if (made != made_.end())
+      row.offered = std::min(offered_max(row.unit_price), row.offered + made->second);
   }
   return rows;
 }

@@ -35,16 +35,16 @@ void read_cycle_array(Reader& reader, protocol::Cycle& cycle) {
 }
 
 void read_packs(Reader& reader, std::vector<CycleWork::Pack>& packs) {
-  protocol::read_rows(reader, 7, packs, [&](CycleWork::Pack& pack) {
+  protocol::read_rows(reader, 8, packs, [&](CycleWork::Pack& pack) {
     protocol::read(reader, pack.manufacturer, pack.from.epoch, pack.from.number, pack.to.epoch,
-                   pack.to.number, pack.currency, pack.fee_rate);
+                   pack.to.number, pack.currency, pack.fee_rate, pack.failed);
   });
 }
 
 }  // namespace
 
 std::optional<CycleWork> decode_cycle_work(std::string_view row) {
-  return protocol::decode_array<CycleWork>(row, 5, [](Reader& reader, CycleWork& work) {
+  return protocol::decode_array<CycleWork>(row, 6, [](Reader& reader, CycleWork& work) {
     protocol::read(reader, work.now_ms);
     read_cycle_array(reader, work.current);
     if (!reader.absent()) read_cycle_array(reader, work.planned.emplace());
@@ -54,6 +54,7 @@ std::optional<CycleWork> decode_cycle_work(std::string_view row) {
                      settling.closed_at_ms);
       read_packs(reader, settling.packs);
     });
+    protocol::read(reader, work.troubles);
   });
 }
 
@@ -120,8 +121,8 @@ std::vector<CycleStep> CycleDriver::due(const CycleWork& work, TimePoint now,
     for (const CycleWork::Pack& pack : settling.packs) {
       steps.push_back({.kind = Kind::pack, .cycle = settling.cycle, .pack = pack});
     }
-    const bool written = settling.packs.empty() && settling.state == CycleState::closed;
-    if (written || (settling.packs.empty() && asks_again))
+    const bool made = std::ranges::all_of(settling.packs, &CycleWork::Pack::failed);
+    if (made && (settling.state == CycleState::closed || asks_again))
       steps.push_back({.kind = Kind::settle, .cycle = settling.cycle});
   }
   return steps;

@@ -30,6 +30,7 @@ struct CycleWork {
     protocol::LedgerPosition from, to;
     std::string currency = {};
     std::int64_t fee_rate = 0;  // as it was when the cycle closed
+    bool failed = false;  // It could not be made of its ledger; the others do not wait for it.
   };
   struct Settling {
     std::string cycle;
@@ -38,6 +39,7 @@ struct CycleWork {
     std::vector<Pack> packs = {};
   };
   std::vector<Settling> settling = {};
+  std::int64_t troubles = 0;  // that the operator has to see to
 };
 std::optional<CycleWork> decode_cycle_work(std::string_view row);  // without its 'O'
 

@@ -13,6 +13,7 @@ namespace {
 
 constexpr Duration kLookEvery = 500ms;
 constexpr Duration kSettleEvery = 2s;  // Whether all agree; it may take days.
+constexpr Duration kAgainAfter = 60s;  // a pack that the ledger as it is does not allow
 constexpr std::string_view kLedgerPage = "500";
 constexpr std::size_t kDemandPage = 500;
 
@@ -30,7 +31,9 @@ CycleKeeper::CycleKeeper(const Config& config, store::RedisClient& redis, Log& l
       driver_(config.cycle),
       feed_max_(std::to_string(config.limits.feed_entries_max)),
       transitions_(metrics.counter("depot_cycle_transitions_total", "Transitions made here")),
-      packs_(metrics.counter("depot_settlement_packs_total", "Settlement packs written")) {}
+      packs_(metrics.counter("depot_settlement_packs_total", "Settlement packs written")),
+      troubles_(metrics.gauge("depot_settlement_troubles",
+                              "Statements that cannot be made, or are not agreed to")) {}
 
 // A purchase moves stock and is not an offer or a cancellation.
 void CycleKeeper::on_feed(const FeedEntry& entry) {
@@ -52,7 +55,8 @@ void CycleKeeper::on_tick(TimePoint now, const IsConnected& connected) {
   if (now < look_due_ || looking_ || under_way_ > 0) return;
   look_due_ = now + kLookEvery;
   looking_ = true;
-  call(redis_, {"FCALL", "cycle_work_v1", "0"}, [this, connected](const auto& row) {
+  const std::string settle_after = text(config_.cycle.settle_after);
+  call(redis_, {"FCALL", "cycle_work_v1", "0", settle_after}, [this, connected](const auto& row) {
     looking_ = false;
     const auto work = row ? decode_cycle_work(*row) : std::nullopt;
     if (!work) {
@@ -62,7 +66,7 @@ void CycleKeeper::on_tick(TimePoint now, const IsConnected& connected) {
     const bool asks_again = now_ >= settle_due_;
     if (asks_again) settle_due_ = now_ + kSettleEvery;
     for (const CycleStep& step : driver_.due(*work, now_, connected, asks_again)) take(step);
-    if (!packing_) failed_.clear();  // There is no other: all once more, from the next look on.
+    troubles_.set(work->troubles);
     if (driver_.wants_depletion() && !judging_) judge_depletion(work->current.id, "0", false);
   });
 }
@@ -88,8 +92,7 @@ void CycleKeeper::take(const CycleStep& due) {
     case Kind::settle:
       return step(due, {"FCALL", "settle_cycle_v1", "0", id, text(config.settle_after), feed_max_});
     case Kind::pack:
-      // Those that failed stand behind the others.
-      if (!packing_ && !failed_.contains({id, due.pack.manufacturer})) begin_pack(id, due.pack);
+      if (!packing_) begin_pack(id, due.pack);
   }
 }
 
@@ -112,6 +115,11 @@ void CycleKeeper::step(const CycleStep& due, std::initializer_list<std::string_v
 }
 
 void CycleKeeper::begin_pack(const std::string& cycle, const CycleWork::Pack& task) {
+  const auto put_off = failed_.find({cycle, task.manufacturer});
+  if (put_off != failed_.end()) {
+    if (now_ < put_off->second) return;
+    failed_.erase(put_off);
+  }
   packing_.emplace(Packing{
       cycle, task, {cycle, task.manufacturer, task.currency, task.fee_rate, task.from}, task.from});
   read_ledger();
@@ -124,23 +132,24 @@ void CycleKeeper::read_ledger() {
   const std::string_view arguments[] = {"XRANGE", stream, from, to, "COUNT", kLedgerPage};
   redis_.command(arguments, [this](const Result<Reply>& reply) {
     const auto lines = read_array(reply, ledger_lines);
-    lines ? add_to_pack(*lines) : end_pack(lines.error().message);
+    lines ? add_to_pack(*lines) : put_off_pack(lines.error().message);
   });
 }
 
 void CycleKeeper::add_to_pack(const std::vector<LedgerLine>& lines) {
   for (const LedgerLine& line : lines) {
     const auto entry = protocol::decode_ledger_entry(line.entry);
-    if (!entry) return end_pack("a ledger entry that cannot be read");
+    if (!entry) return put_off_pack("a ledger entry that cannot be read", true);
     const LedgerPosition at{static_cast<std::int64_t>(line.epoch),
                             static_cast<std::int64_t>(line.number)};
     packing_->builder.add(at, *entry);
     packing_->next = {at.epoch, at.number + 1};
   }
   if (!lines.empty() && packing_->next <= packing_->task.to) return read_ledger();
-  if (!packing_->builder.complete()) return end_pack("the ledger does not say that it closed");
+  if (!packing_->builder.complete())
+    return put_off_pack("its ledger does not say that it closed", true);
   auto statement = packing_->builder.finish();
-  if (!statement) return end_pack("its sums are beyond 63 bits");
+  if (!statement) return put_off_pack("its sums are beyond 63 bits", true);
   packing_->statement = std::move(*statement);
   read_demand();
 }
@@ -165,7 +174,7 @@ void CycleKeeper::read_demand() {
       }
       return rows.size();
     });
-    counted ? read_demand() : end_pack(counted.error().message);
+    counted ? read_demand() : put_off_pack(counted.error().message);
   });
 }
 
@@ -174,21 +183,28 @@ void CycleKeeper::write_pack() {
   statement.add_refused(packing_->refused);
   std::string pack;
   encode(statement, pack);
-  call(redis_, {"FCALL", "write_pack_v1", "0", statement.cycle, statement.manufacturer, pack},
-       [this](const Result<std::string_view>& row) { end_pack(row ? "" : row.error().message); });
+  call(redis_,
+       {"FCALL", "write_pack_v1", "0", statement.cycle, statement.manufacturer, pack, feed_max_},
+       [this](const auto& row) { row ? end_pack() : put_off_pack(row.error().message); });
 }
 
-void CycleKeeper::end_pack(const std::string& trouble) {
+void CycleKeeper::end_pack() {
+  packs_.add();
   look_due_ = {};
-  if (trouble.empty()) {
-    packs_.add();
-  } else {
-    failed_.emplace(packing_->cycle, packing_->task.manufacturer);
-    look_due_ = now_ + kLookEvery;
-    log_.error("a settlement pack was not made", {{"cycle", packing_->cycle},
-                                                  {"manufacturer", packing_->task.manufacturer},
-                                                  {"why", trouble}});
+  packing_.reset();
+}
+
+void CycleKeeper::put_off_pack(const std::string& why, bool lasting) {
+  const std::string &cycle = packing_->cycle, &manufacturer = packing_->task.manufacturer;
+  log_.error("a settlement pack was not made",
+             {{"cycle", cycle}, {"manufacturer", manufacturer}, {"why", why}});
+  failed_[{cycle, manufacturer}] = now_ + (lasting ? kAgainAfter : kLookEvery);
+  if (lasting) {
+    call(redis_, {"FCALL", "fail_pack_v1", "0", cycle, manufacturer, why}, [this](const auto& row) {
+      if (!row) log_.warning("a trouble is not on record", {{"why", row.error().message}});
+    });
   }
+  look_due_ = lasting ? TimePoint{} : now_ + kLookEvery;
   packing_.reset();
 }
 

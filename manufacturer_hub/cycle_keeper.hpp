@@ -5,8 +5,8 @@
 // Errors:  what fails is logged and tried again; nothing is kept that Redis has not.
 #pragma once
 
+#include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,7 +46,9 @@ class CycleKeeper {
   void add_to_pack(const std::vector<LedgerLine>& lines);
   void read_demand();
   void write_pack();
-  void end_pack(const std::string& trouble);
+  void end_pack();
+  // It was not made, and is tried again. lasting: the operator is told, since nobody else can help.
+  void put_off_pack(const std::string& why, bool lasting = false);
   void judge_depletion(const std::string& cycle, const std::string& cursor, bool any_sold);
 
   const Config& config_;
@@ -55,12 +57,13 @@ class CycleKeeper {
   CycleDriver driver_;
   const std::string feed_max_;
   Counter &transitions_, &packs_;
+  Gauge& troubles_;
   TimePoint now_{}, look_due_{}, settle_due_{};
   bool looking_ = false, judging_ = false;
   int under_way_ = 0;  // steps that were asked for
   std::optional<Packing> packing_;
-  // Cycle and manufacturer of packs that were tried in vain since there was no other to make.
-  std::set<std::pair<std::string, std::string>> failed_;
+  // Packs that could not be made, by cycle and manufacturer, and when each is tried again.
+  std::map<std::pair<std::string, std::string>, TimePoint> failed_;
   std::uint64_t judged_ = 0;  // what the look for goods under way began with
 };
 

@@ -106,19 +106,25 @@ std::string to_table(const json::object& statement) {
 
 std::string to_csv(const Statement& statement) {
   const Currency currency = currency_from_code(statement.currency).value_or(Currency{});
+  const auto money = [&](std::int64_t amount) { return format_money(amount, currency); };
+  const std::string what =  // Ids and skus have nothing to be quoted.
+      fmt::format("{},{},{}", statement.cycle, statement.manufacturer, statement.currency);
   std::string text =
-      "kind,sku,opening,increases,cuts,sold,cancelled,unsold,unit_price,units,money\r\n";
-  for (const StatementOffer& row : statement.offers) {  // A sku has nothing to be quoted.
-    text += fmt::format("offer,{},{},{},{},{},{},{},,,\r\n", row.sku, row.opening, row.increases,
-                        row.cuts, row.sold, row.cancelled, row.unsold);
+      "cycle_id,manufacturer_id,currency,kind,sku,opening,increases,cuts,sold,cancelled,unsold,"
+      "unit_price,units,money\r\n";
+  for (const StatementOffer& row : statement.offers) {
+    text += fmt::format("{},offer,{},{},{},{},{},{},{},,,\r\n", what, row.sku, row.opening,
+                        row.increases, row.cuts, row.sold, row.cancelled, row.unsold);
   }
   for (const StatementSale& row : statement.sales) {
-    text +=
-        fmt::format("sale,{},,,,,,,{},{},{}\r\n", row.sku, format_money(row.unit_price, currency),
-                    row.units, format_money(row.money, currency));
+    text += fmt::format("{},sale,{},,,,,,,{},{},{}\r\n", what, row.sku, money(row.unit_price),
+                        row.units, money(row.money));
   }
-  return text + fmt::format("total,,,,,,,,,{},{}\r\n", statement.units,
-                            format_money(statement.gross, currency));
+  return text + fmt::format(
+                    "{0},total,,,,,,,,,{1},{2}\r\n{0},fee,,,,,,,,,,{3}\r\n"
+                    "{0},payable,,,,,,,,,,{4}\r\n",
+                    what, statement.units, money(statement.gross), money(statement.fee),
+                    money(statement.net));
 }
 
 std::vector<std::string> differences(const Statement& theirs, const Statement& ours) {

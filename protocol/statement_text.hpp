@@ -19,8 +19,9 @@ namespace depot::protocol {
 boost::json::object to_json(const Statement& statement);
 std::string to_table(const boost::json::object& statement);  // of that form, for a person
 
-// RFC 4180: kind,sku,opening,increases,cuts,sold,cancelled,unsold,unit_price,units,money; a line
-// per offer and sale, and one total.
+// RFC 4180:
+// cycle_id,manufacturer_id,currency,kind,sku,opening,increases,cuts,sold,cancelled,unsold,
+// unit_price,units,money; a line per offer and sale, then total, fee and payable.
 std::string to_csv(const Statement& statement);
 
 // The lines of the two canonical texts that are not the same: "- <theirs>" and "+ <ours>", those

@@ -9,8 +9,6 @@ namespace {
 
 constexpr std::string_view kLedgerKinds[] = {"epoch",     "offer", "sold",
                                              "cancelled", "state", "cycle"};
-// Totals add up over a cycle; far above any, and sums of them stay below 2^53.
-constexpr std::int64_t kOfferedMax = 1'000'000'000'000;
 
 void read_inner_cycle(Reader& reader, Cycle& cycle) {
   if (reader.array() != kCycleFields) return reader.fail();
@@ -44,7 +42,7 @@ std::optional<OfferRecord> decode_offer_record(std::string_view bytes) {
     const auto read_row = [&](OfferRow& row) {
       read(reader, row.sku, sized(row.name, 0, kProductNameMax),
            ranged(row.unit_price, 0, kUnitPriceMax), ranged(row.offered, 0, kOfferedMax));
-      if (!is_name_part(row.sku)) reader.fail();
+      if (!is_name_part(row.sku) || row.offered > offered_max(row.unit_price)) reader.fail();
     };
     read_rows(reader, 4, record.rows, read_row, kOfferRowsPerRecordMax);
   });

@@ -6,6 +6,7 @@ local LINES_MAX = 1024 -- of an order or a cart
 local QUANTITY_MAX = 1000000
 local PRICE_MAX = 100000000
 local UNITS_MAX = 1000000000000 -- offered of one offer
+local WORTH_MAX = 100000000000000 -- of one offer: base/money.hpp says why
 local INTEGER_MAX = 9000000000000000 -- exact in a double
 local TOTAL_MAX = 1000000000000000 -- of an order, in minor units
 local DONE = 'O\192' -- "O" and nil

@@ -1,15 +1,35 @@
 -- The sales cycle. Its later transitions belong to the hub.
 
+local SCHEMA = '2' -- of keys and rows: docs/STORE.md; another one is another Depot's data
+
 -- Names the data set: a restored or an emptied Redis is told apart from the one before.
 local function store_id(now)
   local id = call('HGET', 'meta:{s0}', 'store_id')
   if not id then
     local random, time = call('INFO', 'server'):match('run_id:(%w+)'), call('TIME')
     id = redis.sha1hex(random .. time[1] .. '.' .. time[2]):sub(1, 16)
-    call('HSET', 'meta:{s0}', 'store_id', id, 'created_ms', text_of(now), 'schema', '1')
+    call('HSET', 'meta:{s0}', 'store_id', id, 'created_ms', text_of(now), 'schema', SCHEMA)
   end
   return id
 end
+
+-- Whether this Depot may work on the data, which are in one currency for good.
+register('open_store_v1', function(args)
+  local currency = args[1]
+  if not is_name_part(currency) then return problem('malformed', 'open_store_v1 currency') end
+  store_id(now_ms())
+  local schema, counted = unpack(call('HMGET', 'meta:{s0}', 'schema', 'currency'))
+  if schema ~= SCHEMA then
+    return problem('unavailable', 'the data is of schema ' .. schema .. ', written by another '
+      .. 'version of Depot; this one reads schema ' .. SCHEMA)
+  end
+  if counted and counted ~= currency then
+    return problem('unavailable', 'the data counts ' .. counted .. ', config.yml says ' .. currency
+      .. ': set currency back; another currency begins with other data (redis.dir)')
+  end
+  if not counted then call('HSET', 'meta:{s0}', 'currency', currency) end
+  return DONE
+end)
 
 register('get_cycle_v1', function()
   local row = call('GET', 'cycle:{s0}')

@@ -45,7 +45,7 @@ local function read_offer_rows(manufacturer, flat)
     if not id or rows[id] then return nil, 'sku of row ' .. text_of((i + 3) / 4) end
     if name == '' then name = nil end -- What it is called already.
     if (name and not is_text(name, 200)) or not is_integer(price, 1, PRICE_MAX)
-      or not is_integer(wanted, 0, UNITS_MAX) then
+      or not is_integer(wanted, 0, min(UNITS_MAX, floor(WORTH_MAX / price))) then
       return nil, 'offer ' .. id
     end
     ids[#ids + 1], rows[id] = id, {sku = sku, name = name, price = price, wanted = wanted}

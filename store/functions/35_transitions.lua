@@ -186,7 +186,8 @@ register('end_cycle_v1', function(args)
   end
   call_many('HSET', 'topack:{s0}:' .. id, packs)
   call_many('HSET', 'settledto:{s0}', until_now)
-  call('HSET', 'settling:{s0}', id, text_of(now))
+  call('ZADD', 'settling:{s0}', text_of(now), id)
+  call('SADD', 'towork:{s0}', id)
   set_current(cycle, feed_max)
   local following = {next_id, PLANNED, opens_at, closes_at}
   if opens_at <= now then return collect(following, feed_max) end
@@ -206,7 +207,6 @@ register('collect_cycle_v1', function(args)
   if now_ms() < planned[3] then return not_due() end
   return collect(planned, feed_max)
 end, READS)
-
 
 -- Whether everything is sold in the cycle, by a page: [where to go on, "0" at the end, whether
 -- there is something left, whether something was sold].

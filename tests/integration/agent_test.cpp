@@ -204,7 +204,7 @@ TEST_F(AgentProcessTest, SettlesACycleAlsoWhereItWasAwayAndStatesTheNext) {
   EXPECT_EQ(statement.at("gross"), 4 * 199);
   EXPECT_EQ(statement.at("fee"), 20);
   const std::string first(statement.at("cycle_id").as_string());
-  EXPECT_THAT(agent({"statement", "--csv"}).out, HasSubstr("\r\nsale,tea,,,,,,,1.99,4,7.96\r\n"));
+  EXPECT_THAT(agent({"statement", "--csv"}).out, HasSubstr(",EUR,sale,tea,,,,,,,1.99,4,7.96\r\n"));
   EXPECT_THAT(agent({"statement", "--cycle", first}).out, HasSubstr("our own ledger agrees"));
 
   // The file is another data set's, and the agent away when it begins again: it makes its own anew.

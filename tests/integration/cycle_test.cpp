@@ -93,7 +93,7 @@ TEST_F(CycleTest, ClosedByCommandItIsSettledAndTheNextOneIsOpen) {
   cluster_.expect_clean_audit();
 }
 
-TEST_F(CycleTest, AStatementIsShownInItsOwnCurrencyAndTheSilentAreNotAllNamed) {
+TEST_F(CycleTest, TheSilentAreNotAllNamed) {
   for (int i = 1; i <= 10; ++i) {
     offers_.push_back({.manufacturer = "x" + std::to_string(i), .sku = "a", .offered = 1});
   }
@@ -102,15 +102,19 @@ TEST_F(CycleTest, AStatementIsShownInItsOwnCurrencyAndTheSilentAreNotAllNamed) {
   ASSERT_EQ(customer.buy({{"m1:a", 4}}, unique("key")).status, 201);
   ASSERT_EQ(cluster_.depot({"cycle", "close"}).exit_code, 0);
   EXPECT_THAT(cluster_.depot({"cycle", "show"}).out,
-              HasSubstr("did not answer m1, m2, x1, x10, x2, x3, x4, x5, x6, x7 and 2 more\n"));
+              HasSubstr("silent         m1, m2, x1, x10, x2, x3, x4, x5, x6, x7 and 2 more\n"));
   EXPECT_EQ(depot({"cycle", "show"}).at("silent").as_array().size(), 12u);
+}
 
-  const std::string was = cluster_.depot({"settlement", "show", "m1"}).out;
-  EXPECT_THAT(was, HasSubstr(" EUR\n"));
+TEST_F(CycleTest, DataInAnotherCurrencyAreRefused) {
+  start();
   cluster_.stop();
   cluster_.rewrite_config({{"currency", "JPY"}});
+  const CommandResult refused = cluster_.depot({"up"});
+  EXPECT_EQ(refused.exit_code, 78);
+  EXPECT_THAT(refused.err, HasSubstr("the data counts EUR, config.yml says JPY"));
+  cluster_.rewrite_config({{"currency", "EUR"}});
   cluster_.start();
-  EXPECT_EQ(cluster_.depot({"settlement", "show", "m1"}).out, was);
 }
 
 TEST_F(CycleTest, ClosesAtItsTimeAndTheNextOnesFollow) {
@@ -304,8 +308,29 @@ TEST_F(CycleTest, StatementsThatCannotBeMadeDoNotKeepBackTheOthers) {
     return redis.command({"EXISTS", "pack:{s0}:" + now.id + ":m2", "pack:{s0}:" + now.id + ":w3"})
         ->integer;
   };
-  EXPECT_TRUE(wait_until(
+  ASSERT_TRUE(wait_until(
       30s, [&] { return written() == 2; }, "m2 and w3 have their statements"));
+  const std::string why = "no statement: a ledger entry that cannot be read";
+  const auto list = [&] { return cluster_.depot({"settlement", "list"}).out; };
+  EXPECT_TRUE(wait_until(
+      10s, [&] { return list().find(why) != std::string::npos; }, "the operator is told why"));
+  EXPECT_TRUE(wait_until(
+      10s,
+      [&] {
+        return cluster_.depot({"cycle", "show"}).out.find("3 have no statement") !=
+               std::string::npos;
+      },
+      "the cycle does not wait for them"));
+  EXPECT_THAT(cluster_.depot({"settlement", "show", "w1"}).err, HasSubstr(why));
+  EXPECT_THAT(cluster_.depot({"audit"}).out, HasSubstr("S2 w1: cycle " + now.id + " has no"));
+  const auto resolved =
+      cluster_.depot({"settlement", "resolve", "w1", "--cycle", now.id, "--note", "by letter"});
+  EXPECT_EQ(resolved.exit_code, 0) << resolved.err;
+  EXPECT_THAT(list(), HasSubstr("no statement; resolved: by letter"));
+  EXPECT_THAT(cluster_.depot({"audit"}).out, Not(HasSubstr("S2 w1")));
+  EXPECT_EQ(cluster_.depot({"settlement", "resolve", "me", "--cycle", now.id, "--note", "none"})
+                .exit_code,
+            1);
 }
 
 TEST_F(CycleTest, TheAuditFindsAPackThatIsNotTheLedgers) {

@@ -307,8 +307,11 @@ TEST(OpsPageTest, ShowsHowFarTheLastCyclesAreSettled) {
   EXPECT_THAT(ops_page(state, kWall), HasSubstr("<p>Settlement of the last cycles: none yet.</p>"));
   const auto add = [&](const std::string& id, protocol::CycleState state_now, std::int64_t packs,
                        std::int64_t missing, std::int64_t agree, std::int64_t disagree) {
-    state.cycles.push_back(
-        {{id, state_now, 1, kWall.time_since_epoch().count()}, packs, missing, agree, disagree});
+    state.cycles.push_back({.cycle = {id, state_now, 1, kWall.time_since_epoch().count()},
+                            .packs = packs,
+                            .missing = missing,
+                            .agree = agree,
+                            .disagree = disagree});
   };
   for (int i = 1; i <= 5; ++i) {
     add("2026-0" + std::to_string(i), protocol::CycleState::settled, 7, 0, 7, 0);
@@ -319,7 +322,7 @@ TEST(OpsPageTest, ShowsHowFarTheLastCyclesAreSettled) {
   const std::string page = ops_page(state, kWall);
   EXPECT_THAT(page, HasSubstr("<tr><th scope=\"row\">2026-07</th><td class=\"words\">closed</td>"
                               "<td>2026-11-27 10:12 UTC</td><td>1 of 4</td><td>0</td><td>0</td>"
-                              "</tr>\n<tr><th scope=\"row\">2026-06</th>"
+                              "<td>0</td></tr>\n<tr><th scope=\"row\">2026-06</th>"
                               "<td class=\"words\">settling</td>"
                               "<td>2026-11-27 10:12 UTC</td><td>4 of 4</td><td>2</td><td>1</td>"));
   EXPECT_THAT(page, HasSubstr("2026-02</th>"));

@@ -89,6 +89,8 @@ TEST_F(CatalogueTest, NamesEveryErrorAtItsPlace) {
        "f.csv:2:15: offered: must be a whole number from 0 to 1000000000000\n"},
       {"m,M,A,Apple,1,9999999999999\n",
        "f.csv:2:15: offered: must be a whole number from 0 to 1000000000000\n"},
+      {"m,M,A,Apple,1000000,1000001\n",
+       "f.csv:2:21: offered: must be a whole number from 0 to 1000000, at a price of 1000000.00\n"},
       {"m,M,A,Apple,1,1\nn,N,A,Apple,1,1\nm,M,A,Pear,2,2\n", "f.csv:4:5: sku: repeated offer: A\n"},
       {"m,M,A,Apple,1,1\nm,N,B,Pear,1,1\n",
        "f.csv:3:3: manufacturer_name: another name than before: M\n"},

@@ -90,6 +90,8 @@ TEST_F(ProductionTest, WhatIsWantedIsTheCataloguesTotalWithWhatWasMade) {
   EXPECT_EQ(rows[1].offered, 2);
   production.set_made({{"a", kOfferedMax}});
   EXPECT_EQ(production.wanted()[0].offered, kOfferedMax);
+  production.set_catalogue({{"a", "Apple", 1'000, 40}});
+  EXPECT_EQ(production.wanted()[0].offered, kOfferWorthMax / 1'000);
 }
 
 TEST_F(ProductionTest, NothingIsMadeOfASkuThatHasLeftTheCatalogue) {

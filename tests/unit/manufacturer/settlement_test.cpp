@@ -283,7 +283,7 @@ TEST(StatementFilesTest, AreReadAsTheyWereKeptTheNewestByTheLedger) {
   EXPECT_EQ(boost::json::serialize(find_statement(folder, "a")->at("differences")),
             R"(["- total 1","+ total 2"])");
   EXPECT_FALSE(find_statement(folder, "c"));
-  EXPECT_THAT(csv_of(folder, "a"), HasSubstr("\r\noffer,a,10,5,1,4,2,10,,,\r\n"));
+  EXPECT_THAT(csv_of(folder, "a"), HasSubstr("\r\na,m1,EUR,offer,a,10,5,1,4,2,10,,,\r\n"));
   EXPECT_THAT(table_of(*find_statement(folder, "b")), HasSubstr("our own ledger agrees"));
   EXPECT_THAT(table_of(*find_statement(folder, "b")), HasSubstr("a: 3 units refused, 1 short"));
   EXPECT_THAT(table_of(*find_statement(folder, "a")), HasSubstr("\n- total 1\n+ total 2"));

@@ -180,6 +180,10 @@ TEST_F(CycleDriverTest, OlderCyclesSettleBesideIt) {
   work_.settling[1].packs = {{"m1", {1, 0}, {1, 9}}, {"m2", {1, 0}, {1, 3}}};
   due();
   EXPECT_EQ(steps_[0].cycle, "2026-09");
+  work_.settling[1].packs[0].failed = true;
+  EXPECT_EQ(quietly().size(), 2u) << "m2's is to be made still";
+  work_.settling[1].packs[1].failed = true;
+  EXPECT_EQ(quietly().size(), 3u) << "those that cannot be made are not waited for";
   EXPECT_EQ(steps_[2].pack.manufacturer, "m2");
 }
 

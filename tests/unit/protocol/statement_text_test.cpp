@@ -52,16 +52,19 @@ TEST(StatementTextTest, ATableHasItsSumsForAPerson) {
 
 TEST(StatementTextTest, CsvHasDecimals) {
   EXPECT_EQ(to_csv(example()),
-            "kind,sku,opening,increases,cuts,sold,cancelled,unsold,unit_price,units,money\r\n"
-            "offer,a,10,5,1,4,2,10,,,\r\n"
-            "offer,b,3,0,0,3,0,0,,,\r\n"
-            "sale,a,,,,,,,2.50,4,10.00\r\n"
-            "sale,b,,,,,,,1.99,3,5.97\r\n"
-            "total,,,,,,,,,7,15.97\r\n");
+            "cycle_id,manufacturer_id,currency,kind,sku,opening,increases,cuts,sold,cancelled,"
+            "unsold,unit_price,units,money\r\n"
+            "2026-11,m1,EUR,offer,a,10,5,1,4,2,10,,,\r\n"
+            "2026-11,m1,EUR,offer,b,3,0,0,3,0,0,,,\r\n"
+            "2026-11,m1,EUR,sale,a,,,,,,,2.50,4,10.00\r\n"
+            "2026-11,m1,EUR,sale,b,,,,,,,1.99,3,5.97\r\n"
+            "2026-11,m1,EUR,total,,,,,,,,,7,15.97\r\n"
+            "2026-11,m1,EUR,fee,,,,,,,,,,0.40\r\n"
+            "2026-11,m1,EUR,payable,,,,,,,,,,15.57\r\n");
   Statement yen;
   yen.currency = "JPY";
-  yen.gross = 1'597;
-  EXPECT_TRUE(to_csv(yen).ends_with("total,,,,,,,,,0,1597\r\n"));
+  yen.net = 1'597;
+  EXPECT_TRUE(to_csv(yen).ends_with("payable,,,,,,,,,,1597\r\n"));
 }
 
 TEST(StatementTextTest, DifferencesAreTheLinesThatAreNotTheSame) {

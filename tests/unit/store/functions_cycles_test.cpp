@@ -1,72 +1,13 @@
-// The cycle's transitions and its settlement, in a real Redis.
+// The cycle's transitions, in a real Redis.
 #include <gmock/gmock.h>
 
-#include "protocol/fields.hpp"
-#include "protocol/statement.hpp"
-#include "tests/unit/store/functions_fixture.hpp"
+#include "tests/unit/store/cycles_fixture.hpp"
 
 namespace depot::store::test {
 namespace {
 
 using protocol::CycleState;
-using protocol::LedgerKind;
-using protocol::LedgerPosition;
 using testing::ElementsAre;
-
-const std::string kNext = "2026-12";
-constexpr std::int64_t kFar = 99'999'999'999'999;
-
-class CyclesTest : public FunctionsTest {
- protected:
-  // The state a function answers with; "" for a refusal.
-  std::string state(const std::string& function, std::vector<std::string> arguments) {
-    const auto cycle = protocol::decode_cycle_reply(shop_.call(function, arguments));
-    return cycle ? cycle->id + " " + std::string(name_of(cycle->state)) : "";
-  }
-  std::string state() { return state("get_cycle_v1", {}); }
-  // Closes what is open, and begins `next`.
-  void turn(const std::string& cycle, const std::string& next) {
-    EXPECT_EQ(state("set_cycle_end_v1", {cycle, "0", "10000"}), cycle + " open");
-    EXPECT_EQ(state("close_cycle_v1", {cycle, "10000"}), cycle + " closing");
-    EXPECT_EQ(state("end_cycle_v1", {cycle, "0", "10000", next, std::to_string(++opens_),
-                                     std::to_string(kFar), "EUR", "250"}),
-              next + " collecting");
-  }
-  std::string open(const std::string& cycle, bool carry = false) {
-    return state("open_cycle_v1", {cycle, carry ? "1" : "0", "10000"});
-  }
-  std::int64_t time_now() {
-    const Value time = shop_.redis({"TIME"});
-    return std::stoll(time.items[0].text) * 1'000;
-  }
-  std::vector<std::string> kinds(const std::string& maker) {
-    std::vector<std::string> all;
-    for (const auto& entry : shop_.ledger(maker)) {
-      const bool cycle = entry.kind == LedgerKind::cycle;
-      all.push_back(entry.cycle + " " +
-                    std::string(cycle ? name_of(entry.transition.state) : name_of(entry.kind)));
-    }
-    return all;
-  }
-  // As the hub makes it, from the whole ledger.
-  protocol::Statement statement(const std::string& maker, const std::string& cycle,
-                                LedgerPosition from = {1, 0}) {
-    protocol::StatementBuilder builder(cycle, maker, "EUR", 250, from);
-    std::int64_t number = 0;
-    for (const auto& entry : shop_.ledger(maker)) {
-      if (number >= from.number) builder.add({1, number}, entry);
-      ++number;
-    }
-    EXPECT_TRUE(builder.complete());
-    return builder.finish().value();
-  }
-  std::string write_pack(const protocol::Statement& statement) {
-    std::string pack;
-    encode(statement, pack);
-    return shop_.call("write_pack_v1", {statement.cycle, statement.manufacturer, pack});
-  }
-  int opens_ = 1;
-};
 
 TEST_F(CyclesTest, EachTransitionHappensOnceAndInOrder) {
   stock_up();
@@ -213,56 +154,6 @@ TEST_F(CyclesTest, FromItsEndOnNothingIsSoldThoughNoHubHasClosedItYet) {
   EXPECT_THAT(place(order("anna", "c", {line("m:x", 1)})), testing::HasSubstr("cycle_closed"));
 }
 
-TEST_F(CyclesTest, APackIsWrittenOnceAndItsCycleIsSettledWhenAllAgree) {
-  stock_up();
-  shop_.hello("n");
-  ASSERT_EQ(integers(shop_.offer("n", 1, 1, {row("x", 10)}))[0], 0);
-  ASSERT_EQ(place(order("anna", "a", {line("m:x", 3)}))[0], 'P');
-  turn(kCycle, kNext);
-  const auto settle = [&] { return state("settle_cycle_v1", {kCycle, "60000", "10000"}); };
-  EXPECT_EQ(settle(), "") << "packs are missing";
-  const auto first = statement("m", kCycle), second = statement("n", kCycle);
-  EXPECT_EQ(write_pack(first), "O\xC0");
-  EXPECT_EQ(settle(), "");
-  EXPECT_EQ(write_pack(second), "O\xC0");
-  auto forged = first;
-  forged.gross = 1;
-  EXPECT_EQ(write_pack(forged), "O\xC0");
-  EXPECT_EQ(settle(), std::string(kCycle) + " settling");
-  EXPECT_EQ(settle(), "") << "nobody has answered";
-
-  const auto kept = [&](const std::string& maker) {
-    const std::string answer = shop_.call("statement_v1", {maker, kCycle});
-    protocol::Reader in(std::string_view(answer).substr(1));
-    in.array();
-    const std::string_view from_pack = in.rest();
-    in.skip();
-    return protocol::decode_statement(from_pack.substr(0, from_pack.size() - in.rest().size()));
-  };
-  ASSERT_TRUE(kept("m"));
-  EXPECT_EQ(hash_of(*kept("m")), hash_of(first)) << "the first one stays";
-  const auto answer = [&](const protocol::Statement& pack, const std::string& agrees) {
-    return shop_.call("answer_pack_v1", {pack.manufacturer, kCycle, hash_of(pack), agrees, "why"});
-  };
-  EXPECT_EQ(answer(forged, "1")[0], 'X') << "another hash";
-  EXPECT_EQ(answer(first, "1"), "O\xC0");
-  EXPECT_EQ(answer(first, "0"), "O\xC0") << "that it agrees is final";
-  EXPECT_EQ(answer(second, "0"), "O\xC0");
-  EXPECT_EQ(settle(), "") << "one disagrees";
-  EXPECT_EQ(answer(second, "1"), "O\xC0");
-  EXPECT_EQ(settle(), std::string(kCycle) + " settled");
-  EXPECT_EQ(settle(), "") << "done";
-  EXPECT_THAT(kinds("n"), ElementsAre("2026-11 epoch", "2026-11 offer", "2026-11 closed",
-                                      "2026-11 settling", "2026-11 settled"));
-}
-
-TEST_F(CyclesTest, AClosedCycleKeepsTheFeeThatWasInForce) {
-  stock_up();
-  turn(kCycle, kNext);
-  EXPECT_THAT(shop_.call("cycle_work_v1", {}), testing::HasSubstr("\xA3"
-                                                                  "EUR\xCC\xFA"));
-}
-
 TEST_F(CyclesTest, TheNewestCyclesAreListedAndThoseThatSettle) {
   stock_up();
   const auto listed = [&](const std::string& count) {
@@ -271,9 +162,9 @@ TEST_F(CyclesTest, TheNewestCyclesAreListedAndThoseThatSettle) {
     EXPECT_EQ(in.array(), 3u);
     in.skip();
     std::vector<std::string> ids;
-    for (std::size_t left = in.array(); left > 0; left -= 8) {
+    for (std::size_t left = in.array(); left > 0; left -= 10) {
       ids.emplace_back(in.string());
-      for (int i = 1; i < 8; ++i) in.skip();
+      for (int i = 1; i < 10; ++i) in.skip();
     }
     return ids;
   };
@@ -293,14 +184,6 @@ TEST_F(CyclesTest, TheNewestCyclesAreListedAndThoseThatSettle) {
   EXPECT_THAT(listed("2"), ElementsAre("b", "c"));
   EXPECT_THAT(listed("0"), ElementsAre(kCycle, "a", "b", "c"));
   EXPECT_EQ(shop_.call("cycles_v1", {"some"})[0], 'X');
-}
-
-TEST_F(CyclesTest, WhoDoesNotAnswerIsSettledInTheEnd) {
-  stock_up();
-  turn(kCycle, kNext);
-  write_pack(statement("m", kCycle));
-  EXPECT_EQ(state("settle_cycle_v1", {kCycle, "0", "10000"}), std::string(kCycle) + " settling");
-  EXPECT_EQ(state("settle_cycle_v1", {kCycle, "0", "10000"}), std::string(kCycle) + " settled");
 }
 
 TEST_F(CyclesTest, ExtendingMovesTheEndAndAnEarlyEndIsNow) {
