@@ -32,7 +32,8 @@ std::vector<Id> sorted(std::vector<Id> ids) {
 
 class Audit {
  public:
-  explicit Audit(const std::string& redis_url) : redis_(redis_url) {}
+  Audit(const std::string& redis_url, const Progress& progress)
+      : redis_(redis_url), progress_(progress) {}
 
   AuditResult run(const std::string& histories) {
     read_rows();
@@ -59,7 +60,12 @@ class Audit {
   void get(const std::string& prefix, std::span<const Id> ids,
            const std::function<void(const Id&, std::string_view)>& row);
 
+  void say(std::string_view what, std::uint64_t done) const {
+    if (progress_) progress_(what, done);
+  }
+
   Redis redis_;
+  const Progress& progress_;
   AuditResult result_;
   Books books_{result_};
   std::vector<Ledger> ledgers_;  // by index of Books::makers
@@ -86,6 +92,7 @@ void Audit::get(const std::string& prefix, std::span<const Id> ids,
     some = asked;
     const Reply values = redis_.receive();
     ask(at + some.size());
+    say("rows", at + some.size());
     for (std::size_t i = 0; i < some.size(); ++i) {
       const redisReply* value = values->element[i];
       if (value->type == REDIS_REPLY_STRING) row(some[i], text_of(value));
@@ -96,7 +103,9 @@ void Audit::get(const std::string& prefix, std::span<const Id> ids,
 void Audit::read_rows() {
   std::vector<Id> orders, states, customers;
   std::vector<std::string> refusals, cycles;
+  std::uint64_t keys = 0;
   redis_.scan("", [&](std::string_view key, std::string_view) {
+    if (++keys % kRowsPerCommand == 0) say("keys", keys);
     const std::string_view whole = key;
     std::vector<Id>* ids = behind(key, "order:{s0}:")        ? &orders
                            : behind(key, "orderstate:{s0}:") ? &states
@@ -196,7 +205,10 @@ void Audit::extend_ledgers() {
   while (ledgers_.size() < books_.makers.size()) {
     ledgers_.emplace_back(redis_, books_, result_, static_cast<std::uint32_t>(ledgers_.size()));
   }
-  for (Ledger& ledger : ledgers_) ledger.read_on();
+  for (Ledger& ledger : ledgers_) {
+    ledger.read_on();
+    say("ledger entries", result_.entries);
+  }
 }
 
 void Audit::count() {
@@ -256,8 +268,9 @@ void Audit::read_again(const std::vector<Id>& orders) {
 
 }  // namespace
 
-AuditResult run(const std::string& redis_url, const std::string& histories) {
-  return Audit(redis_url).run(histories);
+AuditResult run(const std::string& redis_url, const std::string& histories,
+                const Progress& progress) {
+  return Audit(redis_url, progress).run(histories);
 }
 
 }  // namespace depot::control::audit

@@ -26,7 +26,9 @@
 
 #include <boost/json/object.hpp>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/config.hpp"
@@ -71,9 +73,13 @@ struct AuditResult {
   }
 };
 
+// Of what is done: what is being read, and how many of it were.
+using Progress = std::function<void(std::string_view what, std::uint64_t done)>;
+
 // `redis_url`: unix:///path or redis://host:port. `histories`: a folder of clients' *.jsonl
-// (bench/history.hpp), or "".
-AuditResult run(const std::string& redis_url, const std::string& histories = "");
+// (bench/history.hpp), or "". `progress` is called many times a second.
+AuditResult run(const std::string& redis_url, const std::string& histories = "",
+                const Progress& progress = {});
 
 std::string to_text(const AuditResult& result, const Currency& currency);
 boost::json::object json_of(const AuditResult& result);

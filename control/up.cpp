@@ -30,6 +30,7 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 constexpr auto kAskMax = 200ms;
+constexpr auto kAuditWord = 2s;
 constexpr auto kRedisRetry = 1s;
 constexpr auto kConfigEvery = 250ms;  // Two looks that agree: an editor may be at it.
 constexpr auto kTurnStarting = 20ms;
@@ -153,7 +154,13 @@ void Up::start_redis() {
 void Up::audit_books(const std::string& redis_url) {
   log_.info("auditing the books");
   const TimePoint begin = steady_now();
-  const audit::AuditResult books = audit::run(redis_url);
+  TimePoint next_word = begin + kAuditWord;
+  const auto progress = [&](std::string_view what, std::uint64_t done) {
+    if (steady_now() < next_word) return;
+    next_word = steady_now() + kAuditWord;
+    log_.info("auditing the books", {{"read", what}, {"so_far", done}});
+  };
+  const audit::AuditResult books = audit::run(redis_url, "", progress);
   const std::chrono::duration<double> seconds = steady_now() - begin;
   state_.books_wrong.clear();
   if (books.clean()) {

@@ -320,7 +320,7 @@ std::size_t Agent::any_hub() const {
 }
 
 bool Agent::settled() const {
-  return !resting() && state_.records.empty() && compared_ && any_hub() < sessions_.size();
+  return !resting() && state_.records.empty() && compared_ && connected();
 }
 
 bool Agent::resting() const {

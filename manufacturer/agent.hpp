@@ -84,6 +84,7 @@ class Agent {
   }
   void forget(const std::string& cycle) { ledger_.forget(cycle); }  // Its statement is done with.
 
+  bool connected() const { return any_hub() < sessions_.size(); }
   bool settled() const;  // Everything is acknowledged, and the ledger says so too.
   bool resting() const;  // Between two cycles, or before the first is known: nothing is stated.
   const AgentState& state() const { return state_; }

@@ -26,6 +26,8 @@ constexpr auto kSettle = 200ms;  // Editors write a file in several steps.
 constexpr auto kReportEvery = 500ms;
 constexpr auto kUnsettledMax = 2s;  // Each batch that is made is under way for a moment.
 constexpr auto kDemandEvery = 5s;
+constexpr auto kAloneMax = 5s;     // without a hub, then it is said
+constexpr auto kAloneEvery = 60s;  // and said again
 constexpr int kMessagesPerTurn = 256;
 
 std::string make_folder(const std::filesystem::path& path) {
@@ -124,6 +126,7 @@ void AgentLoop::run(StopSignal& stop) {
     const bool ready = now - settled_ < kUnsettledMax;
     board_.set_not_ready(ready ? "" : "not every offer is acknowledged by the hub yet");
     if (now >= report_due_) report();
+    say_where_alone(now);
   }
 }
 
@@ -279,6 +282,15 @@ void AgentLoop::on_cycle(const protocol::Cycle& cycle) {
 void AgentLoop::on_trouble(messaging::SyncError code, std::string_view why) {
   const bool busy = code == messaging::SyncError::busy;
   log_.warning(busy ? "not let in yet" : "refused by the hub", {{"why", why}});
+}
+
+void AgentLoop::say_where_alone(TimePoint now) {
+  if (agent_.connected() || alone_due_ == TimePoint{}) alone_due_ = now + kAloneMax;
+  if (now < alone_due_) return;
+  alone_due_ = now + kAloneEvery;
+  log_.warning("no hub answers: is depot up running, and is this the config.yml that it goes by?",
+               {{"sync", config_.hub_sync_endpoint()},
+                {"config", config_.path.empty() ? "none, the defaults hold" : config_.path}});
 }
 
 void AgentLoop::log_trouble(const std::string& why) {

@@ -59,6 +59,7 @@ class AgentLoop final : private AgentActions {
   void ask_demand(TimePoint now);
   void log_trouble(const std::string& why);
   void report();
+  void say_where_alone(TimePoint now);
 
   messaging::Context& context_;
   const Config& config_;
@@ -78,7 +79,7 @@ class AgentLoop final : private AgentActions {
   Commands commands_;
   Production production_;
   int watch_fd_ = -1;
-  TimePoint read_due_ = TimePoint::max(), report_due_{}, demand_due_{}, settled_{};
+  TimePoint read_due_ = TimePoint::max(), report_due_{}, demand_due_{}, settled_{}, alone_due_{};
   Gauge &unacknowledged_, &behind_;
   StatusBoard board_;
 };

@@ -20,6 +20,19 @@ LedgerPosition on_wire(const Position& at) {
   return {static_cast<std::int64_t>(at.epoch), static_cast<std::int64_t>(at.number)};
 }
 
+void move(Totals& total, LedgerKind kind, const LedgerRow& row) {
+  const bool offer = kind == LedgerKind::offer, cancelled = kind == LedgerKind::cancelled;
+  if (offer) total.wanted = row.quantity, total.unit_price = row.unit_price;
+  if (!offer) total.sold += cancelled ? -row.quantity : row.quantity;
+  if (offer || cancelled) total.offered = row.offered_after, total.cut = row.cut_after;
+  total.available = row.available_after;
+}
+
+bool moves_goods(const LedgerEntry& entry) {
+  return entry.kind == LedgerKind::offer || entry.kind == LedgerKind::sold ||
+         entry.kind == LedgerKind::cancelled;
+}
+
 }  // namespace
 
 bool Ledger::reaches(Position at) const { return !empty() && newest().position() >= at; }
@@ -81,9 +94,7 @@ void Ledger::drop_above(Position position) {
 // runs: they move no goods.
 void Ledger::count(const KeptEntry& kept) {
   const LedgerEntry& entry = kept.entry;
-  const bool offer = entry.kind == LedgerKind::offer;
-  const bool cancelled = entry.kind == LedgerKind::cancelled;
-  const bool moves = offer || cancelled || entry.kind == LedgerKind::sold;
+  const bool moves = moves_goods(entry);
   const CycleState state = entry.transition.state;
   const bool turns = entry.kind == LedgerKind::cycle;
   if (turns && state == CycleState::closed) ends_.push_back({entry.cycle, kept.position()});
@@ -94,14 +105,32 @@ void Ledger::count(const KeptEntry& kept) {
     cycle_ = entry.cycle;
   }
   if (!moves) return;
-  for (const LedgerRow& row : entry.rows) {
-    Totals& total = totals_[row.sku];
-    if (offer) total.wanted = row.quantity, total.unit_price = row.unit_price;
-    if (!offer) total.sold += cancelled ? -row.quantity : row.quantity;
-    if (offer || cancelled) total.offered = row.offered_after, total.cut = row.cut_after;
-    total.available = row.available_after;
-    balanced_ = balanced_ && total.offered == total.available + total.sold + total.cut;
+  for (const LedgerRow& row : entry.rows) move(totals_[row.sku], entry.kind, row);
+}
+
+std::vector<std::string> Ledger::contradictions(const std::string& cycle) const {
+  std::map<std::string, Totals> totals;
+  std::vector<std::string> found;
+  for (const KeptEntry& kept : entries_) {
+    if (kept.entry.cycle != cycle || !moves_goods(kept.entry)) continue;
+    for (const LedgerRow& row : kept.entry.rows) {
+      Totals& total = totals[row.sku];
+      move(total, kept.entry.kind, row);
+      const auto add = [&](const std::string& what) {
+        if (found.size() == kContradictionsMax) return;
+        found.push_back(fmt::format("entry {}-{}: {} {}", kept.epoch, kept.number, row.sku, what));
+      };
+      const bool sold = kept.entry.kind == LedgerKind::sold;
+      if (sold && row.unit_price != total.unit_price) {
+        add(fmt::format("sold at {}, offered at {}", row.unit_price, total.unit_price));
+      }
+      if (total.offered != total.available + total.sold + total.cut) {
+        add(fmt::format("offered {} is not {} available + {} sold + {} cut", total.offered,
+                        total.available, total.sold, total.cut));
+      }
+    }
   }
+  return found;
 }
 
 std::optional<protocol::Statement> Ledger::statement(const std::string& cycle,

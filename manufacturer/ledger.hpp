@@ -54,7 +54,6 @@ class Ledger {
   const KeptEntry& newest() const { return entries_.back(); }  // REQUIRES: !empty().
   // By sku; none of a cycle that is not the newest.
   const std::map<std::string, Totals>& totals_of(const std::string& cycle) const;
-  bool balanced() const { return balanced_; }  // False once an entry contradicted the ones before.
 
   // Where add() dropped entries since the last call: what is behind that position, 0-0 for all.
   std::optional<Position> take_dropped() { return std::exchange(dropped_, std::nullopt); }
@@ -64,6 +63,10 @@ class Ledger {
                                                const std::string& manufacturer,
                                                const std::string& currency,
                                                std::int64_t fee_rate) const;
+  // Entries of that cycle that contradict those before them: another price than was offered, or
+  // offered that is not available + sold + cut. At most kContradictionsMax.
+  static constexpr std::size_t kContradictionsMax = 20;
+  std::vector<std::string> contradictions(const std::string& cycle) const;
   std::optional<protocol::LedgerPosition> end_of(
       const std::string& cycle) const;  // where it closed
   // The entries up to that cycle's end will not be asked for any more.
@@ -85,7 +88,6 @@ class Ledger {
   std::optional<Position> dropped_;
   std::string cycle_;
   std::map<std::string, Totals> totals_;
-  bool balanced_ = true;
 };
 
 // For a person: what was sold or cancelled, what ran out, a line each, of a large entry the first.

@@ -48,7 +48,7 @@ int main(int argc, char** argv) try {
     loop.commands().put(std::move(path), std::move(answer));
   };
   const http::AdminServer admin("unix:" + config.admin_socket(options.name), metrics, hooks);
-  log.info("ready", {{"file", file}, {"sync", config.hub_sync_endpoint()}});
+  log.info("started", {{"file", file}, {"sync", config.hub_sync_endpoint()}});
   loop.run(stop);
   return kExitOk;
 } catch (const std::exception& error) {

@@ -1,6 +1,7 @@
 #include "manufacturer/settlement.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/ids.hpp"
 #include "protocol/fields.hpp"
@@ -72,6 +73,7 @@ void Settlement::on_statement(const std::string& cycle, std::string_view answer)
       cycle, manufacturer_, theirs.currency, fee_rate_.value_or(theirs.fee_rate));
   if (!ours) return fail("the ledger of cycle " + cycle + " is not here");
   std::vector<std::string> found = differences(theirs, *ours);
+  std::ranges::move(agent_.ledger().contradictions(cycle), std::back_inserter(found));
   if (theirs.fee_rate != ours->fee_rate) {
     found.insert(found.begin(), "the fee is " + protocol::fee_percent_of(theirs.fee_rate) +
                                     " %, and not " + protocol::fee_percent_of(ours->fee_rate) +

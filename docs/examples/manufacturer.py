@@ -11,13 +11,13 @@ import msgpack, zmq  # Debian: python3-msgpack, python3-zmq
 HEADER = struct.Struct("<HBBIQQQQ")  # magic, version, type, flags, epoch, from, to, time
 RECORD, HEAD, HELLO, WELCOME, ACK, FETCH, END, ERROR = 1, 2, 3, 4, 5, 7, 9, 10
 NO_POSITION, MORE, SOLD, CANCELLED = 2**64 - 1, 1, 2, 3
+if len(sys.argv) < 5: sys.exit(__doc__)
 ident, title, sync_endpoint, out_endpoint = sys.argv[1:5]
 offers = [(sku, name, int(price), int(units))  # price in minor units, units of a whole cycle
           for sku, name, price, units in (text.split(":") for text in sys.argv[5:])]
 sync, out = zmq.Context.instance().socket(zmq.DEALER), zmq.Context.instance().socket(zmq.SUB)
 sync.connect(sync_endpoint)
-out.connect(out_endpoint)
-out.subscribe("cycle/")
+out.connect(out_endpoint), out.subscribe("cycle/")
 store, cycle, epoch, made, records = "", "", 0, 0, {}  # records: not acknowledged, by number
 position, head, welcomed, heard, due = None, (0, 0), False, time.monotonic(), {}
 
@@ -76,5 +76,5 @@ while True:
         entry, _, _, rows = msgpack.unpackb(body)
         width = {SOLD: 5, CANCELLED: 7}.get(entry)
         for i in range(0, len(rows) if width else 0, width or 1):
-            what = "sold" if entry == SOLD else "cancelled"
-            print(what, f"{rows[i + 2]} x {rows[i + 1]}, order {rows[i]}", flush=True)
+            print("sold" if entry == SOLD else "cancelled",
+                  f"{rows[i + 2]} x {rows[i + 1]}, order {rows[i]}", flush=True)

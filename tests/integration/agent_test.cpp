@@ -126,6 +126,19 @@ TEST_F(AgentProcessTest, SalesAreAcceptedByThemselves) {
       "it is in realisation", [&] { return cluster_.logs(); }));
 }
 
+TEST_F(AgentProcessTest, WithoutAHubItSaysWhereItLooksForOne) {
+  write_agent(20, "");
+  Process alone = Process::start({.arguments = {program("depot-manufacturer"), file("alder.yml"),
+                                                "--config", cluster_.config_path()},
+                                  .output_path = file("alone.log")});
+  EXPECT_TRUE(wait_until(
+      20s, [&] { return read_file(file("alone.log")).find("no hub answers") != std::string::npos; },
+      "it says so", [&] { return read_file(file("alone.log")); }));
+  EXPECT_THAT(read_file(file("alone.log")), HasSubstr(cluster_.config_path()));
+  alone.signal(SIGTERM);
+  EXPECT_TRUE(alone.wait(10s));
+}
+
 TEST_F(AgentProcessTest, ChangedOffersInItsFileAreOffered) {
   start("");
   write_agent(33, "");

@@ -40,14 +40,14 @@ class SettlementTest : public AgentTest {
     add(body);
   }
   // A cycle with something sold, up to its end.
-  void trade(const std::string& cycle, std::int64_t units) {
+  void trade(const std::string& cycle, std::int64_t units, std::int64_t price = 5) {
     cycle_ = cycle;
     add(offered("a", 10));
     add_cycle(cycle, CycleState::open);
     std::string body;
     protocol::Writer(body).array(4).integer(2).integer(0).string(cycle).array(5);
-    protocol::Writer(body).string("ORDER").string("a").integer(units).integer(5).integer(10 -
-                                                                                         units);
+    protocol::Writer(body).string("ORDER").string("a").integer(units).integer(price);
+    protocol::Writer(body).integer(10 - units);
     add(body);
     add_cycle(cycle, CycleState::closed);
   }
@@ -133,6 +133,15 @@ TEST_F(SettlementTest, AgreesWhereItsOwnIsTheSame) {
   EXPECT_THAT(asked(20s), IsEmpty());
   EXPECT_THAT(troubles_said_, IsEmpty());
   EXPECT_EQ(agent_->ledger().entries().size(), 1u);  // The rest is not needed any more.
+}
+
+TEST_F(SettlementTest, DoesNotAgreeToAPriceThatWasNotOffered) {
+  trade("2026-11", 4, 6);
+  add_cycle("2026-11", CycleState::settling);
+  const Statement pack = statement("2026-11", {1, 0});
+  asked();
+  answer(pack);
+  EXPECT_THAT(asked(), ElementsAre("agree 2026-11 0 entry 1-3: a sold at 6, offered at 5"));
 }
 
 TEST_F(SettlementTest, SaysWhereItsOwnIsAnother) {

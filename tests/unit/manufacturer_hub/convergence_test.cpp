@@ -164,8 +164,9 @@ class World {
 
   // "" when the agent's books are the store's.
   std::string why_not(const AgentNode& node) const {
-    const auto& totals = node.agent->ledger().totals_of(node.agent->state().cycle);
-    if (!node.agent->ledger().balanced()) return "does not balance";
+    const std::string& cycle = node.agent->state().cycle;
+    const auto& totals = node.agent->ledger().totals_of(cycle);
+    if (!node.agent->ledger().contradictions(cycle).empty()) return "does not balance";
     std::size_t mine = 0;
     for (const auto& [offer, stock] : store.stock) {
       if (manufacturer_of(offer) != node.id()) continue;
