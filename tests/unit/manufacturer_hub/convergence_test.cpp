@@ -178,8 +178,7 @@ class World {
                                           stock.sold,   stock.cut,        stock.available()};
       if (found->second != expected) return sku + " differs";
       const auto row = std::ranges::find(node.file, sku, &protocol::OfferRow::sku);
-      if (stock.wanted != (row == node.file.end() ? 0 : row->offered))
-        return sku + " is not wanted";
+      if (stock.wanted != (row == node.file.end() ? 0 : row->offered)) return sku + " unwanted";
     }
     for (const auto& row : node.file) {
       if (!store.stock.contains(node.id() + ":" + row.sku)) return row.sku + " is not on offer";
