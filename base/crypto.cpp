@@ -26,6 +26,13 @@ std::string sha256(std::string_view bytes) {
   return hash;
 }
 
+std::string blake2b(std::string_view bytes, std::size_t size) {
+  std::string hash(size, '\0');
+  crypto_generichash(reinterpret_cast<unsigned char*>(hash.data()), size, bytes_of(bytes),
+                     bytes.size(), nullptr, 0);
+  return hash;
+}
+
 std::string to_hex(std::string_view bytes) {
   std::string text(bytes.size() * 2 + 1, '\0');  // libsodium writes a final 0 as well.
   sodium_bin2hex(text.data(), text.size(), bytes_of(bytes), bytes.size());

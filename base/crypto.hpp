@@ -18,6 +18,9 @@ namespace depot {
 void crypto_start();
 
 std::string sha256(std::string_view bytes);  // 32 raw bytes
+// BLAKE2b of that many bytes, 16 to 64: for what only Depot makes and compares. A third of
+// SHA-256's time in libsodium (docs/adr/0007).
+std::string blake2b(std::string_view bytes, std::size_t size);
 std::string to_hex(std::string_view bytes);
 std::optional<std::string> from_hex(std::string_view hex);  // nullopt for anything else
 std::string to_base64url(std::string_view bytes);           // no padding

@@ -9,7 +9,8 @@ namespace depot {
 namespace {
 
 constexpr std::size_t kSessionHashSize = 16;
-constexpr std::size_t kIdBytes = 12;  // 16 characters of base64url
+constexpr std::size_t kIdBytes = 12;    // 16 characters of base64url
+constexpr std::size_t kHashBytes = 16;  // that an id is the begin of
 
 constexpr bool is_base64url(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
@@ -18,9 +19,7 @@ constexpr bool is_base64url(char c) {
 
 constexpr bool is_name_character(char c) { return is_base64url(c) || c == '.'; }
 
-SessionHash hash_of_secret(std::string_view secret) {
-  return sha256(secret).substr(0, kSessionHashSize);
-}
+SessionHash hash_of_secret(std::string_view secret) { return blake2b(secret, kSessionHashSize); }
 
 bool is_secret(std::string_view text) {
   return text.size() == kTokenSecretSize && std::ranges::all_of(text, is_base64url);
@@ -71,7 +70,7 @@ std::string make_customer_id() { return random_base64url<kIdBytes>(); }
 std::string order_id_for(std::string_view customer, std::string_view idempotency_key) {
   std::string text = "order1";
   text.append(customer).append(1, '\0').append(idempotency_key);
-  return to_base64url(std::string_view(sha256(text)).substr(0, kIdBytes));
+  return to_base64url(std::string_view(blake2b(text, kHashBytes)).substr(0, kIdBytes));
 }
 
 RequestId make_request_id() {

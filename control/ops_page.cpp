@@ -190,8 +190,8 @@ std::string tables_html(const OpsState& state, WallTime now) {
   return out;
 }
 
-http::Response with_type(std::string_view body, std::string type) {
-  return {.content_type = std::move(type),
+http::Response with_type(std::string_view body, std::string_view type) {
+  return {.content_type = type,
           .headers = {{"Cache-Control", "no-cache"}, {"X-Content-Type-Options", "nosniff"}},
           .body = std::string(body)};
 }

@@ -21,6 +21,8 @@
 
 namespace depot::customer_gateway {
 
+inline constexpr std::size_t kUsualBytes = 1'024;  // of an answer in JSON: a small order's is 700
+
 // Requests of one route, by status code, and how long they took.
 class RouteMetrics {
  public:
@@ -45,7 +47,7 @@ class Exchange {
   template <typename View>
   void send_json(int status, const View& view,
                  std::vector<std::pair<std::string, std::string>> headers = {}) {
-    JsonWriter json(currency_);
+    JsonWriter json(currency_, kUsualBytes);
     json.value(view);
     http::Response response{.status = status, .headers = std::move(headers), .body = json.take()};
     response.headers.emplace_back("Cache-Control", "no-store");

@@ -1,11 +1,13 @@
 #include "customer_gateway/json.hpp"
 
 #include <algorithm>
+#include <boost/container/small_vector.hpp>
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/value_stack.hpp>
 #include <charconv>
 #include <limits>
 
+#include "base/fatal.hpp"
 #include "http/problem.hpp"
 
 namespace depot::customer_gateway {
@@ -25,7 +27,8 @@ struct StrictHandler {
   // NOLINTEND(readability-identifier-naming)
 
   json::value_stack stack;
-  std::vector<std::vector<std::string>> keys;  // of the objects that are open
+  boost::container::small_vector<std::string, 16> keys;    // of the objects that are open
+  boost::container::small_vector<std::size_t, 8> objects;  // Where each begins among them.
   std::string key;
   std::string why;
 
@@ -38,9 +41,10 @@ struct StrictHandler {
   bool on_document_end(error_code&) { return true; }
   bool on_array_begin(error_code&) { return true; }
   bool on_array_end(std::size_t n, error_code&) { return stack.push_array(n), true; }
-  bool on_object_begin(error_code&) { return keys.emplace_back(), true; }
+  bool on_object_begin(error_code&) { return objects.push_back(keys.size()), true; }
   bool on_object_end(std::size_t n, error_code&) {
-    keys.pop_back();
+    keys.resize(objects.back());
+    objects.pop_back();
     return stack.push_object(n), true;
   }
   bool on_key_part(Chars part, std::size_t, error_code&) {
@@ -49,10 +53,10 @@ struct StrictHandler {
   }
   bool on_key(Chars part, std::size_t, error_code& ec) {
     key.append(part.data(), part.size());
-    if (std::ranges::find(keys.back(), key) != keys.back().end()) {
+    if (std::find(keys.begin() + objects.back(), keys.end(), key) != keys.end()) {
       return refuse("A field is given twice: " + key, ec);
     }
-    keys.back().push_back(std::move(key));
+    keys.push_back(std::move(key));
     key.clear();
     return stack.push_key(part), true;
   }
@@ -98,8 +102,9 @@ JsonBody::JsonBody(std::string_view text) : JsonFields(errors_), memory_(buffer_
     errors_.push_back({"", !why.empty() ? why : "Not JSON as RFC 8259 has it: " + ec.message()});
     return;
   }
-  root_ = parser.handler().stack.release();
-  object_ = root_.if_object();
+  root_.emplace(
+      parser.handler().stack.release());  // Moved: an assignment copies into its own memory.
+  object_ = root_->if_object();
   if (!object_) errors_.push_back({"", "The body is one JSON object."});
 }
 
@@ -176,9 +181,9 @@ void JsonFields::end() {
 }
 
 void JsonWriter::comma() {
-  if (!out_.empty() && std::string_view("{[:").find(out_.back()) == std::string_view::npos) {
-    out_ += ',';
-  }
+  if (out_.empty()) return;
+  const char last = out_.back();
+  if (last != '{' && last != '[' && last != ':') out_ += ',';
 }
 
 JsonWriter& JsonWriter::open(char bracket) {
@@ -192,9 +197,16 @@ JsonWriter& JsonWriter::close(char bracket) {
   return *this;
 }
 
+// Assembled first: one append.
 void JsonWriter::key(std::string_view name) {
   comma();
-  ((out_ += '"') += name) += "\":";
+  char text[64];
+  DEPOT_ASSERT(name.size() + 3 <= sizeof text);
+  text[0] = '"';
+  name.copy(text + 1, name.size());
+  text[name.size() + 1] = '"';
+  text[name.size() + 2] = ':';
+  out_.append(text, name.size() + 3);
 }
 
 void JsonWriter::value(std::string_view text) {

@@ -64,7 +64,7 @@ class JsonBody : public JsonFields {
  private:
   unsigned char buffer_[4096];
   boost::json::monotonic_resource memory_;
-  boost::json::value root_;
+  std::optional<boost::json::value> root_;
   std::vector<FieldError> errors_;
 };
 
@@ -75,7 +75,11 @@ struct Minor {  // An amount of money as the API writes it.
 // Appends JSON text; commas are its own business. Views are written by their write(json, view).
 class JsonWriter {
  public:
-  explicit JsonWriter(std::string_view currency = "") : currency_(currency) {}
+  // `reserved`: bytes that it is to have room for from the start.
+  explicit JsonWriter(std::string_view currency = "", std::size_t reserved = 0)
+      : currency_(currency) {
+    out_.reserve(reserved);
+  }
 
   // object("name", value, "name", value...): an object of those fields. Names need no escape.
   template <typename... Fields>

@@ -148,9 +148,9 @@ void Page::redirect(std::string where, std::string_view done) const {
   exchange_->send(std::move(response));
 }
 
-void Page::download(std::string body, std::string type, const std::string& file) const {
+void Page::download(std::string body, std::string_view type, const std::string& file) const {
   http::Response response;
-  response.content_type = std::move(type);
+  response.content_type = type;
   response.body = std::move(body);
   response.headers = {{"Content-Disposition", "attachment; filename=\"" + file + "\""},
                       {"Cache-Control", "no-store"},

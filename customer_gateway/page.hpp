@@ -67,7 +67,7 @@ class Page {
   void show(const std::string& name, Html data, const Failure* failure = nullptr) const;
   // `done`: the name of a text, done.<name>, that the next page says once; "" for none.
   void redirect(std::string where, std::string_view done = {}) const;
-  void download(std::string body, std::string type, const std::string& file) const;
+  void download(std::string body, std::string_view type, const std::string& file) const;
   void set_cookie(std::string cookie) const { cookies_->push_back(std::move(cookie)); }
   // A stranger is sent to log in, and then back to `back` ("" = here); else a page says why, and
   // leads there. What was only asked for is asked for again by itself.

@@ -11,6 +11,9 @@
 namespace depot::customer_gateway {
 namespace {
 
+constexpr Duration kAloneAfter =
+    std::chrono::minutes(1);  // Who reloads a page is sent what changed.
+
 struct StockView {
   std::string_view offer;
   std::int64_t available = 0, unit_price = 0;
@@ -44,10 +47,14 @@ StockNews::StockNews(const CatalogueHolder& catalogue, const Config& config)
       streams_max_(config.gateway.streams_max) {}
 
 void StockNews::changed(std::string_view offer) {
-  if (!changed_.contains(offer)) changed_.emplace(offer);
+  if (alone_) {
+    missed_ = true;
+  } else if (!changed_.contains(offer)) {
+    changed_.emplace(offer);
+  }
 }
 
-void StockNews::cycle_changed() { cycle_changed_ = true; }
+void StockNews::cycle_changed() { (alone_ ? missed_ : cycle_changed_) = true; }
 
 void StockNews::renew() {
   changed_.clear();
@@ -60,6 +67,9 @@ void StockNews::renew() {
 }
 
 void StockNews::publish(TimePoint now) {
+  if (streams() > 0 || listened_ == TimePoint{}) listened_ = now;
+  alone_ = now - listened_ >= kAloneAfter;
+  if (std::exchange(missed_, false)) renew();
   if ((changed_.empty() && !cycle_changed_) || now < due_) return;
   const auto catalogue = catalogue_.get();
   std::uint64_t number = newest();

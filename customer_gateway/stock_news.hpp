@@ -3,7 +3,8 @@
 // The feed says which offers changed. Their present values become one frame of Server-Sent Events,
 // at most every `stream_every`; the first after some quiet at once. Frames are kept, up to
 // `stream_buffer_max` bytes, for clients that read slowly or come back; who lacks more is sent a
-// snapshot, made at most once for each number. An event's id is "<gateway>-<n>"; a connection that
+// snapshot, made at most once for each number. After a minute without any stream nothing is written
+// down; who comes then is sent a snapshot. An event's id is "<gateway>-<n>"; a connection that
 // breaks within a frame is resumed with the whole of it, which tells nothing wrong.
 //
 // Threads: changed(), cycle_changed(), renew() and publish() are the feed's; the others anybody's.
@@ -64,6 +65,8 @@ class StockNews {
   std::set<std::string, std::less<>> changed_;  // the feed's
   bool cycle_changed_ = false;                  // likewise
   TimePoint due_;                               // likewise
+  TimePoint listened_;                          // likewise: when there was a stream
+  bool alone_ = false, missed_ = false;         // likewise: nobody listens, and to what nobody did
 
   struct Kept {
     std::uint64_t last;  // the number of its last event

@@ -1,5 +1,9 @@
 #include "http/problem.hpp"
 
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
 #include "base/crypto.hpp"
 #include "base/utf8.hpp"
 
@@ -13,12 +17,31 @@ std::string escape_of(unsigned char c) {
   return {'\\', 'u', '0', '0', kHex[c >> 4U], kHex[c & 0xFU]};
 }
 
+// How much of the text's begin is ASCII that JSON takes as it is, by eight bytes at a time.
+std::size_t plain_size(std::string_view text) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101, kHigh = 0x8080808080808080;
+  std::size_t at = 0;
+  for (; at < text.size(); at += 8) {
+    std::uint64_t eight = kOnes * ' ';
+    std::memcpy(&eight, text.data() + at, std::min(sizeof eight, text.size() - at));
+    const auto has = [&](std::uint64_t byte) {  // Exact as long as no byte is above 0x7F.
+      const std::uint64_t other = eight ^ (kOnes * byte);
+      return (other - kOnes) & ~other;
+    };
+    const std::uint64_t below_space = (eight - kOnes * 0x20) & ~eight;
+    if (((eight | below_space | has('"') | has('\\') | has(0x7F)) & kHigh) != 0) break;
+  }
+  return std::min(at, text.size());
+}
+
 }  // namespace
 
 void append_json_string(std::string_view text, std::string& out) {
   out += '"';
   std::size_t plain = 0;  // Start of the run that needs no change, copied as one.
   for (std::size_t i = 0; i < text.size();) {
+    i += plain_size(text.substr(i));
+    if (i == text.size()) break;
     const auto c = static_cast<unsigned char>(text[i]);
     const bool escape = c < 0x20 || c == '"' || c == '\\' || c == 0x7F;
     const std::size_t size = escape ? 0 : c < 0x80 ? 1 : utf8_size(text.substr(i));

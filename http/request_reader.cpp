@@ -228,13 +228,19 @@ bool RequestReader::accept(const HeadParser& parser) {
 }
 
 std::optional<std::string_view> Request::optional_header(std::string_view name) const {
-  const auto found =
-      std::ranges::find_if(fields, [&](const Field& f) { return equal_folded(f.name, name); });
+  const auto found = std::ranges::find_if(fields, [&](const Field& field) {
+    return field.name.size() == name.size() && to_lower(field.name.front()) == name.front() &&
+           equal_folded(field.name, name);
+  });
   return found == fields.end() ? std::nullopt : std::optional(found->value);
 }
 
 bool equal_folded(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, {}, to_lower, to_lower);
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (to_lower(a[i]) != to_lower(b[i])) return false;
+  }
+  return true;
 }
 
 std::string_view name_of(Method method) {

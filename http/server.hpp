@@ -58,7 +58,7 @@ bool equal_folded(std::string_view a, std::string_view b);  // without regard to
 
 struct Response {
   int status = 200;
-  std::string content_type = "application/json";
+  std::string_view content_type = "application/json";  // a literal
   std::vector<std::pair<std::string, std::string>> headers = {};
   std::string body = {};
   bool close = false;  // Connection: close behind it

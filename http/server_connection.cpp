@@ -38,9 +38,11 @@ Response refusal_of(RequestReader::Step step) {
 
 // A header's value may carry what a customer sent; a line end in it would end the header.
 void append_header(std::string_view name, std::string_view value, std::string& out) {
-  out.append(name).append(": ");
-  for (const char c : value) {
-    if (c != '\r' && c != '\n' && c != '\0') out += c;
+  const auto ends_it = [](char c) { return c == '\r' || c == '\n' || c == '\0'; };
+  out.append(name).append(": ").append(value);
+  if (std::ranges::any_of(value, ends_it)) {
+    const auto begin = out.end() - std::ssize(value);
+    out.erase(std::remove_if(begin, out.end(), ends_it), out.end());
   }
   out.append("\r\n");
 }

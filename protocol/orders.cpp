@@ -66,9 +66,7 @@ std::string fingerprint_of(const PlaceOrder& order) {
   bytes.reserve(16 + order.lines.size() * 40);
   Writer writer(bytes);
   write_wish(order, writer);
-  std::string hash = sha256(bytes);
-  hash.resize(kHashSize);
-  return hash;
+  return blake2b(bytes, kHashSize);
 }
 
 void encode(const PlaceOrder& order, std::string& out) {

@@ -12,6 +12,10 @@ TEST(CryptoTest, HashesAsNistSays) {
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+TEST(CryptoTest, HashesAsB2sumSays) {
+  EXPECT_EQ(to_hex(blake2b("abc", 16)), "cf4ab791c62b8d2b2109c90275287816");
+}
+
 TEST(CryptoTest, EncodesAsRfc4648Says) {
   EXPECT_EQ(to_base64url("\xfb\xff\xbf"), "-_-_");
   EXPECT_EQ(to_base64url("fooba"), "Zm9vYmE");

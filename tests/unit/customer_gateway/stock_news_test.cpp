@@ -61,6 +61,23 @@ TEST_F(StockNewsTest, BeginsWithASnapshotWithoutWhatIsWithdrawn) {
   EXPECT_EQ(told(), "");
 }
 
+TEST_F(StockNewsTest, WhereNobodyListensNothingIsWrittenDown) {
+  news_->publish(now_);
+  told();
+  news_->publish(now_ += 60s);
+  sell("m:a", 8);
+  news_->publish(now_ += 50ms);
+  EXPECT_THAT(told(), HasSubstr("event: snapshot")) << "for who listened before";
+  sell("m:a", 7);
+  ASSERT_TRUE(news_->enter());
+  EXPECT_EQ(told(), "") << "not published";
+  news_->publish(now_ += 50ms);
+  EXPECT_THAT(told(), HasSubstr(R"("offer_id":"m:a","available":7)"));
+  sell("m:a", 6);
+  news_->publish(now_ += 250ms);
+  EXPECT_THAT(told(), testing::StartsWith("event: stock\n"));
+}
+
 TEST_F(StockNewsTest, SnapshotsOfOneNumberAreOneText) {
   std::uint64_t first = 0, second = 0, third = 0;
   const auto one = news_->next(first);
