@@ -28,8 +28,7 @@ TEST(IdsTest, OfferIdsHaveTwoNameParts) {
 }
 
 TEST(IdsTest, OrderIdsDeriveFromCustomerAndKey) {
-  // The first 12 bytes of BLAKE2b-128("order1" "AAAAAAAAAAAAAAAA" 0 "k"), computed with b2sum -l
-  // 128.
+  // The first 12 bytes of BLAKE2b-128("order1" "AAAAAAAAAAAAAAAA" 0 "k"), by b2sum -l 128.
   EXPECT_EQ(order_id_for("AAAAAAAAAAAAAAAA", "k"), "z6oj0It1x380sR8K");
   EXPECT_NE(order_id_for("AAAAAAAAAAAAAAAA", "k"), order_id_for("AAAAAAAAAAAAAAAB", "k"));
   EXPECT_NE(order_id_for("AAAAAAAAAAAAAAAA", "k"), order_id_for("AAAAAAAAAAAAAAAA", "l"));
