@@ -46,7 +46,7 @@ std::string to_text(const Trouble& trouble) {
   return fmt::format(
       "cycle {}: {} {}: {}; see depot settlement show {} --cycle {}", trouble.cycle,
       trouble.manufacturer, none ? "has no statement" : "does not agree to its statement",
-      trouble.why.substr(0, trouble.why.find('\n')), trouble.manufacturer, trouble.cycle);
+      trouble.why.substr(0, trouble.why.find("; ")), trouble.manufacturer, trouble.cycle);
 }
 
 }  // namespace depot::control
