@@ -21,8 +21,8 @@ local function clear_trouble(cycle, maker)
   call('HDEL', 'troubles:{s0}', cycle .. ':' .. maker)
 end
 
--- Who misses a pack; maker -> why it could not be made; and how many of them nobody waits for, since
--- it could not be made or is resolved.
+-- Who misses a pack; maker -> why it could not be made; how many of them nobody waits for, since it
+-- could not be made or is resolved.
 local function missing_packs(id)
   local makers, why, failed = call('HKEYS', topack_key(id)), {}, 0
   local names = {}
@@ -43,8 +43,8 @@ end
 -- What there is to do, for the hub: [now, the current cycle, the planned one or nil, [who has not
 -- answered while it collects, ...], [cycle, state, closed_at, [manufacturer without a pack, epoch
 -- and number that its part of the ledger begins and ends with, currency, fee rate, whether it could
--- not be made or is resolved, ...], ...], how many troubles]. Of the cycles that settle, those in which something
--- came to pass, or that were closed settle_after ago.
+-- not be made or is resolved, ...], ...], how many troubles]. Of the cycles that settle, those in
+-- which something came to pass, or that were closed settle_after ago.
 register('cycle_work_v1', function(args)
   local cycle, row = current_cycle()
   if not cycle then return problem('unavailable', 'no cycle has been started') end
