@@ -21,6 +21,16 @@ std::string text(std::int64_t number) { return std::to_string(number); }
 std::string text(WallTime time) { return text(time.time_since_epoch().count()); }
 std::string text(Millis duration) { return text(duration.count()); }
 
+// Whether nothing is missing before the entry: it has the number that is due, or opens an epoch and
+// names the entry before it (the first of a ledger: 0-0).
+bool follows(LedgerPosition at, const protocol::LedgerEntry& entry, LedgerPosition due) {
+  if (at == due) return true;
+  const LedgerPosition named{entry.previous_epoch, entry.previous_number};
+  const bool first = due == LedgerPosition{1, 0} && named == LedgerPosition{};
+  return entry.kind == protocol::LedgerKind::epoch && at.number == 0 && at.epoch > due.epoch &&
+         (first || named == LedgerPosition{due.epoch, due.number - 1});
+}
+
 }  // namespace
 
 CycleKeeper::CycleKeeper(const Config& config, store::RedisClient& redis, Log& log,
@@ -142,6 +152,9 @@ void CycleKeeper::add_to_pack(const std::vector<LedgerLine>& lines) {
     if (!entry) return put_off_pack("a ledger entry that cannot be read", true);
     const LedgerPosition at{static_cast<std::int64_t>(line.epoch),
                             static_cast<std::int64_t>(line.number)};
+    if (!follows(at, *entry, packing_->next)) {
+      return put_off_pack("an entry of its ledger is missing", true);
+    }
     packing_->builder.add(at, *entry);
     packing_->next = {at.epoch, at.number + 1};
   }

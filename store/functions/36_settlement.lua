@@ -21,14 +21,16 @@ local function clear_trouble(cycle, maker)
   call('HDEL', 'troubles:{s0}', cycle .. ':' .. maker)
 end
 
--- maker -> why its pack could not be made, of those that miss one; how many miss one, and how many
--- of them for such a reason.
+-- Who misses a pack; maker -> why it could not be made; how many of them nobody waits for, since it
+-- could not be made or is resolved.
 local function missing_packs(id)
   local makers, why, failed = call('HKEYS', topack_key(id)), {}, 0
   local names = {}
   for i, maker in ipairs(makers) do names[i] = id .. ':' .. maker end
+  local resolved = call_many('HMGET', resolved_key(id), makers)
   for i, row in ipairs(call_many('HMGET', 'troubles:{s0}', names)) do
-    if row then why[makers[i]], failed = select(3, decode(row)), failed + 1 end
+    if row then why[makers[i]] = select(3, decode(row)) end
+    if row or resolved[i] then failed = failed + 1 end
   end
   return makers, why, failed
 end
@@ -41,8 +43,8 @@ end
 -- What there is to do, for the hub: [now, the current cycle, the planned one or nil, [who has not
 -- answered while it collects, ...], [cycle, state, closed_at, [manufacturer without a pack, epoch
 -- and number that its part of the ledger begins and ends with, currency, fee rate, whether it could
--- not be made, ...], ...], how many troubles]. Of the cycles that settle, those in which something
--- came to pass, or that were closed settle_after ago.
+-- not be made or is resolved, ...], ...], how many troubles]. Of the cycles that settle, those in
+-- which something came to pass, or that were closed settle_after ago.
 register('cycle_work_v1', function(args)
   local cycle, row = current_cycle()
   if not cycle then return problem('unavailable', 'no cycle has been started') end
@@ -59,7 +61,8 @@ register('cycle_work_v1', function(args)
       local packs = call('HRANDFIELD', topack_key(id), WORK_MAX, 'WITHVALUES')
       for k = 1, #packs, 2 do
         push(missing, packs[k], unpack(decode(packs[k + 1])))
-        push(missing, call('HEXISTS', 'troubles:{s0}', id .. ':' .. packs[k]) == 1)
+        push(missing, call('HEXISTS', 'troubles:{s0}', id .. ':' .. packs[k]) == 1
+          or call('HEXISTS', resolved_key(id), packs[k]) == 1)
       end
       push(settling, id, read_cycle(id)[2], tonumber(closed_at), missing)
       seen[id] = true

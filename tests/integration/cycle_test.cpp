@@ -293,7 +293,7 @@ TEST_F(CycleTest, AManufacturerReadsItsStatementsAndNobodyElses) {
 }
 
 TEST_F(CycleTest, StatementsThatCannotBeMadeDoNotKeepBackTheOthers) {
-  for (const char* maker : {"w1", "w2", "w3"})
+  for (const char* maker : {"w1", "w2", "w3", "w4"})
     offers_.push_back({.manufacturer = maker, .sku = "a", .offered = 1});
   start();
   store::BlockingRedis redis = cluster_.redis();
@@ -301,6 +301,7 @@ TEST_F(CycleTest, StatementsThatCannotBeMadeDoNotKeepBackTheOthers) {
     ASSERT_TRUE(redis.command({"DEL", "ledger:{s0}:" + maker}));
     ASSERT_TRUE(redis.command({"XADD", "ledger:{s0}:" + maker, "1-0", "e", "damaged"}));
   }
+  ASSERT_EQ(redis.command({"XDEL", "ledger:{s0}:w4", "1-1"})->integer, 1);
   const protocol::Cycle now =
       *protocol::decode_cycle_reply(redis.command({"FCALL", "get_cycle_v1", "0"})->text);
   ASSERT_TRUE(redis.command({"FCALL", "set_cycle_end_v1", "0", now.id, "0", "10000"}));
@@ -317,16 +318,25 @@ TEST_F(CycleTest, StatementsThatCannotBeMadeDoNotKeepBackTheOthers) {
   EXPECT_TRUE(wait_until(
       10s,
       [&] {
-        return cluster_.depot({"cycle", "show"}).out.find("3 have no statement") !=
+        return cluster_.depot({"cycle", "show"}).out.find("4 have no statement") !=
                std::string::npos;
       },
       "the cycle does not wait for them"));
   EXPECT_THAT(cluster_.depot({"settlement", "show", "w1"}).err, HasSubstr(why));
+  EXPECT_THAT(list(), HasSubstr("no statement: an entry of its ledger is missing"));
   EXPECT_THAT(cluster_.depot({"audit"}).out, HasSubstr("S2 w1: cycle " + now.id + " has no"));
-  const auto resolved =
-      cluster_.depot({"settlement", "resolve", "w1", "--cycle", now.id, "--note", "by letter"});
-  EXPECT_EQ(resolved.exit_code, 0) << resolved.err;
+  for (const char* maker : {"w1", "w2", "w3", "w4", "m1", "m2"}) {
+    const auto resolved =
+        cluster_.depot({"settlement", "resolve", maker, "--cycle", now.id, "--note", "by letter"});
+    EXPECT_EQ(resolved.exit_code, 0) << resolved.err;
+  }
   EXPECT_THAT(list(), HasSubstr("no statement; resolved: by letter"));
+  EXPECT_TRUE(wait_until(
+      10s,
+      [&] {
+        return depot({"cycle", "list"}).at("items").at(0).at("state") == "settled";
+      },
+      "nobody is waited for"));
   EXPECT_THAT(cluster_.depot({"audit"}).out, Not(HasSubstr("S2 w1")));
   EXPECT_EQ(cluster_.depot({"settlement", "resolve", "me", "--cycle", now.id, "--note", "none"})
                 .exit_code,

@@ -92,6 +92,37 @@ TEST_F(CyclesTest, AStatementThatCannotBeMadeKeepsBackNobodyElse) {
   EXPECT_EQ(settle(), std::string(kCycle) + " settled");
 }
 
+TEST_F(CyclesTest, NobodyWaitsForAStatementThatIsResolvedInstead) {
+  stock_up();
+  shop_.hello("n");
+  ASSERT_EQ(integers(shop_.offer("n", 1, 1, {row("x", 10)}))[0], 0);
+  turn(kCycle, kNext);
+  const auto settle = [&] { return state("settle_cycle_v1", {kCycle, "60000", "10000"}); };
+  const auto hub_waits = [&] {  // As manufacturer_hub/cycle_driver.cpp reads it.
+    const std::string work = shop_.call("cycle_work_v1", {"60000"});
+    protocol::Reader in(std::string_view(work).substr(1));
+    in.array();
+    for (int i = 0; i < 4; ++i) in.skip();
+    if (in.array() != 4) return false;
+    for (int i = 0; i < 3; ++i) in.skip();
+    bool waits = false;
+    for (std::size_t left = in.array(); left > 0; left -= 8) {
+      for (int i = 0; i < 7; ++i) in.skip();
+      waits = !in.boolean() || waits;
+    }
+    return waits;
+  };
+  const auto first = statement("m", kCycle);
+  write_pack(first);
+  EXPECT_EQ(shop_.call("fail_pack_v1", {kCycle, "n", "why"}), "O\xC0");
+  EXPECT_EQ(shop_.call("resolve_pack_v1", {kCycle, "n", "by letter"}), "O\xC0");
+  EXPECT_FALSE(hub_waits());
+  EXPECT_EQ(settle(), std::string(kCycle) + " settling") << "m is told of its own";
+  EXPECT_EQ(shop_.call("answer_pack_v1", {"m", kCycle, hash_of(first), "1", ""}), "O\xC0");
+  EXPECT_FALSE(hub_waits());
+  EXPECT_EQ(settle(), std::string(kCycle) + " settled");
+}
+
 TEST_F(CyclesTest, ADisputeStandsUntilItIsAgreedToOrResolved) {
   stock_up();
   turn(kCycle, kNext);
