@@ -165,7 +165,7 @@ Tally buy(const EngineOptions& options, std::span<const Shopper> shoppers, Sourc
                                  ? ""
                                  : fmt::format("{}/clients-{}.jsonl", options.histories, thread);
     Crew crew;
-    Till till{crew, History(path)};
+    Till till{crew, History(path), {}, options.known_ids};
     till.tally.over_time = OverTime(start, options.window);
     const Buying buying{options, shoppers, source, progress, till};
     std::deque<Callers> callers;

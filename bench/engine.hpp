@@ -36,6 +36,7 @@ struct EngineOptions {
   std::string histories = {};        // a folder that clients write what they saw to; "": none
   const StopSignal* stop = nullptr;  // no new orders once it is requested
   Duration window{};                 // of the tally over time; 0: only the sums
+  bool known_ids = true;             // Orders' ids are Depot's; another server has its own.
 };
 
 // A customer who is signed in and has a card.

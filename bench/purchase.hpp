@@ -43,6 +43,7 @@ struct Till {
   Crew& crew;
   History history;
   Tally tally = {};
+  bool known_ids = true;  // as EngineOptions
 };
 
 // The problem that an answer names, its status, or why there is none.

@@ -85,7 +85,7 @@ Load::Load(const Config& in_force, const std::string& kind, const Foreign& serve
     : config(in_force),
       run(make_run_id()),
       name(kind + "-" + run),
-      engine{.gateways = {server.gateway}, .stop = &stop_},
+      engine{.gateways = {server.gateway}, .stop = &stop_, .known_ids = false},
       stop_{SIGINT, SIGTERM},
       keep_(true),
       audited_(false) {
