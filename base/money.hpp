@@ -16,7 +16,7 @@ inline constexpr std::int64_t kUnitPriceMax = 100'000'000;      // 10^8 minor un
 inline constexpr std::int64_t kOfferedMax = 1'000'000'000'000;  // units of one offer
 // Of one offer, price times units. However often both change, never more than kOfferWorthMax / p
 // units of it are sold at a price of p or more; summed over all p up to kUnitPriceMax that is less
-// than 20 times kOfferWorthMax in a cycle. So a statement of 4,000 such offers fits 63 bits.
+// than 20 times kOfferWorthMax in a cycle. A statement has a limit of its own: kMoneyMax there.
 inline constexpr std::int64_t kOfferWorthMax = 100'000'000'000'000;  // 10^14, one largest line
 constexpr std::int64_t offered_max(std::int64_t unit_price) {
   return unit_price < 1 ? kOfferedMax : std::min(kOfferedMax, kOfferWorthMax / unit_price);

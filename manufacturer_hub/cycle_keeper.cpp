@@ -162,7 +162,7 @@ void CycleKeeper::add_to_pack(const std::vector<LedgerLine>& lines) {
   if (!packing_->builder.complete())
     return put_off_pack("its ledger does not say that it closed", true);
   auto statement = packing_->builder.finish();
-  if (!statement) return put_off_pack("its sums are beyond 63 bits", true);
+  if (!statement) return put_off_pack("its sales are worth more than 9 * 10^15 minor units", true);
   packing_->statement = std::move(*statement);
   read_demand();
 }

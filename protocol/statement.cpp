@@ -1,6 +1,7 @@
 #include "protocol/statement.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/crypto.hpp"
 #include "base/ids.hpp"
@@ -177,7 +178,8 @@ std::optional<Statement> StatementBuilder::finish() const {
     if (units == 0) continue;
     std::int64_t money = 0;
     if (__builtin_mul_overflow(price, units, &money) ||
-        __builtin_add_overflow(statement.gross, money, &statement.gross)) {
+        __builtin_add_overflow(statement.gross, money, &statement.gross) ||
+        std::abs(statement.gross) > kMoneyMax) {
       return std::nullopt;
     }
     statement.sales.push_back({sku, price, units, money});

@@ -86,7 +86,9 @@ class StatementBuilder {
                    std::int64_t fee_rate, LedgerPosition from);
   void add(LedgerPosition at, const LedgerEntry& entry);
   bool complete() const { return complete_; }  // The entry that closes the cycle was added.
-  std::optional<Statement> finish() const;     // nullopt: money beyond 63 bits
+  // Money that Lua and JSON's readers know exactly. Beyond it there is no statement: nullopt.
+  static constexpr std::int64_t kMoneyMax = 9'000'000'000'000'000;
+  std::optional<Statement> finish() const;
 
  private:
   struct Sku {

@@ -89,12 +89,12 @@ register('write_pack_v1', function(args)
   end
   if call('HEXISTS', topack_key(id), maker) == 1 then
     local cycle = read_cycle(id)
+    -- The others know already. First, since it alone could fail.
+    if cycle and cycle[2] == SETTLING then tell({maker}, cycle, now_ms(), feed_max) end
     call('SET', pack_key(id, maker), pack)
     call('HSET', packs_key(id), maker, encode(hash, units, gross, fee, net))
     call('HDEL', topack_key(id), maker)
     clear_trouble(id, maker)
-    -- The others know already.
-    if cycle and cycle[2] == SETTLING then tell({maker}, cycle, now_ms(), feed_max) end
   end
   return DONE
 end, READS)

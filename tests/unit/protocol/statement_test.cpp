@@ -53,7 +53,7 @@ TEST(StatementTest, ItsCanonicalTextIsThatOfTheDocument) {
 
 TEST(StatementTest, MoneyBeyondWhatIsCountedIsNoStatement) {
   StatementBuilder builder("c", "m", "EUR", 0, {1, 0});
-  LedgerEntry sold = offer("c", {"ORDER", "a", 90'000'000'000, 100'000'000, 0, 0, 0});
+  LedgerEntry sold = offer("c", {"ORDER", "a", 90'000'000, 100'000'000, 0, 0, 0});
   sold.kind = LedgerKind::sold;
   builder.add({1, 1}, sold);
   EXPECT_TRUE(builder.finish());
