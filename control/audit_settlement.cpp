@@ -134,6 +134,12 @@ void Ledger::judge_settled(const std::map<std::string, std::int64_t>& states,
                   cycle, known->second);
     }
   }
+  for (const auto& [name, why] : missing) {
+    const auto& [cycle, maker] = name;
+    if (maker != maker_ || why.empty() || closed_.contains(cycle)) continue;
+    result_.add("S2", Harm::other, "{}: cycle {} has no statement of it, nor an end in its ledger",
+                maker, cycle);
+  }
 }
 
 }  // namespace depot::control::audit

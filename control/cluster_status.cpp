@@ -58,15 +58,17 @@ const char* info_field(const std::string& info, const std::string& name) {
   return at == std::string::npos ? "0" : info.c_str() + at + name.size() + 2;
 }
 
-json::object settlement_of(const std::string& answer) {
+json::object settlement_of(const std::string& answer, const Config& config) {
   const Troubles troubles = decode_troubles(answer).value_or(Troubles{});
   json::array first;
   for (const Trouble& trouble : troubles.first) first.emplace_back(to_text(trouble));
-  return {{"troubles", troubles.count}, {"first", std::move(first)}};
+  return {{"troubles", troubles.count},
+          {"first", std::move(first)},
+          {"overdue", overdue(troubles, config.cycle)}};
 }
 
 // What Redis says of itself, and how much it holds.
-Result<json::object> ask_redis(store::BlockingRedis& redis) {
+Result<json::object> ask_redis(store::BlockingRedis& redis, const Config& config) {
   const auto first = redis.commands({{"INFO", "server", "memory", "stats", "cpu"},
                                      {"HKEYS", "heads:{s0}"},
                                      {"XLEN", "feed:{s0}"},
@@ -95,7 +97,7 @@ Result<json::object> ask_redis(store::BlockingRedis& redis) {
                       {"ledger_entries", entries},
                       {"feed_entries", first->at(2).integer},
                       {"keys", first->at(3).integer},
-                      {"settlement", settlement_of(first->at(4).text)}};
+                      {"settlement", settlement_of(first->at(4).text, config)}};
 }
 
 json::object redis_document(const UpView& view, std::optional<store::BlockingRedis>& redis) {
@@ -118,7 +120,7 @@ json::object redis_document(const UpView& view, std::optional<store::BlockingRed
     }
     redis.emplace(std::move(*connected));
   }
-  const auto answer = ask_redis(*redis);
+  const auto answer = ask_redis(*redis, config);
   if (answer) {
     for (const auto& [name, value] : *answer) out[name] = value;
   } else {

@@ -48,7 +48,7 @@ json::object json_of(const CycleRow& row) {
           {"opens_at", time_of(row.cycle.opens_at_ms)},
           {"closes_at", time_of(row.cycle.closes_at_ms)},
           {"packs", row.packs},
-          {"packs_missing", row.missing},
+          {"packs_missing", row.manufacturers - row.packs},
           {"packs_failed", row.failed},
           {"agree", row.agree},
           {"disagree", row.disagree},
@@ -162,19 +162,24 @@ int run_cycle_close(const Config& config, const CycleOptions& options) {
                                        [](const CycleRow& each) { return each.cycle.id; });
     const auto planned = std::ranges::find(cycles.rows, CycleState::planned,
                                            [](const CycleRow& each) { return each.cycle.state; });
-    const bool written = row != cycles.rows.end() && row->missing == row->failed &&
-                         row->cycle.state >= CycleState::closed;
+    const bool written =
+        row != cycles.rows.end() && row->unwritten() == 0 && row->cycle.state >= CycleState::closed;
     const bool open = cycles.current.id != ended.id && cycles.current.state == CycleState::open;
     if (written && (open || planned != cycles.rows.end())) {
       if (options.json) return print_line(json::serialize(json_of(*row)));
       const Cycle& next = open ? cycles.current : planned->cycle;
-      return print_line(
+      std::string text =
           fmt::format("cycle {} is {}, with {}; cycle {} {}", ended.id, name_of(row->cycle.state),
                       counted(static_cast<std::uint64_t>(row->packs), "statement"), next.id,
-                      open ? "is open" : "opens " + time_of(next.opens_at_ms)));
+                      open ? "is open" : "opens " + time_of(next.opens_at_ms));
+      if (row->failed > 0) {
+        text += fmt::format("\n{} could not be made; see depot settlement list --cycle {}",
+                            row->failed, ended.id);
+      }
+      return print_line(text);
     }
     if (steady_now() > give_up) {
-      const bool unwritten = row != cycles.rows.end() && row->missing > row->failed;
+      const bool unwritten = row != cycles.rows.end() && row->unwritten() > 0;
       throw StartupError(
           unwritten ? fmt::format("cycle {} is {}, {}: the hub's log says why", ended.id,
                                   name_of(row->cycle.state), settlement_of(*row))

@@ -2,51 +2,95 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
+#include "base/clock.hpp"
 #include "protocol/fields.hpp"
 
 namespace depot::control {
+namespace {
+
+constexpr Duration kPunctual = std::chrono::seconds(10);  // for the hub to take a step
+
+std::int64_t ms_of(Duration duration) {
+  return std::chrono::duration_cast<Millis>(duration).count();
+}
+
+}  // namespace
 
 std::optional<Cycles> decode_cycles(std::string_view answer) {
   return protocol::decode_reply<Cycles>('O', answer, 3, [](auto& in, Cycles& all) {
     if (in.array() != protocol::kCycleFields) return in.fail();
     protocol::read_cycle(in, all.current);
-    protocol::read_rows(in, 10, all.rows, [&](CycleRow& row) {
+    protocol::read_rows(in, 11, all.rows, [&](CycleRow& row) {
       protocol::read_cycle(in, row.cycle);
-      protocol::read(in, row.packs, row.missing, row.failed, row.agree, row.disagree, row.resolved);
+      protocol::read(in, row.manufacturers, row.packs, row.failed, row.agree, row.disagree,
+                     row.resolved, row.resolved_unwritten);
     });
     protocol::read(in, all.silent);
   });
 }
 
 std::string settlement_of(const CycleRow& row) {
-  if (row.packs + row.missing == 0) return "";
-  std::string text = fmt::format("{} of {} agree", row.agree, row.packs + row.missing);
+  if (row.manufacturers == 0) return "";
+  std::string text = fmt::format("{} of {} agree", row.agree, row.manufacturers);
   const auto add = [&text](std::int64_t count, std::string_view one, std::string_view more) {
     if (count > 0) text += fmt::format(", {} {}", count, count == 1 ? one : more);
   };
   add(row.disagree, "does not", "do not");
   add(row.resolved, "is resolved", "are resolved");
-  add(row.failed, "has no statement", "have no statement");
-  add(row.missing - row.failed, "to be written", "to be written");
+  add(row.failed - row.resolved_unwritten, "has no statement", "have no statement");
+  add(row.unwritten(), "to be written", "to be written");
   return text;
 }
 
 std::optional<Troubles> decode_troubles(std::string_view answer) {
-  return protocol::decode_reply<Troubles>('O', answer, 2, [](auto& in, Troubles& all) {
+  return protocol::decode_reply<Troubles>('O', answer, 5, [](auto& in, Troubles& all) {
     protocol::read(in, all.count);
     protocol::read_rows(in, 5, all.first, [&](Trouble& one) {
       protocol::read(in, one.cycle, one.manufacturer,
                      protocol::up_to(one.kind, Trouble::Kind::disagrees), one.since_ms, one.why);
     });
+    protocol::read(in, all.now_ms);
+    if (!in.absent()) all.turned_ms = in.integer();
+    if (in.absent()) return;
+    if (in.array() != protocol::kCycleFields) return in.fail();
+    protocol::read_cycle(in, all.current.emplace());
   });
 }
 
 std::string to_text(const Trouble& trouble) {
-  const bool none = trouble.kind == Trouble::Kind::no_statement;
-  return fmt::format(
-      "cycle {}: {} {}: {}; see depot settlement show {} --cycle {}", trouble.cycle,
-      trouble.manufacturer, none ? "has no statement" : "does not agree to its statement",
-      trouble.why.substr(0, trouble.why.find("; ")), trouble.manufacturer, trouble.cycle);
+  static constexpr std::array<std::string_view, 3> kWhat = {
+      "has no statement", "cannot be told of it", "does not agree to its statement"};
+  const std::string where =
+      trouble.kind == Trouble::Kind::disagrees
+          ? fmt::format("show {} --cycle {}", trouble.manufacturer, trouble.cycle)
+          : fmt::format("list --cycle {}", trouble.cycle);
+  return fmt::format("cycle {}: {} {}: {}; see depot settlement {}", trouble.cycle,
+                     trouble.manufacturer, kWhat[static_cast<std::size_t>(trouble.kind)],
+                     trouble.why.substr(0, trouble.why.find("; ")), where);
+}
+
+std::string overdue(const Troubles& look, const CycleConfig& config) {
+  if (!look.current) return "";
+  const protocol::Cycle& cycle = *look.current;
+  const auto since = [&](std::string_view what, std::int64_t due_ms) -> std::string {
+    const std::int64_t late = look.now_ms - std::max(due_ms, look.turned_ms);
+    if (late < ms_of(kPunctual)) return "";
+    return fmt::format("cycle {} is {}, and should {} since {}: the hub's log says why", cycle.id,
+                       name_of(cycle.state), what, to_rfc3339(WallTime(Millis(due_ms))));
+  };
+  switch (cycle.state) {
+    case protocol::CycleState::collecting:
+      return since("be open", look.turned_ms + ms_of(config.collect_for));
+    case protocol::CycleState::open:
+      return since("be closing", cycle.closes_at_ms);
+    case protocol::CycleState::closing:
+      return since("be closed", cycle.closes_at_ms + ms_of(config.closing_grace));
+    default:
+      return "";
+  }
 }
 
 }  // namespace depot::control

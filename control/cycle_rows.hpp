@@ -12,15 +12,19 @@
 #include <string_view>
 #include <vector>
 
+#include "base/config.hpp"
 #include "protocol/cycles.hpp"
 
 namespace depot::control {
 
 struct CycleRow {
   protocol::Cycle cycle;
-  std::int64_t packs = 0, missing = 0;                 // statements written, and not
-  std::int64_t failed = 0;                             // of those missing: they cannot be made
-  std::int64_t agree = 0, disagree = 0, resolved = 0;  // manufacturers
+  std::int64_t manufacturers = 0;                      // each has one statement coming
+  std::int64_t packs = 0;                              // statements written
+  std::int64_t failed = 0;                             // that could not be, resolved or not
+  std::int64_t agree = 0, disagree = 0, resolved = 0;  // disagree: that are not resolved
+  std::int64_t resolved_unwritten = 0;                 // of the resolved: they have no statement
+  std::int64_t unwritten() const { return manufacturers - packs - failed; }  // yet
 };
 struct Cycles {
   protocol::Cycle current;
@@ -34,7 +38,8 @@ std::string settlement_of(const CycleRow& row);
 
 // What of a settlement the operator has to see to.
 struct Trouble {
-  enum class Kind : std::uint8_t { no_statement = 0, disagrees = 1 };
+  // untold: its ledger does not take the entries of the cycle.
+  enum class Kind : std::uint8_t { no_statement = 0, untold = 1, disagrees = 2 };
   std::string cycle, manufacturer;
   Kind kind{};
   std::int64_t since_ms = 0;
@@ -42,9 +47,14 @@ struct Trouble {
 };
 struct Troubles {
   std::int64_t count = 0;
-  std::vector<Trouble> first;
+  std::vector<Trouble> first;  // the worst, and of these the oldest
+  std::int64_t now_ms = 0;     // Redis' own
+  std::int64_t turned_ms = 0;  // when the current cycle came into its state
+  std::optional<protocol::Cycle> current = {};
 };
 std::optional<Troubles> decode_troubles(std::string_view answer);
 std::string to_text(const Trouble& trouble);
+// What the current cycle should have done by now; "" where it is in time.
+std::string overdue(const Troubles& look, const CycleConfig& config);
 
 }  // namespace depot::control

@@ -191,7 +191,11 @@ void add_settlement_commands(CLI::App& app, Words& words) {
                           [&](auto& c) { return control::run_settlement_resolve(c, options); });
   resolve.add_option("MANUFACTURER", options.manufacturer)->required();
   resolve.add_option("--cycle", options.cycle, "its id")->required();
-  resolve.add_option("--note", options.note, "how, on record for good")->required();
+  resolve.add_option("--note", options.note, "how, on record for good")
+      ->required()
+      ->check([](const auto& text) {
+        return is_name(text) ? "" : "one line of 1 to 200 bytes of UTF-8";
+      });
 }
 
 void add_shop_command(CLI::App& app, Words& words) {

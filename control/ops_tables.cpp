@@ -158,7 +158,7 @@ Table settlements_table(const std::vector<CycleRow>& cycles) {
     if (table.rows.size() == kSettlementsMax) break;
     table.rows.push_back(
         {row->cycle.id, std::string(name_of(row->cycle.state)), time_text(row->cycle.closes_at_ms),
-         fmt::format("{} of {}", row->packs, row->packs + row->missing), std::to_string(row->agree),
+         fmt::format("{} of {}", row->packs, row->manufacturers), std::to_string(row->agree),
          std::to_string(row->disagree), std::to_string(row->resolved)});
   }
   return table;

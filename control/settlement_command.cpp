@@ -45,6 +45,9 @@ struct Listed {
 // By manufacturer, those without a statement behind the others.
 std::vector<Listed> read_listed(store::BlockingRedis& redis, const std::string& cycle) {
   const std::string answer = call_store(redis, "packs_v1", {cycle});
+  if (const auto problem = protocol::decode_problem(answer)) {
+    throw StartupError(problem->detail + "; see depot cycle list", kExitFailed);
+  }
   std::vector<Listed> written, missing;
   const auto all = protocol::decode_reply<bool>('O', answer, 2, [&](auto& in, bool& read_all) {
     protocol::read_rows(in, 7, written, [&](Listed& one) {

@@ -59,6 +59,8 @@ std::vector<std::string> problems_of(const json::value& status) {
                     used >> 20, most >> 20));
   }
   const json::value& settlement = at(redis, "settlement");
+  const std::string overdue = text_at(settlement, "overdue");
+  if (!overdue.empty()) problems.push_back(overdue);
   const json::array& first = list_at(settlement, "first");
   for (const json::value& trouble : first) problems.emplace_back(trouble.as_string());
   const auto unseen = number_at(settlement, "troubles") - static_cast<std::int64_t>(first.size());

@@ -3,9 +3,12 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 
 #include "base/fatal.hpp"
@@ -15,12 +18,27 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Whether a process listens there: an agent that was started by itself outlives `depot up`.
+bool is_served(const fs::path& path) {
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  if (path.native().size() >= sizeof address.sun_path) return false;
+  path.native().copy(address.sun_path, sizeof address.sun_path - 1);
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return false;
+  const int failed = connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  const bool served = failed == 0 || errno == EAGAIN;  // EAGAIN: its backlog is full.
+  close(fd);
+  return served;
+}
+
 // Of processes that were killed; somebody else's files stay.
 void remove_sockets(const fs::path& folder) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder, ignored)) {
     const std::string name = entry.path().filename();
-    if (name.ends_with(".sock") || name.ends_with(".sock.lock")) fs::remove(entry, ignored);
+    const std::string socket = name.ends_with(".lock") ? entry.path().stem().string() : name;
+    if (!socket.ends_with(".sock") || is_served(folder / socket)) continue;
+    fs::remove(entry, ignored);
   }
 }
 

@@ -128,8 +128,14 @@ int run(const std::string& verb, const Words& words) {
 std::string data_folder(const Config& config) { return config.folder() + "/var/manufacturers"; }
 
 std::optional<int> run_command(int argc, char** argv) {
-  if (argc < 2 || std::ranges::find(kCommands, argv[1]) == std::end(kCommands)) return std::nullopt;
-  const std::string verb = argv[1];
+  std::vector<std::string> given(argv + 1, argv + argc);
+  std::size_t at = 0;  // of the command, before which --config may stand
+  if (!given.empty() && given[0].starts_with("--config")) at = given[0] == "--config" ? 2 : 1;
+  if (at >= given.size() || std::ranges::find(kCommands, given[at]) == std::end(kCommands)) {
+    return std::nullopt;
+  }
+  const std::string verb = given[at];
+  given.erase(given.begin() + static_cast<std::ptrdiff_t>(at));
   Words words;
   CLI::App app{"Asks the agent of FILE that runs on this host.", "depot-manufacturer " + verb};
   app.add_option("FILE", words.file, "its YAML file")->required();
@@ -147,7 +153,6 @@ std::optional<int> run_command(int argc, char** argv) {
     app.add_flag("--csv", words.csv, "CSV")->excludes("--json");
   }
   // An order's id may begin with a hyphen, and is no option for that.
-  std::vector<std::string> given(argv + 2, argv + argc);
   const auto ids = std::stable_partition(given.begin(), given.end(), [](const std::string& word) {
     return !word.starts_with('-') || !is_id(word);
   });

@@ -21,8 +21,12 @@ Production::Production(const std::vector<ProductionLine>& lines) {
 }
 
 Made Production::decide(const std::map<std::string, Totals>& totals, TimePoint now) {
-  const auto is_offered = [this](const std::string& sku) {
-    return std::ranges::find(catalogue_, sku, &protocol::OfferRow::sku) != catalogue_.end();
+  // Of what is offered, and not as much as an offer may hold.
+  const auto has_room = [this](const std::string& sku) {
+    const auto row = std::ranges::find(catalogue_, sku, &protocol::OfferRow::sku);
+    const auto made = made_.find(sku);
+    return row != catalogue_.end() &&
+           row->offered + (made == made_.end() ? 0 : made->second) < offered_max(row->unit_price);
   };
   Made batches;
   for (Line& line : lines_) {
@@ -32,7 +36,7 @@ Made Production::decide(const std::map<std::string, Totals>& totals, TimePoint n
     }
     const auto total = totals.find(line.sku);
     const std::int64_t available = total == totals.end() ? 0 : total->second.available;
-    line.standing = (line.pause_at > 0 && available >= line.pause_at) || !is_offered(line.sku);
+    line.standing = (line.pause_at > 0 && available >= line.pause_at) || !has_room(line.sku);
     if (line.standing) line.due = now + line.every;
     if (now < line.due) continue;
     batches[line.sku] = line.batch;

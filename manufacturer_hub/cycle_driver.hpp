@@ -30,7 +30,7 @@ struct CycleWork {
     protocol::LedgerPosition from, to;
     std::string currency = {};
     std::int64_t fee_rate = 0;  // as it was when the cycle closed
-    bool failed = false;        // Or resolved: the others do not wait for it.
+    bool failed = false;        // when it was tried last: the others do not wait for it
   };
   struct Settling {
     std::string cycle;

@@ -43,7 +43,8 @@ CycleKeeper::CycleKeeper(const Config& config, store::RedisClient& redis, Log& l
       transitions_(metrics.counter("depot_cycle_transitions_total", "Transitions made here")),
       packs_(metrics.counter("depot_settlement_packs_total", "Settlement packs written")),
       troubles_(metrics.gauge("depot_settlement_troubles",
-                              "Statements that cannot be made, or are not agreed to")) {}
+                              "Settlements that the operator has to see to; each hub says "
+                              "the same number")) {}
 
 // A purchase moves stock and is not an offer or a cancellation.
 void CycleKeeper::on_feed(const FeedEntry& entry) {
@@ -126,10 +127,7 @@ void CycleKeeper::step(const CycleStep& due, std::initializer_list<std::string_v
 
 void CycleKeeper::begin_pack(const std::string& cycle, const CycleWork::Pack& task) {
   const auto put_off = failed_.find({cycle, task.manufacturer});
-  if (put_off != failed_.end()) {
-    if (now_ < put_off->second) return;
-    failed_.erase(put_off);
-  }
+  if (put_off != failed_.end() && now_ < put_off->second.again) return;
   packing_.emplace(Packing{
       cycle, task, {cycle, task.manufacturer, task.currency, task.fee_rate, task.from}, task.from});
   read_ledger();
@@ -203,15 +201,19 @@ void CycleKeeper::write_pack() {
 
 void CycleKeeper::end_pack() {
   packs_.add();
+  failed_.erase({packing_->cycle, packing_->task.manufacturer});
   look_due_ = {};
   packing_.reset();
 }
 
 void CycleKeeper::put_off_pack(const std::string& why, bool lasting) {
   const std::string &cycle = packing_->cycle, &manufacturer = packing_->task.manufacturer;
-  log_.error("a settlement pack was not made",
-             {{"cycle", cycle}, {"manufacturer", manufacturer}, {"why", why}});
-  failed_[{cycle, manufacturer}] = now_ + (lasting ? kAgainAfter : kLookEvery);
+  Failed& failed = failed_[{cycle, manufacturer}];
+  if (failed.why != why) {  // Once for each reason, and not for each time.
+    log_.error("a settlement pack was not made",
+               {{"cycle", cycle}, {"manufacturer", manufacturer}, {"why", why}});
+  }
+  failed = {now_ + (lasting ? kAgainAfter : kLookEvery), why};
   if (lasting) {
     call(redis_, {"FCALL", "fail_pack_v1", "0", cycle, manufacturer, why}, [this](const auto& row) {
       if (!row) log_.warning("a trouble is not on record", {{"why", row.error().message}});

@@ -62,8 +62,11 @@ class CycleKeeper {
   bool looking_ = false, judging_ = false;
   int under_way_ = 0;  // steps that were asked for
   std::optional<Packing> packing_;
-  // Packs that could not be made, by cycle and manufacturer, and when each is tried again.
-  std::map<std::pair<std::string, std::string>, TimePoint> failed_;
+  struct Failed {
+    TimePoint again;
+    std::string why;
+  };
+  std::map<std::pair<std::string, std::string>, Failed> failed_;  // by cycle and manufacturer
   std::uint64_t judged_ = 0;  // what the look for goods under way began with
 };
 

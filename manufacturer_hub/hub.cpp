@@ -195,9 +195,11 @@ void Hub::on_offer(const std::string& id, Manufacturer& maker, const SyncHeader&
   if (head || header.to > next) return ask_again(maker, header.epoch, next, now);
   if (std::cmp_greater_equal(maker.in_flight, config_.offers_in_flight_max))
     return;  // It is sent again.
-  if (header.from != header.to || !protocol::decode_offer_record(body)) {
-    complain(id, "malformed offer record", now);
-    return send_error(maker.peer, SyncError::refused, "malformed offer record");
+  std::string why;
+  if (header.from != header.to || !protocol::decode_offer_record(body, &why)) {
+    why.insert(0, why.empty() ? "malformed offer record" : "malformed offer record: ");
+    complain(id, why, now);
+    return send_error(maker.peer, SyncError::refused, why);
   }
   maker.sent_epoch = header.epoch;
   maker.sent_last = header.to;

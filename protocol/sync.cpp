@@ -1,5 +1,7 @@
 #include "protocol/sync.hpp"
 
+#include <fmt/format.h>
+
 #include "base/ids.hpp"
 #include "base/money.hpp"
 #include "protocol/fields.hpp"
@@ -26,6 +28,19 @@ void read_ledger_row(Reader& reader, LedgerKind kind, LedgerRow& row) {
   read(reader, row.available_after);
 }
 
+// Why no manufacturer may offer it; "" for one that is well.
+std::string fault_of(const OfferRow& row) {
+  if (!is_name_part(row.sku)) return "a sku that is not 1 to 64 of A-Z a-z 0-9 . _ -";
+  if (row.unit_price < 0 || row.unit_price > kUnitPriceMax) {
+    return fmt::format("{}: a unit price of {}, must be 0 to {}", row.sku, row.unit_price,
+                       kUnitPriceMax);
+  }
+  const std::int64_t most = offered_max(row.unit_price);
+  if (row.offered >= 0 && row.offered <= most) return "";
+  return fmt::format("{}: {} units at {}, must be 0 to {}", row.sku, row.offered, row.unit_price,
+                     most);
+}
+
 }  // namespace
 
 void encode(const OfferRecord& record, std::string& out) {
@@ -36,13 +51,15 @@ void encode(const OfferRecord& record, std::string& out) {
   }
 }
 
-std::optional<OfferRecord> decode_offer_record(std::string_view bytes) {
-  return decode_array<OfferRecord>(bytes, 2, [](Reader& reader, OfferRecord& record) {
+std::optional<OfferRecord> decode_offer_record(std::string_view bytes, std::string* why) {
+  return decode_array<OfferRecord>(bytes, 2, [why](Reader& reader, OfferRecord& record) {
     read(reader, record.cycle);
     const auto read_row = [&](OfferRow& row) {
-      read(reader, row.sku, sized(row.name, 0, kProductNameMax),
-           ranged(row.unit_price, 0, kUnitPriceMax), ranged(row.offered, 0, kOfferedMax));
-      if (!is_name_part(row.sku) || row.offered > offered_max(row.unit_price)) reader.fail();
+      read(reader, row.sku, sized(row.name, 0, kProductNameMax), row.unit_price, row.offered);
+      const std::string fault = reader.ok() ? fault_of(row) : "";
+      if (fault.empty()) return;
+      if (why) *why = fault;
+      reader.fail();
     };
     read_rows(reader, 4, record.rows, read_row, kOfferRowsPerRecordMax);
   });

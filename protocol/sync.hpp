@@ -35,7 +35,8 @@ struct OfferRecord {
   std::vector<OfferRow> rows;
 };
 void encode(const OfferRecord& record, std::string& out);
-std::optional<OfferRecord> decode_offer_record(std::string_view bytes);
+// why: of nullopt, the first row that is wrong and its limits, where that is the reason.
+std::optional<OfferRecord> decode_offer_record(std::string_view bytes, std::string* why = nullptr);
 
 // sync HELLO from a manufacturer: ["manufacturer", id, name, agent_epoch | nil, last_number | nil,
 //                                  ledger_epoch | nil, ledger_number | nil]

@@ -149,12 +149,22 @@ local function feed_number()
   return newest and tonumber(newest[1]:sub(3)) or -1
 end
 
--- Adds the entry behind `head` = {epoch, number} and moves it.
+-- Adds the entry to the manufacturer's ledger; false and why where that goes on elsewhere than its
+-- head says (which only a foreign hand can bring about).
+local function add_entry(manufacturer, epoch, number, entry)
+  local added = try('XADD', 'ledger:{s0}:' .. manufacturer,
+    text_of(epoch) .. '-' .. text_of(number), 'e', entry)
+  if kind_of(added) ~= 'table' then return true end
+  return false, 'the ledger of ' .. manufacturer .. ' takes no entry: ' .. sub(added.err, 1, 100)
+end
+
+-- Adds the entry behind `head` = {epoch, number} and moves it; false and why as add_entry.
 local function add_to_ledger(manufacturer, head, kind, now, cycle, rows)
+  local added, why = add_entry(manufacturer, head[1], head[2] + 1, array(kind, now, cycle, rows))
+  if not added then return false, why end
   head[2] = head[2] + 1
-  call('XADD', 'ledger:{s0}:' .. manufacturer, text_of(head[1]) .. '-' .. text_of(head[2]), 'e',
-    array(kind, now, cycle, rows))
   call('HSET', 'heads:{s0}', manufacturer, encode(head[1], head[2]))
+  return true
 end
 
 -- Adds the first `count` of `entries` = {key, id, entry}, each to a ledger of its own, or none of

@@ -1,6 +1,6 @@
 -- The sales cycle. Its later transitions belong to the hub.
 
-local SCHEMA = '2' -- of keys and rows: docs/STORE.md; another one is another Depot's data
+local SCHEMA = '3' -- of keys and rows: docs/STORE.md; another one is another Depot's data
 
 -- Names the data set: a restored or an emptied Redis is told apart from the one before.
 local function store_id(now)
@@ -13,6 +13,11 @@ local function store_id(now)
   return id
 end
 
+local function other_currency(counted, currency)
+  return problem('unavailable', 'the data counts ' .. counted .. ', config.yml says ' .. currency
+    .. ': set currency back; another currency begins with other data (redis.dir)')
+end
+
 -- Whether this Depot may work on the data, which are in one currency for good.
 register('open_store_v1', function(args)
   local currency = args[1]
@@ -23,10 +28,7 @@ register('open_store_v1', function(args)
     return problem('unavailable', 'the data is of schema ' .. schema .. ', written by another '
       .. 'version of Depot; this one reads schema ' .. SCHEMA)
   end
-  if counted and counted ~= currency then
-    return problem('unavailable', 'the data counts ' .. counted .. ', config.yml says ' .. currency
-      .. ': set currency back; another currency begins with other data (redis.dir)')
-  end
+  if counted and counted ~= currency then return other_currency(counted, currency) end
   if not counted then call('HSET', 'meta:{s0}', 'currency', currency) end
   return DONE
 end)

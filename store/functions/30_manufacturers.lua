@@ -25,7 +25,8 @@ register('hello_v1', function(args)
     -- What the manufacturer has above our head was lost with an older state of the data. Entry 0
     -- of the next epoch names the last number before it.
     head = {max(epoch, at_epoch) + 1, -1}
-    add_to_ledger(id, head, LEDGER_EPOCH, now, cycle[1], {epoch, number})
+    local added, why = add_to_ledger(id, head, LEDGER_EPOCH, now, cycle[1], {epoch, number})
+    if not added then return problem('unavailable', why) end
   end
   if name ~= known_name then
     call('HSET', 'manufacturers:{s0}', id, encode(name, agent_epoch, last))
@@ -53,7 +54,7 @@ local function read_offer_rows(manufacturer, flat)
   return rows, ids
 end
 
--- Takes over what `rows` says of `ids`, which are at most ENTRY_ROWS_MAX.
+-- Takes over what `rows` says of `ids`, which are at most ENTRY_ROWS_MAX; or the problem and why.
 local function apply_offers(manufacturer, cycle, rows, ids, now, feed_max)
   local offers, names = read_offers(cycle, ids), call_many('HMGET', 'names:{s0}', ids)
   local stock, feed, entry, named = {}, {}, {}, {}
@@ -65,7 +66,7 @@ local function apply_offers(manufacturer, cycle, rows, ids, now, feed_max)
       offer = offer or {offered = 0, cut = 0, sold = 0, refused = 0}
       offer.price, offer.wanted = row.price, row.wanted
       level(offer)
-      if offer.offered > INTEGER_MAX then return problem('invalid', 'too many units of ' .. id) end
+      if offer.offered > INTEGER_MAX then return 'invalid', 'too many units of ' .. id end
       push(stock, id, to_row(offer))
       push(entry, row.sku, offer.wanted, offer.price, offer.offered, offer.cut, offer.left)
       renamed = true
@@ -75,7 +76,10 @@ local function apply_offers(manufacturer, cycle, rows, ids, now, feed_max)
   end
   if #feed == 0 then return end
   local head = read_heads({manufacturer})[manufacturer]
-  if #entry > 0 then add_to_ledger(manufacturer, head, LEDGER_OFFER, now, cycle, entry) end
+  if #entry > 0 then
+    local added, why = add_to_ledger(manufacturer, head, LEDGER_OFFER, now, cycle, entry)
+    if not added then return 'unavailable', why end
+  end
   call_many('HSET', stock_key(cycle), stock)
   call_many('HSET', 'names:{s0}', named)
   add_to_feed(feed_max, 's', encode(feed), 'm', encode({manufacturer, unpack(head)}), 'o', '1',
@@ -119,8 +123,8 @@ register('offer_v1', function(args)
     verdict = 3 -- Of a past cycle: the agent says its totals again for the next one.
   else
     local now = now_ms()
-    local fault = apply_offers(manufacturer, cycle[1], rows, ids, now, feed_max)
-    if fault then return fault end
+    local fault, why = apply_offers(manufacturer, cycle[1], rows, ids, now, feed_max)
+    if fault then return problem(fault, why) end
     if epoch > known_epoch and known_epoch > 0 and #ids < ROWS_MAX then
       withdraw_unnamed(manufacturer, cycle[1], rows, now, feed_max)
     end

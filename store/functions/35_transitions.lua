@@ -12,27 +12,54 @@ local function set_current(cycle, feed_max)
   local row = cycle_row(cycle)
   call('SET', 'cycle:{s0}', row)
   call('HSET', 'cycles:{s0}', cycle[1], row)
+  call('HSET', 'meta:{s0}', 'turned_ms', text_of(now_ms()))
   add_to_feed(feed_max, 'y', row)
   return 'O' .. row
 end
 
--- An entry in the ledger of each of `makers`; the heads that moved are in the feed.
+-- What the operator has to see to until it is mended or resolved, the worst first:
+-- control/cycle_rows.hpp.
+local NO_STATEMENT, UNTOLD, DISAGREES = 0, 1, 2
+local KIND_WEIGHT = 10000000000000 -- ms, behind every time: the order of troubled:{s0}
+
+local function resolved_key(cycle) return 'resolved:{s0}:' .. cycle end
+
+local function set_trouble(cycle, maker, kind, why)
+  if call('HEXISTS', resolved_key(cycle), maker) == 1 then return end
+  local name = cycle .. ':' .. maker
+  local kind_before, since = decode(call('HGET', 'troubles:{s0}', name) or '\192')
+  if kind_before ~= kind then since = now_ms() end
+  call('HSET', 'troubles:{s0}', name, encode(kind, since, why))
+  call('ZADD', 'troubled:{s0}', text_of(kind * KIND_WEIGHT + since), name)
+end
+
+local function clear_trouble(cycle, maker)
+  call('HDEL', 'troubles:{s0}', cycle .. ':' .. maker)
+  call('ZREM', 'troubled:{s0}', cycle .. ':' .. maker)
+end
+
+-- An entry in the ledger of each of `makers`; the heads that moved are in the feed. One whose
+-- ledger takes none holds up nobody else: it is a trouble, and true in what is returned.
 local function tell(makers, cycle, now, feed_max)
+  local untold, entry = {}, array(LEDGER_CYCLE, now, cycle[1], {unpack(cycle, 1, 4)})
   for first = 1, #makers, ENTRY_ROWS_MAX do
     local some, moved = {unpack(makers, first, min(first + ENTRY_ROWS_MAX - 1, #makers))}, {}
-    local heads, entries, rows = read_heads(some), {}, {}
-    local entry = array(LEDGER_CYCLE, now, cycle[1], {unpack(cycle, 1, 4)})
-    for i, maker in ipairs(some) do
-      local epoch, number = heads[maker][1], heads[maker][2] + 1
-      entries[i] = {key = 'ledger:{s0}:' .. maker, id = text_of(epoch) .. '-' .. text_of(number),
-        entry = entry}
-      push(rows, maker, encode(epoch, number))
-      push(moved, maker, epoch, number)
+    local heads, rows = read_heads(some), {}
+    for _, maker in ipairs(some) do
+      local epoch, number = unpack(heads[maker] or {0, -1}) -- which none takes
+      local added, why = add_entry(maker, epoch, number + 1, entry)
+      if added then
+        push(rows, maker, encode(epoch, number + 1))
+        push(moved, maker, epoch, number + 1)
+      else
+        set_trouble(cycle[1], maker, UNTOLD, why)
+        untold[maker] = true
+      end
     end
-    add_entries(entries, #entries)
     call_many('HSET', 'heads:{s0}', rows)
-    add_to_feed(feed_max, 'm', encode(moved))
+    if #moved > 0 then add_to_feed(feed_max, 'm', encode(moved)) end
   end
+  return untold
 end
 
 -- Who has offered something in the cycle, in order.
@@ -95,7 +122,8 @@ local function carry_over(cycle, before, now, feed_max)
       for _, id in ipairs(some) do
         if not stated[id] then push(left_out, id) end
       end
-      apply_offers(maker, cycle[1], rows, left_out, now, feed_max)
+      local fault, why = apply_offers(maker, cycle[1], rows, left_out, now, feed_max)
+      if fault then set_trouble(cycle[1], maker, UNTOLD, why) end
     end
   end
 end
@@ -167,6 +195,8 @@ register('end_cycle_v1', function(args)
   end
   local cycle, answer = current_in(id, CLOSING)
   if not cycle then return answer end
+  local counted = call('HGET', 'meta:{s0}', 'currency')
+  if counted and counted ~= currency then return other_currency(counted, currency) end
   local now, makers = now_ms(), makers_of(id)
   if now < cycle[4] + grace then return not_due() end
   local proposed, count = next_id, 2
@@ -174,15 +204,16 @@ register('end_cycle_v1', function(args)
     next_id, count = proposed .. '.' .. text_of(count), count + 1
   end
   cycle[2] = CLOSED
-  tell(makers, cycle, now, feed_max)
-  local heads, settled, packs, until_now = read_heads(makers), {}, {}, {}
-  settled = call_many('HMGET', 'settledto:{s0}', makers)
+  local untold, heads, packs, until_now = tell(makers, cycle, now, feed_max), nil, {}, {}
+  heads = read_heads(makers)
+  local settled = call_many('HMGET', 'settledto:{s0}', makers)
   for i, maker in ipairs(makers) do
     local epoch, number = 1, -1
     if settled[i] then epoch, number = decode(settled[i]) end
-    local until_epoch, until_number = unpack(heads[maker])
-    push(packs, maker, array(epoch, number + 1, until_epoch, until_number, currency, fee_rate))
-    push(until_now, maker, encode(unpack(heads[maker])))
+    local head = heads[maker] or {epoch, number}
+    push(packs, maker, array(epoch, number + 1, head[1], head[2], currency, fee_rate))
+    -- The next pack of one that was not told begins where this one does.
+    if not untold[maker] then push(until_now, maker, encode(head[1], head[2])) end
   end
   call_many('HSET', 'topack:{s0}:' .. id, packs)
   call_many('HSET', 'settledto:{s0}', until_now)

@@ -3,37 +3,16 @@
 
 local WORK_MAX = '16' -- cycles, and packs of each, that are named at once
 local SHOWN_MAX = 20 -- cycles that settle, and troubles, that the operator is shown
-local NO_STATEMENT, DISAGREES = 0, 1 -- troubles: control/cycle_rows.hpp
 
 -- The sums of all; and each pack, which may be of many megabytes and is read by its range.
 local function packs_key(cycle) return 'packs:{s0}:' .. cycle end
 local function pack_key(cycle, maker) return 'pack:{s0}:' .. cycle .. ':' .. maker end
-local function agreed_key(cycle) return 'agreed:{s0}:' .. cycle end
+-- Who is to have a pack, and who is to have one that could not be made when it was tried last.
 local function topack_key(cycle) return 'topack:{s0}:' .. cycle end
-local function resolved_key(cycle) return 'resolved:{s0}:' .. cycle end
-
--- What the operator has to see to, until it is mended or resolved.
-local function set_trouble(cycle, maker, kind, why)
-  if call('HEXISTS', resolved_key(cycle), maker) == 1 then return end
-  call('HSET', 'troubles:{s0}', cycle .. ':' .. maker, encode(kind, now_ms(), why))
-end
-local function clear_trouble(cycle, maker)
-  call('HDEL', 'troubles:{s0}', cycle .. ':' .. maker)
-end
-
--- Who misses a pack; maker -> why it could not be made; how many of them nobody waits for, since it
--- could not be made or is resolved.
-local function missing_packs(id)
-  local makers, why, failed = call('HKEYS', topack_key(id)), {}, 0
-  local names = {}
-  for i, maker in ipairs(makers) do names[i] = id .. ':' .. maker end
-  local resolved = call_many('HMGET', resolved_key(id), makers)
-  for i, row in ipairs(call_many('HMGET', 'troubles:{s0}', names)) do
-    if row then why[makers[i]] = select(3, decode(row)) end
-    if row or resolved[i] then failed = failed + 1 end
-  end
-  return makers, why, failed
-end
+local function stuck_key(cycle) return 'stuck:{s0}:' .. cycle end
+-- What the manufacturers say of theirs.
+local function agreed_key(cycle) return 'agreed:{s0}:' .. cycle end
+local function disputed_key(cycle) return 'disputed:{s0}:' .. cycle end
 
 local function read_cycle(id)
   local row = id and call('HGET', 'cycles:{s0}', id)
@@ -43,8 +22,8 @@ end
 -- What there is to do, for the hub: [now, the current cycle, the planned one or nil, [who has not
 -- answered while it collects, ...], [cycle, state, closed_at, [manufacturer without a pack, epoch
 -- and number that its part of the ledger begins and ends with, currency, fee rate, whether it could
--- not be made or is resolved, ...], ...], how many troubles]. Of the cycles that settle, those in
--- which something came to pass, or that were closed settle_after ago.
+-- not be made, ...], ...], how many troubles]. Of the cycles that settle, those in which something
+-- came to pass, or that were closed settle_after ago.
 register('cycle_work_v1', function(args)
   local cycle, row = current_cycle()
   if not cycle then return problem('unavailable', 'no cycle has been started') end
@@ -58,24 +37,30 @@ register('cycle_work_v1', function(args)
   for _, id in ipairs(todo) do
     local closed_at, missing = call('ZSCORE', 'settling:{s0}', id), {}
     if closed_at and not seen[id] then
-      local packs = call('HRANDFIELD', topack_key(id), WORK_MAX, 'WITHVALUES')
-      for k = 1, #packs, 2 do
-        push(missing, packs[k], unpack(decode(packs[k + 1])))
-        push(missing, call('HEXISTS', 'troubles:{s0}', id .. ':' .. packs[k]) == 1
-          or call('HEXISTS', resolved_key(id), packs[k]) == 1)
+      for _, key in ipairs({topack_key(id), stuck_key(id)}) do
+        local packs = call('HRANDFIELD', key, WORK_MAX, 'WITHVALUES')
+        for k = 1, #packs, 2 do
+          push(missing, packs[k], unpack(decode(packs[k + 1])))
+          push(missing, key == stuck_key(id))
+        end
       end
       push(settling, id, read_cycle(id)[2], tonumber(closed_at), missing)
       seen[id] = true
     end
   end
   return 'O\150' .. encode(now) .. row .. (call('GET', 'planned:{s0}') or '\192')
-    .. encode(silent, settling, call('HLEN', 'troubles:{s0}'))
+    .. encode(silent, settling, call('ZCARD', 'troubled:{s0}'))
 end, {'no-writes'})
 
 -- The cycle's row, and when it was closed, where it still settles.
 local function read_settling(id)
   local cycle = read_cycle(id)
   return cycle, cycle and tonumber(call('ZSCORE', 'settling:{s0}', id) or nil)
+end
+
+-- The part of the ledger that the manufacturer's pack is to be made of, while it has none.
+local function part_of(id, maker)
+  return call('HGET', topack_key(id), maker) or call('HGET', stuck_key(id), maker)
 end
 
 register('write_pack_v1', function(args)
@@ -87,14 +72,15 @@ register('write_pack_v1', function(args)
   if not is_bytes(hash, 32) or not to_integer(feed_max) then
     return problem('malformed', 'write_pack_v1 cycle manufacturer pack feed_max')
   end
-  if call('HEXISTS', topack_key(id), maker) == 1 then
+  if part_of(id, maker) then
     local cycle = read_cycle(id)
-    -- The others know already. First, since it alone could fail.
-    if cycle and cycle[2] == SETTLING then tell({maker}, cycle, now_ms(), feed_max) end
     call('SET', pack_key(id, maker), pack)
     call('HSET', packs_key(id), maker, encode(hash, units, gross, fee, net))
     call('HDEL', topack_key(id), maker)
+    call('HDEL', stuck_key(id), maker)
     clear_trouble(id, maker)
+    -- The others know already.
+    if cycle and cycle[2] == SETTLING then tell({maker}, cycle, now_ms(), feed_max) end
   end
   return DONE
 end, READS)
@@ -105,22 +91,35 @@ register('fail_pack_v1', function(args)
   if not is_text(why, 200) then
     return problem('malformed', 'fail_pack_v1 cycle manufacturer why')
   end
-  if call('HEXISTS', topack_key(id), maker) == 1 then set_trouble(id, maker, NO_STATEMENT, why) end
+  local part = part_of(id, maker)
+  if part then
+    call('HSET', stuck_key(id), maker, part)
+    call('HDEL', topack_key(id), maker)
+    set_trouble(id, maker, NO_STATEMENT, why)
+  end
   return DONE
 end, READS)
 
--- Whether each manufacturer agrees, or the operator has resolved it.
-local function all_agree(id, makers, missing)
-  local resolved, answers = {}, call_many('HMGET', agreed_key(id), makers)
-  for _, maker in ipairs(call('HKEYS', resolved_key(id))) do resolved[maker] = true end
+-- Of the manufacturers that the operator has resolved: those with a pack, those without, and those
+-- that do not agree; one that came to agree since is none of them.
+local function resolved_in(id)
+  local makers, written, missing, disputed = call('HKEYS', resolved_key(id)), {}, 0, 0
+  local agreed = call_many('HMGET', agreed_key(id), makers)
+  local packs = call_many('HMGET', packs_key(id), makers)
+  local answers = call_many('HMGET', disputed_key(id), makers)
   for i, maker in ipairs(makers) do
-    local agrees = answers[i] and decode(answers[i]) == 1
-    if not agrees and not resolved[maker] then return false end
+    if packs[i] and not agreed[i] then push(written, maker) end
+    if not packs[i] then missing = missing + 1 end
+    if answers[i] then disputed = disputed + 1 end
   end
-  for _, maker in ipairs(missing) do
-    if not resolved[maker] then return false end
-  end
-  return true
+  return #written, missing, disputed
+end
+
+-- Whether each manufacturer agrees, or the operator has resolved it.
+local function all_agree(id)
+  local written, missing = resolved_in(id)
+  return call('HLEN', packs_key(id)) == call('HLEN', agreed_key(id)) + written
+    and call('HLEN', topack_key(id)) + call('HLEN', stuck_key(id)) == missing
 end
 
 -- closed -> settling when every pack is written that can be, which each manufacturer finds in its
@@ -132,17 +131,16 @@ register('settle_cycle_v1', function(args)
   end
   local cycle, closed_at = read_settling(id)
   if not closed_at then return problem('not_found', 'no such cycle is to be settled') end
-  local now, makers, due = now_ms(), call('HKEYS', packs_key(id)), nil
-  local missing, _, failed = missing_packs(id)
-  if cycle[2] == SETTLING then
-    due = now >= closed_at + after or all_agree(id, makers, missing)
-  else
-    due = #missing == failed
-  end
+  local now, unmade = now_ms(), call('HLEN', topack_key(id))
+  local due = unmade == 0
+  if cycle[2] == SETTLING then due = now >= closed_at + after or all_agree(id) end
   if not due then
-    if #missing == 0 then call('SREM', 'towork:{s0}', id) end -- Until the next answer.
+    if unmade + call('HLEN', stuck_key(id)) == 0 then
+      call('SREM', 'towork:{s0}', id) -- Until the next answer.
+    end
     return not_due()
   end
+  local makers = call('HKEYS', packs_key(id))
   table.sort(makers)
   cycle[2] = cycle[2] + 1
   tell(makers, cycle, now, feed_max)
@@ -161,35 +159,46 @@ register('answer_pack_v1', function(args)
     or not (detail == '' or is_text(detail, 200)) then
     return problem('malformed', 'answer_pack_v1 manufacturer cycle hash agrees detail')
   end
-  local sums, before = call('HGET', packs_key(id), maker), call('HGET', agreed_key(id), maker)
+  local sums = call('HGET', packs_key(id), maker)
   if not sums then return problem('not_found', 'no statement for that cycle') end
   if (decode(sums)) ~= hash then return problem('invalid', 'another statement\'s hash') end
-  if not before or decode(before) == 0 then
-    call('HSET', agreed_key(id), maker, encode(tonumber(agrees), now_ms(), detail))
-    if agrees == '1' then
-      clear_trouble(id, maker)
-      if call('ZSCORE', 'settling:{s0}', id) then call('SADD', 'towork:{s0}', id) end
-    else
-      set_trouble(id, maker, DISAGREES, detail)
-    end
+  if call('HEXISTS', agreed_key(id), maker) == 1 then return DONE end
+  local row = encode(tonumber(agrees), now_ms(), detail)
+  if agrees == '1' then
+    call('HSET', agreed_key(id), maker, row)
+    call('HDEL', disputed_key(id), maker)
+    clear_trouble(id, maker)
+    if call('ZSCORE', 'settling:{s0}', id) then call('SADD', 'towork:{s0}', id) end
+  else
+    call('HSET', disputed_key(id), maker, row)
+    set_trouble(id, maker, DISAGREES, detail)
   end
   return DONE
 end, READS)
 
--- The operator has settled it with the manufacturer otherwise, as the note says: where that has no
--- statement, or does not agree to it. Answers what was resolved before.
+-- The operator has settled what is a trouble with the manufacturer otherwise, as the note says;
+-- once, since others may rely on the note.
 register('resolve_pack_v1', function(args)
   local id, maker, note = unpack(args, 1, 3)
   if not maker or not is_text(note, 200) then
     return problem('malformed', 'resolve_pack_v1 cycle manufacturer note')
   end
-  local answer = call('HGET', agreed_key(id), maker)
-  local written = call('HEXISTS', packs_key(id), maker) == 1
-  if not written and call('HEXISTS', topack_key(id), maker) == 0 then
-    return problem('not_found', maker .. ' has nothing to settle in cycle ' .. id)
+  local resolved = call('HGET', resolved_key(id), maker)
+  local who = maker .. ' in cycle ' .. id
+  if resolved then
+    return problem('invalid', who .. ' is resolved already: ' .. select(2, decode(resolved)))
   end
-  if answer and decode(answer) == 1 then
-    return problem('invalid', maker .. ' agrees to its statement for cycle ' .. id)
+  if call('HEXISTS', 'troubles:{s0}', id .. ':' .. maker) == 0 then
+    if call('HEXISTS', agreed_key(id), maker) == 1 then
+      return problem('invalid', who .. ' agrees to its statement')
+    end
+    if call('HEXISTS', packs_key(id), maker) == 1 then
+      return problem('invalid', who .. ' has not answered yet: nothing is to be resolved')
+    end
+    if part_of(id, maker) then
+      return problem('invalid', 'the statement of ' .. who .. ' is still to be written')
+    end
+    return problem('not_found', who .. ' has nothing to settle')
   end
   call('HSET', resolved_key(id), maker, encode(now_ms(), note))
   clear_trouble(id, maker)
@@ -199,7 +208,8 @@ end, READS)
 
 -- What a manufacturer has said of its pack: 1 agrees, 0 or nil, when, why not.
 local function answer_of(id, maker)
-  return call('HGET', agreed_key(id), maker) or '\192\192\192'
+  return call('HGET', agreed_key(id), maker) or call('HGET', disputed_key(id), maker)
+    or '\192\192\192'
 end
 
 register('statement_v1', function(args)
@@ -230,9 +240,9 @@ register('demand_v1', function(args)
 end, {'no-writes'})
 
 -- Cycles, for the operator, the oldest first: [the current one, [id, state, opens, closes, packs
--- written, packs to be written, those that could not be, manufacturers that agree, that do not,
--- that are resolved, ...], [who said nothing as it began, ...]]. The newest of them, and some that
--- settle; "0": all.
+-- there are to be, packs written, those that could not be, manufacturers that agree, that do not,
+-- that are resolved, of these those without a pack, ...], [who said nothing as it began, ...]]. The
+-- newest of them, and some that settle; "0": all.
 register('cycles_v1', function(args)
   local current, row = current_cycle()
   if not current then return problem('unavailable', 'no cycle has been started') end
@@ -245,22 +255,14 @@ register('cycles_v1', function(args)
   for i, each in ipairs(call('HVALS', 'cycles:{s0}')) do cycles[i] = decode(each) end
   table.sort(cycles, function(a, b) return a[3] < b[3] or (a[3] == b[3] and a[4] < b[4]) end)
   for i, cycle in ipairs(cycles) do
-    local id, agree, not_agree, resolved = cycle[1], 0, 0, {}
+    local id = cycle[1]
     if settles[id] or count == 0 or i > #cycles - count then
-      for _, maker in ipairs(call('HKEYS', resolved_key(id))) do resolved[maker] = true end
-      local answers = call('HGETALL', agreed_key(id))
-      for k = 1, #answers, 2 do
-        if decode(answers[k + 1]) == 1 then
-          agree, resolved[answers[k]] = agree + 1, nil
-        elseif not resolved[answers[k]] then
-          not_agree = not_agree + 1
-        end
-      end
-      local missing, _, failed = missing_packs(id)
-      local how_many = 0
-      for _ in pairs(resolved) do how_many = how_many + 1 end
+      local written, unwritten, disputed = resolved_in(id)
+      local packs, stuck = call('HLEN', packs_key(id)), call('HLEN', stuck_key(id))
       push(rows, unpack(cycle, 1, 4))
-      push(rows, call('HLEN', packs_key(id)), #missing, failed, agree, not_agree, how_many)
+      push(rows, packs + stuck + call('HLEN', topack_key(id)), packs, stuck,
+        call('HLEN', agreed_key(id)), call('HLEN', disputed_key(id)) - disputed,
+        written + unwritten, unwritten)
     end
   end
   local of_cycle, makers = decode(silent or '\192')
@@ -275,28 +277,35 @@ end, {'no-writes'})
 register('packs_v1', function(args)
   local id, rows, missed = args[1], {}, {}
   if not id then return problem('malformed', 'packs_v1 cycle') end
+  if not read_cycle(id) then return problem('not_found', 'there is no cycle ' .. id) end
   local function note_of(maker)
     local row = call('HGET', resolved_key(id), maker)
     return row and select(2, decode(row)) or false
   end
-  local makers, missing, why = call('HKEYS', packs_key(id)), missing_packs(id)
+  local makers, missing = call('HKEYS', packs_key(id)), call('HKEYS', stuck_key(id))
+  for _, maker in ipairs(call('HKEYS', topack_key(id))) do push(missing, maker) end
   table.sort(makers)
   table.sort(missing)
   for _, maker in ipairs(makers) do
     push(rows, maker, sums_of(id, maker))
     push(rows, note_of(maker))
   end
-  for _, maker in ipairs(missing) do push(missed, maker, why[maker] or false, note_of(maker)) end
+  for _, maker in ipairs(missing) do
+    local trouble = call('HGET', 'troubles:{s0}', id .. ':' .. maker)
+    push(missed, maker, trouble and select(3, decode(trouble)) or false, note_of(maker))
+  end
   return 'O\146' .. encode(rows, missed)
 end, {'no-writes'})
 
--- [how many there are, [cycle, manufacturer, kind, since when, why, ...]], some of them.
+-- What the operator is to see to: [how many troubles there are, [cycle, manufacturer, kind, since
+-- when, why, ...] of the first, now, when the current cycle turned last or nil, that cycle or nil].
 register('troubles_v1', function()
-  local names, rows = call('HKEYS', 'troubles:{s0}'), {}
-  table.sort(names)
-  for i = 1, min(#names, SHOWN_MAX) do
-    local id, maker = names[i]:match('^([^:]+):(.+)$')
-    push(rows, id, maker, decode(call('HGET', 'troubles:{s0}', names[i])))
+  local rows = {}
+  for _, name in ipairs(call('ZRANGE', 'troubled:{s0}', '0', text_of(SHOWN_MAX - 1))) do
+    local id, maker = name:match('^([^:]+):(.+)$')
+    push(rows, id, maker, decode(call('HGET', 'troubles:{s0}', name)))
   end
-  return 'O\146' .. encode(#names, rows)
+  local turned = call('HGET', 'meta:{s0}', 'turned_ms')
+  return 'O\149' .. encode(call('ZCARD', 'troubled:{s0}'), rows, now_ms())
+    .. encode(turned and tonumber(turned) or nil) .. (call('GET', 'cycle:{s0}') or '\192')
 end, {'no-writes'})

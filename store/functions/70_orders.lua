@@ -141,7 +141,8 @@ register('step_part_v1', function(args)
   for i = 1, #parts / 3 do -- What accepting moves stays for it to move.
     moved[i] = i == part and status or statuses[i] >= SHIPPED and statuses[i] or PAID
   end
-  add_to_ledger(maker, head, LEDGER_STATE, now, of_cycle, {id, status})
+  local added, why = add_to_ledger(maker, head, LEDGER_STATE, now, of_cycle, {id, status})
+  if not added then return problem('unavailable', why) end
   call('SET', 'orderstate:{s0}:' .. id, encode(moved))
   add_to_feed(feed_max, 'm', encode({maker, unpack(head)}))
   return DONE

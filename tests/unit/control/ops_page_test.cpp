@@ -308,8 +308,8 @@ TEST(OpsPageTest, ShowsHowFarTheLastCyclesAreSettled) {
   const auto add = [&](const std::string& id, protocol::CycleState state_now, std::int64_t packs,
                        std::int64_t missing, std::int64_t agree, std::int64_t disagree) {
     state.cycles.push_back({.cycle = {id, state_now, 1, kWall.time_since_epoch().count()},
+                            .manufacturers = packs + missing,
                             .packs = packs,
-                            .missing = missing,
                             .agree = agree,
                             .disagree = disagree});
   };

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -58,6 +60,25 @@ TEST_F(UpLockTest, LeavesTheFolderEmptyButForOthersFiles) {
   { const UpLock lock(folder_); }
   EXPECT_TRUE(fs::exists(folder_ / "notes.txt"));
   EXPECT_FALSE(fs::exists(folder_ / "up.lock"));
+}
+
+TEST_F(UpLockTest, LeavesTheSocketsThatAnotherProcessServes) {
+  fs::create_directory(folder_ / "admin");
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  const std::string path = folder_ / "admin/tea-co.sock";
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const int served = socket(AF_UNIX, SOCK_STREAM, 0);
+  ASSERT_EQ(bind(served, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(listen(served, 0), 0);
+  touch("admin/tea-co.sock.lock");
+  touch("admin/worker-1.sock");
+  for (int i = 0; i < 3; ++i) const UpLock lock(folder_);  // Soon its backlog is full.
+  EXPECT_TRUE(fs::exists(path));
+  EXPECT_TRUE(fs::exists(path + ".lock"));
+  EXPECT_FALSE(fs::exists(folder_ / "admin/worker-1.sock"));
+  close(served);
+  { const UpLock lock(folder_); }
+  EXPECT_FALSE(fs::exists(folder_));
 }
 
 TEST_F(UpLockTest, ToolsGoByWhatIsInForceWhileItRuns) {

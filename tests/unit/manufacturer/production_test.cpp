@@ -48,6 +48,15 @@ TEST_F(ProductionTest, FinishesABatchEveryPeriodBehindAFirstPart) {
   EXPECT_THAT(production.made(), ElementsAre(Pair("a", 24)));
 }
 
+TEST_F(ProductionTest, MakesNoMoreThanAnOfferMayHold) {
+  Production production = make({line("a", kOfferedMax, 10s)});  // 10 units are there already.
+  production.decide({}, kStart);
+  EXPECT_THAT(production.decide({}, kStart + 10s), ElementsAre(Pair("a", kOfferedMax)));
+  EXPECT_EQ(production.wanted().front().offered, kOfferedMax);
+  EXPECT_THAT(production.decide({}, kStart + 30s), IsEmpty());
+  EXPECT_TRUE(production.lines().front().standing);
+}
+
 TEST_F(ProductionTest, LinesBeginApartAndInEveryRunAlike) {
   std::set<TimePoint> begins;
   for (int run = 0; run < 2; ++run) {

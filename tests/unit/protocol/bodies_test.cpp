@@ -194,7 +194,7 @@ TEST(CyclesTest, ReadBack) {
 
 TEST(SyncTest, OffersReadBack) {
   const OfferRecord record{"2026-11", {{"AM-101", "Walnut board", 3'900, 120}, {"b", "c", 0, 0}}};
-  expect_exact(encoded(record), decode_offer_record);
+  expect_exact(encoded(record), [](std::string_view body) { return decode_offer_record(body); });
   const auto read = decode_offer_record(encoded(record));
   EXPECT_EQ(read->cycle, "2026-11");
   EXPECT_EQ(read->rows.at(0).name, "Walnut board");
@@ -202,8 +202,9 @@ TEST(SyncTest, OffersReadBack) {
 }
 
 TEST(SyncTest, OffersOutsideTheLimitsAreRefused) {
-  const auto refused = [](const OfferRow& row, std::size_t count = 1) {
-    return !decode_offer_record(encoded(OfferRecord{"c", std::vector<OfferRow>(count, row)}));
+  std::string why;
+  const auto refused = [&why](const OfferRow& row, std::size_t count = 1) {
+    return !decode_offer_record(encoded(OfferRecord{"c", std::vector<OfferRow>(count, row)}), &why);
   };
   EXPECT_FALSE(refused({"a", "b", 100'000'000, 1}));
   EXPECT_TRUE(refused({"a b", "b", 1, 1}));
@@ -212,6 +213,7 @@ TEST(SyncTest, OffersOutsideTheLimitsAreRefused) {
   EXPECT_TRUE(refused({"a", "b", 100'000'001, 1}));
   EXPECT_TRUE(refused({"a", "b", -1, 1}));
   EXPECT_TRUE(refused({"a", "b", 1, -1}));
+  EXPECT_EQ(why, "a: -1 units at 1, must be 0 to 1000000000000");
   EXPECT_FALSE(refused({"a", "b", 1, 1}, 200));
   EXPECT_TRUE(refused({"a", "b", 1, 1}, 201));
 }
