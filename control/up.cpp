@@ -180,7 +180,7 @@ void Up::audit_books(const std::string& redis_url) {
   redis_due_ = TimePoint::max();
   throw StartupError(
       fmt::format("the books are wrong, no worker is let in: audit: {}; all are in the log. "
-                  "Restore {} from a backup, or go on with these books: depot up --despite-audit",
+                  "Restore {} from a backup, or go on with these books: --despite-audit",
                   state_.books_wrong,
                   config_.redis.mode == RedisMode::external ? "Redis" : config_.redis.dir),
       kExitFailed);
