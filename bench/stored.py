@@ -91,6 +91,7 @@ def main():
             clusters.append(stack.enter_context(cluster))
         empty, full = clusters
         orders = fill(full, options)
+        took, log = restart(full)
         for cluster in clusters:
             rest(cluster)
         rows = []
@@ -100,7 +101,6 @@ def main():
             rows.append([turn + 1, *(f"{rate:,.0f}" for rate in rates), rates[1] / rates[0],
                          *(f"{each['server_cpu_us_per_purchase']:.1f}" for each in pair)])
             print(f"empty {rates[0]:,.0f}/s, full {rates[1]:,.0f}/s", file=sys.stderr)
-        took, log = restart(full)
         status = json.loads(full.run("status", "--json").stdout)
     ratio = statistics.median(row[3] for row in rows)
     text = (f"\n## {datetime.date.today()}: {orders:,} orders, {options.products:,} products, "
@@ -113,7 +113,7 @@ def main():
                                   for cell in row) + " |\n"
     text += (f"\nMedian of the ratios: {ratio:.2f}. Redis holds "
              f"{status['redis']['used_memory'] / 1e9:.2f} GB. From `depot up` until all is ready, "
-             f"the audit of the books included: {took:.1f} s, with what the rounds have added.\n")
+             f"the audit of the books included, before the rounds: {took:.1f} s.\n")
     print(text)
     print(log[-2000:], file=sys.stderr)
     if options.record:
