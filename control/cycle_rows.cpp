@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "base/clock.hpp"
 #include "protocol/fields.hpp"
@@ -46,7 +45,7 @@ std::string settlement_of(const CycleRow& row) {
 }
 
 std::optional<Troubles> decode_troubles(std::string_view answer) {
-  return protocol::decode_reply<Troubles>('O', answer, 5, [](auto& in, Troubles& all) {
+  return protocol::decode_reply<Troubles>('O', answer, 6, [](auto& in, Troubles& all) {
     protocol::read(in, all.count);
     protocol::read_rows(in, 5, all.first, [&](Trouble& one) {
       protocol::read(in, one.cycle, one.manufacturer,
@@ -54,27 +53,35 @@ std::optional<Troubles> decode_troubles(std::string_view answer) {
     });
     protocol::read(in, all.now_ms);
     if (!in.absent()) all.turned_ms = in.integer();
-    if (in.absent()) return;
-    if (in.array() != protocol::kCycleFields) return in.fail();
-    protocol::read_cycle(in, all.current.emplace());
+    for (std::optional<protocol::Cycle>* cycle : {&all.current, &all.planned}) {
+      if (in.absent()) continue;
+      if (in.array() != protocol::kCycleFields) return in.fail();
+      protocol::read_cycle(in, cycle->emplace());
+    }
   });
 }
 
 std::string to_text(const Trouble& trouble) {
-  static constexpr std::array<std::string_view, 3> kWhat = {
-      "has no statement", "cannot be told of it", "does not agree to its statement"};
+  if (trouble.kind == Trouble::Kind::closed_ledger) {
+    return fmt::format(
+        "{}: {}; nothing more of it is sold: docs/OPERATIONS.md, \"When something "
+        "breaks\"",
+        trouble.manufacturer, trouble.why);
+  }
+  const bool none = trouble.kind == Trouble::Kind::no_statement;
   const std::string where =
-      trouble.kind == Trouble::Kind::disagrees
-          ? fmt::format("show {} --cycle {}", trouble.manufacturer, trouble.cycle)
-          : fmt::format("list --cycle {}", trouble.cycle);
+      none ? fmt::format("list --cycle {}", trouble.cycle)
+           : fmt::format("show {} --cycle {}", trouble.manufacturer, trouble.cycle);
   return fmt::format("cycle {}: {} {}: {}; see depot settlement {}", trouble.cycle,
-                     trouble.manufacturer, kWhat[static_cast<std::size_t>(trouble.kind)],
+                     trouble.manufacturer,
+                     none ? "has no statement" : "does not agree to its statement",
                      trouble.why.substr(0, trouble.why.find("; ")), where);
 }
 
 std::string overdue(const Troubles& look, const CycleConfig& config) {
   if (!look.current) return "";
-  const protocol::Cycle& cycle = *look.current;
+  const bool gap = look.current->state == protocol::CycleState::closed && look.planned;
+  const protocol::Cycle& cycle = gap ? *look.planned : *look.current;
   const auto since = [&](std::string_view what, std::int64_t due_ms) -> std::string {
     const std::int64_t late = look.now_ms - std::max(due_ms, look.turned_ms);
     if (late < ms_of(kPunctual)) return "";
@@ -82,8 +89,10 @@ std::string overdue(const Troubles& look, const CycleConfig& config) {
                        name_of(cycle.state), what, to_rfc3339(WallTime(Millis(due_ms))));
   };
   switch (cycle.state) {
-    case protocol::CycleState::collecting:
-      return since("be open", look.turned_ms + ms_of(config.collect_for));
+    case protocol::CycleState::planned:
+      return since("be collecting", cycle.opens_at_ms);
+    case protocol::CycleState::collecting:  // A hub that was started again waits once more.
+      return since("be open", look.turned_ms + 2 * ms_of(config.collect_for));
     case protocol::CycleState::open:
       return since("be closing", cycle.closes_at_ms);
     case protocol::CycleState::closing:

@@ -36,11 +36,11 @@ std::optional<Cycles> decode_cycles(std::string_view answer);
 // "2 of 3 agree, 1 does not"; "" where nothing is to be settled.
 std::string settlement_of(const CycleRow& row);
 
-// What of a settlement the operator has to see to.
+// What the operator has to see to: of a settlement, or that a ledger takes no entry.
 struct Trouble {
-  // untold: its ledger does not take the entries of the cycle.
-  enum class Kind : std::uint8_t { no_statement = 0, untold = 1, disagrees = 2 };
-  std::string cycle, manufacturer;
+  enum class Kind : std::uint8_t { no_statement = 0, closed_ledger = 1, disagrees = 2 };
+  std::string cycle;  // "" for closed_ledger
+  std::string manufacturer;
   Kind kind{};
   std::int64_t since_ms = 0;
   std::string why;  // as the hub, or the manufacturer, says it
@@ -50,11 +50,11 @@ struct Troubles {
   std::vector<Trouble> first;  // the worst, and of these the oldest
   std::int64_t now_ms = 0;     // Redis' own
   std::int64_t turned_ms = 0;  // when the current cycle came into its state
-  std::optional<protocol::Cycle> current = {};
+  std::optional<protocol::Cycle> current = {}, planned = {};
 };
 std::optional<Troubles> decode_troubles(std::string_view answer);
 std::string to_text(const Trouble& trouble);
-// What the current cycle should have done by now; "" where it is in time.
+// What the current cycle, or the planned one, should have done by now; "" where all is in time.
 std::string overdue(const Troubles& look, const CycleConfig& config);
 
 }  // namespace depot::control

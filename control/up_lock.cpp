@@ -21,12 +21,12 @@ namespace fs = std::filesystem;
 // Whether a process listens there: an agent that was started by itself outlives `depot up`.
 bool is_served(const fs::path& path) {
   sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
-  if (path.native().size() >= sizeof address.sun_path) return false;
+  if (path.native().size() >= sizeof address.sun_path) return true;  // None of ours is.
   path.native().copy(address.sun_path, sizeof address.sun_path - 1);
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return false;
+  if (fd < 0) return true;
   const int failed = connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  const bool served = failed == 0 || errno == EAGAIN;  // EAGAIN: its backlog is full.
+  const bool served = failed == 0 || (errno != ECONNREFUSED && errno != ENOENT);
   close(fd);
   return served;
 }

@@ -1,6 +1,7 @@
 #include "manufacturer_hub/cycle_keeper.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace depot::manufacturer_hub {
 
@@ -16,6 +17,7 @@ constexpr Duration kSettleEvery = 2s;  // Whether all agree; it may take days.
 constexpr Duration kAgainAfter = 60s;  // a pack that the ledger as it is does not allow
 constexpr std::string_view kLedgerPage = "500";
 constexpr std::size_t kDemandPage = 500;
+constexpr std::size_t kWhyBytesMax = 200;  // fail_pack_v1 takes no more
 
 std::string text(std::int64_t number) { return std::to_string(number); }
 std::string text(WallTime time) { return text(time.time_since_epoch().count()); }
@@ -78,6 +80,7 @@ void CycleKeeper::on_tick(TimePoint now, const IsConnected& connected) {
     if (asks_again) settle_due_ = now_ + kSettleEvery;
     for (const CycleStep& step : driver_.due(*work, now_, connected, asks_again)) take(step);
     troubles_.set(work->troubles);
+    if (work->settling.empty()) failed_.clear();
     if (driver_.wants_depletion() && !judging_) judge_depletion(work->current.id, "0", false);
   });
 }
@@ -115,10 +118,13 @@ void CycleKeeper::step(const CycleStep& due, std::initializer_list<std::string_v
     if (cycle) {
       look_due_ = {};  // The next step may be due at once.
       transitions_.add();
+      step_failed_.clear();
       log_.info("cycle", {{"cycle", cycle->id},
                           {"state", name_of(cycle->state)},
                           {"why", due.reason.empty() ? "due" : std::string(due.reason)}});
     } else if (!row && row.error().code != ErrorCode::not_executed) {
+      const std::string failed = due.cycle + ": " + row.error().message;
+      if (std::exchange(step_failed_, failed) == failed) return;  // It is tried twice a second.
       log_.error("a step of the cycle failed",
                  {{"cycle", due.cycle}, {"why", row.error().message}});
     }
@@ -140,7 +146,7 @@ void CycleKeeper::read_ledger() {
   const std::string_view arguments[] = {"XRANGE", stream, from, to, "COUNT", kLedgerPage};
   redis_.command(arguments, [this](const Result<Reply>& reply) {
     const auto lines = read_array(reply, ledger_lines);
-    lines ? add_to_pack(*lines) : put_off_pack(lines.error().message);
+    lines ? add_to_pack(*lines) : put_off_pack(lines.error(), reply.has_value());
   });
 }
 
@@ -185,7 +191,7 @@ void CycleKeeper::read_demand() {
       }
       return rows.size();
     });
-    counted ? read_demand() : put_off_pack(counted.error().message);
+    counted ? read_demand() : put_off_pack(counted.error(), reply.has_value());
   });
 }
 
@@ -196,7 +202,14 @@ void CycleKeeper::write_pack() {
   encode(statement, pack);
   call(redis_,
        {"FCALL", "write_pack_v1", "0", statement.cycle, statement.manufacturer, pack, feed_max_},
-       [this](const auto& row) { row ? end_pack() : put_off_pack(row.error().message); });
+       [this](const auto& row) { row ? end_pack() : put_off_pack(row.error(), false); });
+}
+
+// answered: Redis did, by an error; of a connection that is gone nobody need be told.
+void CycleKeeper::put_off_pack(const Error& error, bool answered) {
+  const bool lasting =
+      (answered && error.code == ErrorCode::unknown) || error.code == ErrorCode::refused;
+  put_off_pack(error.message.substr(0, kWhyBytesMax), lasting);
 }
 
 void CycleKeeper::end_pack() {

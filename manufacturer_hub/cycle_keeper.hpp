@@ -48,7 +48,8 @@ class CycleKeeper {
   void write_pack();
   void end_pack();
   // It was not made, and is tried again. lasting: the operator is told, since nobody else can help.
-  void put_off_pack(const std::string& why, bool lasting = false);
+  void put_off_pack(const std::string& why, bool lasting);
+  void put_off_pack(const Error& error, bool answered);
   void judge_depletion(const std::string& cycle, const std::string& cursor, bool any_sold);
 
   const Config& config_;
@@ -60,7 +61,8 @@ class CycleKeeper {
   Gauge& troubles_;
   TimePoint now_{}, look_due_{}, settle_due_{};
   bool looking_ = false, judging_ = false;
-  int under_way_ = 0;  // steps that were asked for
+  int under_way_ = 0;        // steps that were asked for
+  std::string step_failed_;  // the last failure that the log has
   std::optional<Packing> packing_;
   struct Failed {
     TimePoint again;

@@ -31,8 +31,8 @@ void read_ledger_row(Reader& reader, LedgerKind kind, LedgerRow& row) {
 // Why no manufacturer may offer it; "" for one that is well.
 std::string fault_of(const OfferRow& row) {
   if (!is_name_part(row.sku)) return "a sku that is not 1 to 64 of A-Z a-z 0-9 . _ -";
-  if (row.unit_price < 0 || row.unit_price > kUnitPriceMax) {
-    return fmt::format("{}: a unit price of {}, must be 0 to {}", row.sku, row.unit_price,
+  if (row.unit_price < 1 || row.unit_price > kUnitPriceMax) {
+    return fmt::format("{}: a unit price of {}, must be 1 to {}", row.sku, row.unit_price,
                        kUnitPriceMax);
   }
   const std::int64_t most = offered_max(row.unit_price);

@@ -149,13 +149,35 @@ local function feed_number()
   return newest and tonumber(newest[1]:sub(3)) or -1
 end
 
+-- What the operator has to see to, the worst first: control/cycle_rows.hpp. The first and the last
+-- are of a cycle's settlement, and stand until it is mended or resolved.
+local NO_STATEMENT, CLOSED_LEDGER, DISAGREES = 0, 1, 2
+local KIND_WEIGHT = 10000000000000 -- ms, behind every time: the order of troubled:{s0}
+
+-- name: <cycle>:<manufacturer> of a settlement, :<manufacturer> of its ledger.
+local function set_trouble(name, kind, why)
+  local kind_before, since = decode(call('HGET', 'troubles:{s0}', name) or '\192')
+  if kind_before ~= kind then since = now_ms() end
+  call('HSET', 'troubles:{s0}', name, encode(kind, since, why))
+  call('ZADD', 'troubled:{s0}', text_of(kind * KIND_WEIGHT + since), name)
+end
+
+local function clear_trouble(name)
+  if call('HDEL', 'troubles:{s0}', name) == 1 then call('ZREM', 'troubled:{s0}', name) end
+end
+
 -- Adds the entry to the manufacturer's ledger; false and why where that goes on elsewhere than its
--- head says (which only a foreign hand can bring about).
+-- head says (which only a foreign hand can bring about): a trouble, until it takes one again.
 local function add_entry(manufacturer, epoch, number, entry)
   local added = try('XADD', 'ledger:{s0}:' .. manufacturer,
     text_of(epoch) .. '-' .. text_of(number), 'e', entry)
-  if kind_of(added) ~= 'table' then return true end
-  return false, 'the ledger of ' .. manufacturer .. ' takes no entry: ' .. sub(added.err, 1, 100)
+  if kind_of(added) ~= 'table' then
+    clear_trouble(':' .. manufacturer)
+    return true
+  end
+  local why = 'its ledger takes no entry: ' .. sub(added.err, 1, 100)
+  set_trouble(':' .. manufacturer, CLOSED_LEDGER, why)
+  return false, why
 end
 
 -- Adds the entry behind `head` = {epoch, number} and moves it; false and why as add_entry.

@@ -14,7 +14,7 @@ local function store_id(now)
 end
 
 local function other_currency(counted, currency)
-  return problem('unavailable', 'the data counts ' .. counted .. ', config.yml says ' .. currency
+  return problem('invalid', 'the data counts ' .. counted .. ', config.yml says ' .. currency
     .. ': set currency back; another currency begins with other data (redis.dir)')
 end
 
@@ -50,6 +50,7 @@ register('start_cycle_v1', function(args)
   local row = array(id, OPEN, opens_at, closes_at)
   call('SET', 'cycle:{s0}', row)
   call('HSET', 'cycles:{s0}', id, row)
+  call('HSET', 'meta:{s0}', 'turned_ms', text_of(now_ms()))
   add_to_feed(args[4], 'y', row)
   return 'O' .. row
 end)

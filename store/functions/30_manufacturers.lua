@@ -75,7 +75,7 @@ local function apply_offers(manufacturer, cycle, rows, ids, now, feed_max)
     if renamed then push(feed, id, shown_left(offer), offer.price) end
   end
   if #feed == 0 then return end
-  local head = read_heads({manufacturer})[manufacturer]
+  local head = read_heads({manufacturer})[manufacturer] or {0, -1} -- which none takes
   if #entry > 0 then
     local added, why = add_to_ledger(manufacturer, head, LEDGER_OFFER, now, cycle, entry)
     if not added then return 'unavailable', why end
@@ -99,7 +99,8 @@ local function withdraw_unnamed(manufacturer, cycle, named, now, feed_max)
     local ids = {unpack(left_out, first, min(first + ENTRY_ROWS_MAX - 1, #left_out))}
     local rows = read_offers(cycle, ids)
     for id, row in pairs(rows) do row.sku, row.wanted = id:sub(#prefix + 1), 0 end
-    apply_offers(manufacturer, cycle, rows, ids, now, feed_max)
+    local fault, why = apply_offers(manufacturer, cycle, rows, ids, now, feed_max)
+    if fault then return fault, why end
   end
 end
 
@@ -126,7 +127,8 @@ register('offer_v1', function(args)
     local fault, why = apply_offers(manufacturer, cycle[1], rows, ids, now, feed_max)
     if fault then return problem(fault, why) end
     if epoch > known_epoch and known_epoch > 0 and #ids < ROWS_MAX then
-      withdraw_unnamed(manufacturer, cycle[1], rows, now, feed_max)
+      fault, why = withdraw_unnamed(manufacturer, cycle[1], rows, now, feed_max)
+      if fault then return problem(fault, why) end
     end
     if whole == '1' and cycle[2] == COLLECTING then
       call('HSET', 'answered:{s0}', manufacturer, cycle[1])

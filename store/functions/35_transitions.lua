@@ -9,37 +9,18 @@ local function cycle_row(cycle) return array(unpack(cycle, 1, 4)) end
 
 -- Makes `cycle` the current one and tells it.
 local function set_current(cycle, feed_max)
-  local row = cycle_row(cycle)
+  local row, before = cycle_row(cycle), current_cycle()
   call('SET', 'cycle:{s0}', row)
   call('HSET', 'cycles:{s0}', cycle[1], row)
-  call('HSET', 'meta:{s0}', 'turned_ms', text_of(now_ms()))
+  if before[1] ~= cycle[1] or before[2] ~= cycle[2] then
+    call('HSET', 'meta:{s0}', 'turned_ms', text_of(now_ms()))
+  end
   add_to_feed(feed_max, 'y', row)
   return 'O' .. row
 end
 
--- What the operator has to see to until it is mended or resolved, the worst first:
--- control/cycle_rows.hpp.
-local NO_STATEMENT, UNTOLD, DISAGREES = 0, 1, 2
-local KIND_WEIGHT = 10000000000000 -- ms, behind every time: the order of troubled:{s0}
-
-local function resolved_key(cycle) return 'resolved:{s0}:' .. cycle end
-
-local function set_trouble(cycle, maker, kind, why)
-  if call('HEXISTS', resolved_key(cycle), maker) == 1 then return end
-  local name = cycle .. ':' .. maker
-  local kind_before, since = decode(call('HGET', 'troubles:{s0}', name) or '\192')
-  if kind_before ~= kind then since = now_ms() end
-  call('HSET', 'troubles:{s0}', name, encode(kind, since, why))
-  call('ZADD', 'troubled:{s0}', text_of(kind * KIND_WEIGHT + since), name)
-end
-
-local function clear_trouble(cycle, maker)
-  call('HDEL', 'troubles:{s0}', cycle .. ':' .. maker)
-  call('ZREM', 'troubled:{s0}', cycle .. ':' .. maker)
-end
-
 -- An entry in the ledger of each of `makers`; the heads that moved are in the feed. One whose
--- ledger takes none holds up nobody else: it is a trouble, and true in what is returned.
+-- ledger takes none holds up nobody else: it is true in what is returned.
 local function tell(makers, cycle, now, feed_max)
   local untold, entry = {}, array(LEDGER_CYCLE, now, cycle[1], {unpack(cycle, 1, 4)})
   for first = 1, #makers, ENTRY_ROWS_MAX do
@@ -47,12 +28,10 @@ local function tell(makers, cycle, now, feed_max)
     local heads, rows = read_heads(some), {}
     for _, maker in ipairs(some) do
       local epoch, number = unpack(heads[maker] or {0, -1}) -- which none takes
-      local added, why = add_entry(maker, epoch, number + 1, entry)
-      if added then
+      if add_entry(maker, epoch, number + 1, entry) then
         push(rows, maker, encode(epoch, number + 1))
         push(moved, maker, epoch, number + 1)
       else
-        set_trouble(cycle[1], maker, UNTOLD, why)
         untold[maker] = true
       end
     end
@@ -122,8 +101,7 @@ local function carry_over(cycle, before, now, feed_max)
       for _, id in ipairs(some) do
         if not stated[id] then push(left_out, id) end
       end
-      local fault, why = apply_offers(maker, cycle[1], rows, left_out, now, feed_max)
-      if fault then set_trouble(cycle[1], maker, UNTOLD, why) end
+      apply_offers(maker, cycle[1], rows, left_out, now, feed_max)
     end
   end
 end

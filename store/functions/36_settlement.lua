@@ -13,6 +13,13 @@ local function stuck_key(cycle) return 'stuck:{s0}:' .. cycle end
 -- What the manufacturers say of theirs.
 local function agreed_key(cycle) return 'agreed:{s0}:' .. cycle end
 local function disputed_key(cycle) return 'disputed:{s0}:' .. cycle end
+local function resolved_key(cycle) return 'resolved:{s0}:' .. cycle end
+
+local function trouble_name(cycle, maker) return cycle .. ':' .. maker end
+local function set_settlement_trouble(cycle, maker, kind, why)
+  if call('HEXISTS', resolved_key(cycle), maker) == 1 then return end
+  set_trouble(trouble_name(cycle, maker), kind, why)
+end
 
 local function read_cycle(id)
   local row = id and call('HGET', 'cycles:{s0}', id)
@@ -78,7 +85,7 @@ register('write_pack_v1', function(args)
     call('HSET', packs_key(id), maker, encode(hash, units, gross, fee, net))
     call('HDEL', topack_key(id), maker)
     call('HDEL', stuck_key(id), maker)
-    clear_trouble(id, maker)
+    clear_trouble(trouble_name(id, maker))
     -- The others know already.
     if cycle and cycle[2] == SETTLING then tell({maker}, cycle, now_ms(), feed_max) end
   end
@@ -95,7 +102,7 @@ register('fail_pack_v1', function(args)
   if part then
     call('HSET', stuck_key(id), maker, part)
     call('HDEL', topack_key(id), maker)
-    set_trouble(id, maker, NO_STATEMENT, why)
+    set_settlement_trouble(id, maker, NO_STATEMENT, why)
   end
   return DONE
 end, READS)
@@ -123,7 +130,7 @@ local function all_agree(id)
 end
 
 -- closed -> settling when every pack is written that can be, which each manufacturer finds in its
--- ledger; and settling -> settled when all agree, or so long after it was closed.
+-- ledger; and settling -> settled when all agree. Both at last so long after it was closed.
 register('settle_cycle_v1', function(args)
   local id, after, feed_max = args[1], to_integer(args[2]), args[3]
   if not after or not to_integer(feed_max) then
@@ -132,8 +139,9 @@ register('settle_cycle_v1', function(args)
   local cycle, closed_at = read_settling(id)
   if not closed_at then return problem('not_found', 'no such cycle is to be settled') end
   local now, unmade = now_ms(), call('HLEN', topack_key(id))
-  local due = unmade == 0
-  if cycle[2] == SETTLING then due = now >= closed_at + after or all_agree(id) end
+  local done = unmade == 0
+  if cycle[2] == SETTLING then done = all_agree(id) end
+  local due = done or now >= closed_at + after
   if not due then
     if unmade + call('HLEN', stuck_key(id)) == 0 then
       call('SREM', 'towork:{s0}', id) -- Until the next answer.
@@ -167,11 +175,11 @@ register('answer_pack_v1', function(args)
   if agrees == '1' then
     call('HSET', agreed_key(id), maker, row)
     call('HDEL', disputed_key(id), maker)
-    clear_trouble(id, maker)
+    clear_trouble(trouble_name(id, maker))
     if call('ZSCORE', 'settling:{s0}', id) then call('SADD', 'towork:{s0}', id) end
   else
     call('HSET', disputed_key(id), maker, row)
-    set_trouble(id, maker, DISAGREES, detail)
+    set_settlement_trouble(id, maker, DISAGREES, detail)
   end
   return DONE
 end, READS)
@@ -188,7 +196,7 @@ register('resolve_pack_v1', function(args)
   if resolved then
     return problem('invalid', who .. ' is resolved already: ' .. select(2, decode(resolved)))
   end
-  if call('HEXISTS', 'troubles:{s0}', id .. ':' .. maker) == 0 then
+  if call('HEXISTS', 'troubles:{s0}', trouble_name(id, maker)) == 0 then
     if call('HEXISTS', agreed_key(id), maker) == 1 then
       return problem('invalid', who .. ' agrees to its statement')
     end
@@ -201,7 +209,7 @@ register('resolve_pack_v1', function(args)
     return problem('not_found', who .. ' has nothing to settle')
   end
   call('HSET', resolved_key(id), maker, encode(now_ms(), note))
-  clear_trouble(id, maker)
+  clear_trouble(trouble_name(id, maker))
   if call('ZSCORE', 'settling:{s0}', id) then call('SADD', 'towork:{s0}', id) end
   return DONE
 end, READS)
@@ -291,21 +299,23 @@ register('packs_v1', function(args)
     push(rows, note_of(maker))
   end
   for _, maker in ipairs(missing) do
-    local trouble = call('HGET', 'troubles:{s0}', id .. ':' .. maker)
+    local trouble = call('HGET', 'troubles:{s0}', trouble_name(id, maker))
     push(missed, maker, trouble and select(3, decode(trouble)) or false, note_of(maker))
   end
   return 'O\146' .. encode(rows, missed)
 end, {'no-writes'})
 
--- What the operator is to see to: [how many troubles there are, [cycle, manufacturer, kind, since
--- when, why, ...] of the first, now, when the current cycle turned last or nil, that cycle or nil].
+-- What the operator is to see to: [how many troubles there are, [cycle or '', manufacturer, kind,
+-- since when, why, ...] of the first, now, when the current cycle turned last or nil, that cycle or
+-- nil, the planned one or nil].
 register('troubles_v1', function()
   local rows = {}
   for _, name in ipairs(call('ZRANGE', 'troubled:{s0}', '0', text_of(SHOWN_MAX - 1))) do
-    local id, maker = name:match('^([^:]+):(.+)$')
+    local id, maker = name:match('^([^:]*):(.+)$')
     push(rows, id, maker, decode(call('HGET', 'troubles:{s0}', name)))
   end
   local turned = call('HGET', 'meta:{s0}', 'turned_ms')
-  return 'O\149' .. encode(call('ZCARD', 'troubled:{s0}'), rows, now_ms())
+  return 'O\150' .. encode(call('ZCARD', 'troubled:{s0}'), rows, now_ms())
     .. encode(turned and tonumber(turned) or nil) .. (call('GET', 'cycle:{s0}') or '\192')
+    .. (call('GET', 'planned:{s0}') or '\192')
 end, {'no-writes'})

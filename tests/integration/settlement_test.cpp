@@ -58,7 +58,7 @@ TEST_F(SettlementTest, AManufacturerReadsItsStatementsAndNobodyElses) {
 }
 
 TEST_F(SettlementTest, StatementsThatCannotBeMadeDoNotKeepBackTheOthers) {
-  for (const char* maker : {"w1", "w2", "w3", "w4", "w5"})
+  for (const char* maker : {"w1", "w2", "w3", "w4", "w5", "w6"})
     offers_.push_back({.manufacturer = maker, .sku = "a", .offered = 1});
   start();
   store::BlockingRedis redis = cluster_.redis();
@@ -68,6 +68,7 @@ TEST_F(SettlementTest, StatementsThatCannotBeMadeDoNotKeepBackTheOthers) {
   }
   ASSERT_EQ(redis.command({"XDEL", "ledger:{s0}:w4", "1-1"})->integer, 1);
   ASSERT_TRUE(redis.command({"XADD", "ledger:{s0}:w5", "1-999", "e", "foreign"}));
+  ASSERT_TRUE(redis.command({"SET", "ledger:{s0}:w6", "no stream"}));
   const protocol::Cycle now =
       *protocol::decode_cycle_reply(redis.command({"FCALL", "get_cycle_v1", "0"})->text);
   ASSERT_TRUE(redis.command({"FCALL", "set_cycle_end_v1", "0", now.id, "0", "10000"}));
@@ -84,12 +85,14 @@ TEST_F(SettlementTest, StatementsThatCannotBeMadeDoNotKeepBackTheOthers) {
   EXPECT_TRUE(wait_until(
       10s,
       [&] {
-        return cluster_.depot({"cycle", "show"}).out.find("5 have no statement") !=
+        return cluster_.depot({"cycle", "show"}).out.find("6 have no statement") !=
                std::string::npos;
       },
       "the cycle does not wait for them"));
   EXPECT_THAT(cluster_.depot({"settlement", "show", "w1"}).err, HasSubstr(why));
   EXPECT_THAT(list(), HasSubstr("no statement: an entry of its ledger is missing"));
+  EXPECT_THAT(list(), HasSubstr("no statement: WRONGTYPE"));
+  ASSERT_TRUE(redis.command({"DEL", "ledger:{s0}:w6"}));  // The audit itself cannot read it.
   const std::string audit = cluster_.depot({"audit"}).out;
   EXPECT_THAT(audit, HasSubstr("S2 w1: cycle " + now.id + " has no"));
   EXPECT_THAT(audit, HasSubstr("S2 w5: cycle " + now.id + " has no"));
@@ -101,7 +104,7 @@ TEST_F(SettlementTest, StatementsThatCannotBeMadeDoNotKeepBackTheOthers) {
     ASSERT_TRUE(redis.command(
         {"FCALL", "answer_pack_v1", "0", maker, now.id, sums.substr(2, 32), "1", ""}));
   }
-  for (const char* maker : {"w1", "w2", "w4", "w5", "m1"}) {
+  for (const char* maker : {"w1", "w2", "w4", "w5", "w6", "m1"}) {
     const auto resolved =
         cluster_.depot({"settlement", "resolve", maker, "--cycle", now.id, "--note", "by letter"});
     EXPECT_EQ(resolved.exit_code, 0) << resolved.err;

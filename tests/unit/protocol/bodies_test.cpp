@@ -193,7 +193,7 @@ TEST(CyclesTest, ReadBack) {
 }
 
 TEST(SyncTest, OffersReadBack) {
-  const OfferRecord record{"2026-11", {{"AM-101", "Walnut board", 3'900, 120}, {"b", "c", 0, 0}}};
+  const OfferRecord record{"2026-11", {{"AM-101", "Walnut board", 3'900, 120}, {"b", "c", 1, 0}}};
   expect_exact(encoded(record), [](std::string_view body) { return decode_offer_record(body); });
   const auto read = decode_offer_record(encoded(record));
   EXPECT_EQ(read->cycle, "2026-11");
@@ -211,7 +211,8 @@ TEST(SyncTest, OffersOutsideTheLimitsAreRefused) {
   EXPECT_FALSE(refused({"a", "", 1, 1}));  // It keeps the name that it has.
   EXPECT_TRUE(refused({"a", std::string(201, 'x'), 1, 1}));
   EXPECT_TRUE(refused({"a", "b", 100'000'001, 1}));
-  EXPECT_TRUE(refused({"a", "b", -1, 1}));
+  EXPECT_TRUE(refused({"a", "b", 0, 1}));
+  EXPECT_EQ(why, "a: a unit price of 0, must be 1 to 100000000");
   EXPECT_TRUE(refused({"a", "b", 1, -1}));
   EXPECT_EQ(why, "a: -1 units at 1, must be 0 to 1000000000000");
   EXPECT_FALSE(refused({"a", "b", 1, 1}, 200));

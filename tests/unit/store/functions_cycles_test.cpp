@@ -139,25 +139,67 @@ TEST_F(CyclesTest, ALedgerThatTakesNoEntryHoldsUpNobodyElse) {
   state("set_cycle_end_v1", {kCycle, "0", "10000"});
   state("close_cycle_v1", {kCycle, "10000"});
   shop_.redis({"XADD", "ledger:{s0}:n", "1-999", "e", "foreign"});
-  const auto end = [&](const std::string& currency) {
-    return state("end_cycle_v1",
-                 {kCycle, "0", "10000", kNext, "2", std::to_string(kFar), currency, "250"});
-  };
-  shop_.call("open_store_v1", {"EUR"});
-  EXPECT_EQ(end("USD"), "") << "a hub of another configuration";
-  EXPECT_EQ(end("EUR"), kNext + " collecting");
+  EXPECT_EQ(
+      state("end_cycle_v1", {kCycle, "0", "10000", kNext, "2", std::to_string(kFar), "EUR", "250"}),
+      kNext + " collecting");
   EXPECT_THAT(kinds("m"), testing::Contains("2026-11 closed"));
-  EXPECT_THAT(shop_.call("troubles_v1", {}), testing::HasSubstr("the ledger of n takes no entry"));
+  const auto troubles = [&] { return shop_.redis({"ZCARD", "troubled:{s0}"}).integer; };
+  EXPECT_THAT(shop_.call("troubles_v1", {}), testing::HasSubstr("its ledger takes no entry"));
   EXPECT_EQ(shop_.redis({"HGET", "settledto:{s0}", "n"}).text, "") << "its next pack begins here";
-  EXPECT_THAT(shop_.offer("n", 1, 2, {row("x", 9)}, kNext), testing::HasSubstr("takes no entry"));
-  EXPECT_EQ(open(kNext, true), kNext + " open");
-  // Mended, it takes part again; the cycle that it was not told of is settled by hand.
-  shop_.redis({"XDEL", "ledger:{s0}:n", "1-999"});
+  const auto offer = [&] { return shop_.offer("n", 1, 2, {row("x", 9)}, kNext); };
+  EXPECT_THAT(offer(), testing::HasSubstr("takes no entry"));
+  EXPECT_EQ(open(kNext, true), kNext + " open") << "though nothing of it can be carried over";
+  // Mended, it takes part again; the statement that it misses is settled by hand.
+  EXPECT_EQ(shop_.call("resolve_pack_v1", {kNext, "n", "mended"})[0], 'X') << "not a settlement's";
+  EXPECT_EQ(shop_.redis({"XDEL", "ledger:{s0}:n", "1-999"}).integer, 1);
   shop_.redis({"XSETID", "ledger:{s0}:n", "1-1"});
+  EXPECT_EQ(integers(offer())[0], 0);
+  EXPECT_EQ(troubles(), 0) << "it takes entries again";
   EXPECT_EQ(shop_.call("fail_pack_v1", {kCycle, "n", "it does not say that it closed"}), "O\xC0");
   EXPECT_EQ(shop_.call("resolve_pack_v1", {kCycle, "n", "by letter"}), "O\xC0");
-  EXPECT_EQ(shop_.call("resolve_pack_v1", {kNext, "n", "nothing carried"}), "O\xC0");
-  EXPECT_EQ(shop_.redis({"ZCARD", "troubled:{s0}"}).integer, 0);
+  EXPECT_EQ(troubles(), 0);
+  turn(kNext, "third");
+  const auto settle = [&] { return state("settle_cycle_v1", {kNext, "60000", "10000"}); };
+  const auto pack = statement("n", kNext);
+  write_pack(pack);
+  write_pack(statement("m", kNext));
+  EXPECT_EQ(settle(), kNext + " settling");
+  EXPECT_EQ(shop_.call("answer_pack_v1", {"n", kNext, hash_of(pack), "0", "no"}), "O\xC0");
+  EXPECT_EQ(troubles(), 1) << "what was resolved is of another cycle";
+  EXPECT_EQ(settle(), "");
+}
+
+TEST_F(CyclesTest, AMissingHeadHoldsUpNobodyElse) {
+  stock_up();
+  shop_.hello("n");
+  ASSERT_EQ(integers(shop_.offer("n", 1, 1, {row("x", 10)}))[0], 0);
+  turn(kCycle, kNext);
+  shop_.redis({"HDEL", "heads:{s0}", "n"});
+  EXPECT_EQ(open(kNext, true), kNext + " open");
+  EXPECT_THAT(kinds("m"), testing::Contains("2026-12 open"));
+  EXPECT_EQ(shop_.redis({"ZCARD", "troubled:{s0}"}).integer, 1);
+}
+
+TEST_F(CyclesTest, AWithdrawalThatItsLedgerDoesNotTakeIsNotAcknowledged) {
+  shop_.hello("n");
+  ASSERT_EQ(integers(shop_.offer("n", 1, 1, {row("x", 10), row("y", 7)}))[0], 0);
+  shop_.redis({"XADD", "ledger:{s0}:n", "1-999", "e", "foreign"});
+  EXPECT_THAT(shop_.offer("n", 2, 1, {row("x", 10)}), testing::HasSubstr("takes no entry"));
+  shop_.redis({"XDEL", "ledger:{s0}:n", "1-999"});
+  shop_.redis({"XSETID", "ledger:{s0}:n", "1-1"});
+  EXPECT_THAT(integers(shop_.offer("n", 2, 1, {row("x", 10)})), ElementsAre(0, 2, 1));
+  EXPECT_EQ(shop_.stock("n:y")[1], 0) << "withdrawn";
+}
+
+TEST_F(CyclesTest, AHubThatCountsInAnotherCurrencyClosesNothing) {
+  stock_up();
+  EXPECT_EQ(shop_.call("open_store_v1", {"EUR"}), "O\xC0");
+  state("set_cycle_end_v1", {kCycle, "0", "10000"});
+  state("close_cycle_v1", {kCycle, "10000"});
+  EXPECT_THAT(shop_.call("end_cycle_v1",
+                         {kCycle, "0", "10000", kNext, "2", std::to_string(kFar), "USD", "250"}),
+              testing::HasSubstr("the data counts EUR, config.yml says USD"));
+  EXPECT_EQ(state(), std::string(kCycle) + " closing");
 }
 
 TEST_F(CyclesTest, FromItsEndOnNothingIsSoldThoughNoHubHasClosedItYet) {
