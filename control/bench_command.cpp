@@ -163,11 +163,12 @@ std::string command_of(const BenchOptions& options) {
 void record(const Config& config, const BenchOptions& options, const std::string& lines) {
   std::ofstream file(options.record, std::ios::app);
   file << fmt::format(
-      "\n## {}: {}, {} connections, {} workers, fsync {}\n\n`{}` on {} (depot {}), generator on "
+      "\n## {}: {}{}, {} connections, {} workers, fsync {}\n\n`{}` on {} (depot {}), generator on "
       "the same machine\n\n```\n{}```\n",
-      to_rfc3339(wall_now()).substr(0, 10), options.workload, options.connections,
-      config.workers.count, config.redis.fsync, command_of(options), machine(), DEPOT_VERSION,
-      lines);
+      to_rfc3339(wall_now()).substr(0, 10), options.workload,
+      options.lines > 1 ? fmt::format(", {} lines an order", options.lines) : "",
+      options.connections, config.workers.count, config.redis.fsync, command_of(options), machine(),
+      DEPOT_VERSION, lines);
   file.close();
   if (!file) throw StartupError(options.record + ": cannot be written", kExitFailed);
 }
