@@ -117,7 +117,7 @@ export function signal(name, which) {
 }
 
 export function redis(...command) {
-  return execFileSync("redis-cli", ["-s", DEPOT_REDIS, ...command], { encoding: "utf8" });
+  return execFileSync("redis-cli", ["-s", DEPOT_REDIS, "--user", "operator", ...command], { encoding: "utf8" });
 }
 
 export const CLOSED = 4;
