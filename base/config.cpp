@@ -184,6 +184,7 @@ void bind_rules(YamlTable& t, Config& c) {
   t.flag("log.json", c.log.json);
   t.text("runtime_dir", c.runtime_dir);
   t.integer("zmq_io_threads", c.zmq_io_threads, 1, 16);
+  t.text("keys_dir", c.keys_dir);
 }
 
 YamlTable table_of(Config& config) {
@@ -220,6 +221,7 @@ void complete(Config& config, const std::string& name) {
         fmt::format("/tmp/depot-{}-{}", getuid(), to_hex(sha256(folder.string())).substr(0, 8));
   }
   config.runtime_dir = folder / config.runtime_dir;
+  config.keys_dir = folder / config.keys_dir;
   if (config.runtime_dir.size() > kRuntimeDirMax) {
     refuse(fmt::format("runtime_dir: '{}' is longer than {} bytes; a socket's path must fit",
                        config.runtime_dir, kRuntimeDirMax));

@@ -160,6 +160,7 @@ struct Config {
   LogConfig log;
   std::string runtime_dir;  // "" = /tmp/depot-<uid>-<hash of the config's folder>
   int zmq_io_threads = 1;
+  std::string keys_dir = "var/keys";  // of the CURVE keys of tcp endpoints
 
   std::string path;  // The file it came from; "" when there was none.
 

@@ -6,6 +6,7 @@
 #include "base/fatal.hpp"
 #include "base/ids.hpp"
 #include "manufacturer_hub/cycle_clock.hpp"
+#include "manufacturer_hub/identity.hpp"
 #include "manufacturer_hub/store_answers.hpp"
 #include "messaging/poller.hpp"
 #include "protocol/orders.hpp"
@@ -102,17 +103,18 @@ bool HubLoop::drain_sockets() {
   Message first, second, third;
   int count = 0;
   for (; count < kMessagesPerTurn && sync_.receive_from(first, second); ++count) {
-    hub_.on_sync(std::string(first.bytes()), second.bytes(), now_);
+    hub_.on_sync(std::string(first.bytes()), second.bytes(), now_, second.user());
   }
   bool more = count == kMessagesPerTurn;
   for (count = 0; count < kMessagesPerTurn && in_.receive_published(first, second, third);
        ++count) {
-    hub_.on_published(first.bytes(), second.bytes(), third.bytes(), now_);
+    hub_.on_published(first.bytes(), second.bytes(), third.bytes(), now_, third.user());
   }
   more = more || count == kMessagesPerTurn;  // The subscriptions can wait for their poll.
   bool subscribed = false;
   std::string topic;
-  for (count = 0; count < kMessagesPerTurn && out_.receive_subscription(subscribed, topic);
+  for (count = 0;
+       count < kMessagesPerTurn && out_.receive_subscription(subscribed, topic, may_subscribe);
        ++count) {
     if (subscribed) hub_.on_subscription(topic);
   }

@@ -67,8 +67,9 @@ Result<void> check_settings(BlockingRedis& redis, bool allow_unsafe) {
   for (std::size_t i = 0; i + 1 < user->items.size(); i += 2) {
     const std::string &name = user->items[i].text, &rules = user->items[i + 1].text;
     if ((name == "commands" && rules != "+@all") || (name == "keys" && rules != "~*")) {
-      faults += " the default user, as which Redis replays its append-only file, must have all "
-                "permissions, also where it is off (user default off ~* &* +@all);";
+      faults +=
+          " the default user, as which Redis replays its append-only file, must have all "
+          "permissions, also where it is off (user default off ~* &* +@all);";
       break;
     }
   }

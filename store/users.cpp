@@ -65,15 +65,15 @@ std::string file_of(const std::string& folder, RedisRole role) {
 }
 
 void make_secret(const std::string& path) {
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0 && errno == EEXIST) return;
+  if (fs::exists(path)) return;
   std::array<std::uint8_t, kSecretBytes> bytes;
   random_bytes(bytes);
   const std::string text =
       to_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()}) + "\n";
-  const bool written = fd >= 0 &&
-                       write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-                       fsync(fd) == 0;
+  const std::string fresh = path + ".new";  // Whole, or not there.
+  const int fd = open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  const bool written = fd >= 0 && write(fd, text.data(), text.size()) == std::ssize(text) &&
+                       fsync(fd) == 0 && rename(fresh.c_str(), path.c_str()) == 0;
   const int failure = errno;
   if (fd >= 0) close(fd);
   if (written) return;

@@ -8,8 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "base/fatal.hpp"
 #include "base/clock.hpp"
+#include "base/fatal.hpp"
 #include "base/process.hpp"
 #include "store/library.hpp"
 #include "tests/unit/store/shop.hpp"
