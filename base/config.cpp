@@ -135,6 +135,7 @@ void bind_books(YamlTable& t, Config& c) {
   t.choice<RedisMode>("redis.mode", c.redis.mode,
                       {{"private", RedisMode::private_server}, {"external", RedisMode::external}});
   t.text("redis.url", c.redis.url, check_redis_url);
+  t.text("redis.users", c.redis.users);
   t.text("redis.dir", c.redis.dir);
   t.size("redis.maxmemory", c.redis.maxmemory, 64LL << 20, 1LL << 40);
   t.integer("redis.purchases_stop_percent", c.redis.purchases_stop_percent, 10, 99);
@@ -183,6 +184,7 @@ void bind_rules(YamlTable& t, Config& c) {
   t.flag("log.json", c.log.json);
   t.text("runtime_dir", c.runtime_dir);
   t.integer("zmq_io_threads", c.zmq_io_threads, 1, 16);
+  t.text("keys_dir", c.keys_dir);
 }
 
 YamlTable table_of(Config& config) {
@@ -212,12 +214,14 @@ void complete(Config& config, const std::string& name) {
   }
   const std::filesystem::path folder = config.folder();
   config.redis.dir = folder / config.redis.dir;
+  if (!config.redis.users.empty()) config.redis.users = folder / config.redis.users;
   for (std::string& file : config.demo.catalogues) file = folder / file;
   if (config.runtime_dir.empty()) {
     config.runtime_dir =
         fmt::format("/tmp/depot-{}-{}", getuid(), to_hex(sha256(folder.string())).substr(0, 8));
   }
   config.runtime_dir = folder / config.runtime_dir;
+  config.keys_dir = folder / config.keys_dir;
   if (config.runtime_dir.size() > kRuntimeDirMax) {
     refuse(fmt::format("runtime_dir: '{}' is longer than {} bytes; a socket's path must fit",
                        config.runtime_dir, kRuntimeDirMax));
@@ -283,6 +287,14 @@ std::string Config::hub_sync_endpoint(int index) const {
   return endpoint(*this, hub.sync, "hub-sync", index);
 }
 std::string Config::redis_socket() const { return runtime_dir + "/redis.sock"; }
+std::string Config::redis_users() const {
+  return redis.mode == RedisMode::external ? redis.users : redis.dir + "/users";
+}
+RedisLogin Config::redis_login(RedisRole role, const std::string& url) const {
+  const std::string folder = redis_users(), user(name_of(role));
+  if (folder.empty()) return {.url = url};
+  return {.url = url, .user = user, .secret_file = folder + "/" + user};
+}
 std::string Config::redis_url() const {
   return redis.mode == RedisMode::external ? redis.url : "unix://" + redis_socket();
 }

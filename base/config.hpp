@@ -16,6 +16,7 @@
 #include "base/crypto.hpp"
 #include "base/log.hpp"
 #include "base/money.hpp"
+#include "base/redis_login.hpp"
 
 namespace depot {
 
@@ -91,7 +92,8 @@ enum class RedisMode { private_server, external };
 struct RedisConfig {
   RedisMode mode = RedisMode::private_server;
   std::string url;                // external: unix:///path or redis://host:port
-  std::string dir = "var/redis";  // private: where the data lies
+  std::string users;              // external: the folder of the secrets; "": no log-in
+  std::string dir = "var/redis";  // private: where the data lies, and the secrets in users/
   std::int64_t maxmemory = 2LL * 1024 * 1024 * 1024;
   int purchases_stop_percent = 85;  // Of maxmemory; beyond it new purchases are 503.
   bool allow_unsafe = false;        // Turns the refusal of a lossy Redis into a loud warning.
@@ -158,6 +160,7 @@ struct Config {
   LogConfig log;
   std::string runtime_dir;  // "" = /tmp/depot-<uid>-<hash of the config's folder>
   int zmq_io_threads = 1;
+  std::string keys_dir = "var/keys";  // of the CURVE keys of tcp endpoints
 
   std::string path;  // The file it came from; "" when there was none.
 
@@ -169,8 +172,11 @@ struct Config {
   std::string hub_in_endpoint(int index = 0) const;
   std::string hub_out_endpoint(int index = 0) const;
   std::string hub_sync_endpoint(int index = 0) const;
-  std::string redis_socket() const;                            // private mode's unix socket
-  std::string redis_url() const;                               // what to connect to in either mode
+  std::string redis_socket() const;  // private mode's unix socket
+  std::string redis_url() const;     // what to connect to in either mode
+  std::string redis_users() const;   // the secrets' folder, or ""
+  RedisLogin redis_login(RedisRole role) const { return redis_login(role, redis_url()); }
+  RedisLogin redis_login(RedisRole role, const std::string& url) const;
   std::string admin_socket(const std::string& process) const;  // <runtime>/admin/<process>.sock
 };
 

@@ -42,7 +42,7 @@ class DirectBackend final : public customer_gateway::Backend,
                 customer_gateway::BackendMetrics& counts)
       : in_flight_max_(static_cast<std::size_t>(config.gateway.in_flight_max)),
         counts_(counts),
-        redis_(config.redis_url()),
+        redis_(config.redis_login(RedisRole::worker)),
         worker_(config, *this, metrics_),
         hasher_(config.accounts.password_cost),
         descriptor_(io),

@@ -40,8 +40,8 @@ class Bench {
  public:
   Bench(const Config& config, Log& log, std::size_t customers)
       : server_(config, log),
-        redis_(connect(config.redis_url())),
-        client_(config.redis_url()),
+        redis_(connect(config.redis_login(RedisRole::operate))),
+        client_(config.redis_login(RedisRole::worker)),
         customers_(customers) {
     protocol::Writer(options_).array(6).integer(512).integer(0).integer(2'000'000).integer(0);
     protocol::Writer(options_).integer(10'000).integer(0);
@@ -73,8 +73,8 @@ class Bench {
   }
 
  private:
-  static store::BlockingRedis connect(const std::string& url) {
-    auto redis = store::BlockingRedis::connect(url);
+  static store::BlockingRedis connect(const RedisLogin& login) {
+    auto redis = store::BlockingRedis::connect(login);
     if (!redis) throw std::runtime_error(redis.error().message);
     return std::move(*redis);
   }

@@ -47,7 +47,9 @@ def fill(cluster, options):
 def rest(cluster):
     """Its append-only file is written anew, as Redis does of itself now and then: not meanwhile."""
     url = json.loads(cluster.run("status", "--json").stdout)["redis"]["url"]
-    call = ["redis-cli", "-s", url.removeprefix("unix://")]
+    secret = (cluster.folder / "var/redis/users/operator").read_text(encoding="utf-8").strip()
+    call = ["redis-cli", "-s", url.removeprefix("unix://"), "--user", "operator", "--pass", secret,
+            "--no-auth-warning"]
     streams.subprocess.run([*call, "BGREWRITEAOF"], check=True, stdout=streams.subprocess.DEVNULL)
     for _ in range(600):
         time.sleep(0.5)

@@ -32,8 +32,7 @@ std::vector<Id> sorted(std::vector<Id> ids) {
 
 class Audit {
  public:
-  Audit(const std::string& redis_url, const Progress& progress)
-      : redis_(redis_url), progress_(progress) {}
+  Audit(const RedisLogin& login, const Progress& progress) : redis_(login), progress_(progress) {}
 
   AuditResult run(const std::string& histories) {
     read_rows();
@@ -268,9 +267,8 @@ void Audit::read_again(const std::vector<Id>& orders) {
 
 }  // namespace
 
-AuditResult run(const std::string& redis_url, const std::string& histories,
-                const Progress& progress) {
-  return Audit(redis_url, progress).run(histories);
+AuditResult run(const RedisLogin& login, const std::string& histories, const Progress& progress) {
+  return Audit(login, progress).run(histories);
 }
 
 }  // namespace depot::control::audit

@@ -32,6 +32,7 @@
 #include <vector>
 
 #include "base/config.hpp"
+#include "base/redis_login.hpp"
 
 namespace depot::control::audit {
 
@@ -76,9 +77,9 @@ struct AuditResult {
 // Of what is done: what is being read, and how many of it were.
 using Progress = std::function<void(std::string_view what, std::uint64_t done)>;
 
-// `redis_url`: unix:///path or redis://host:port. `histories`: a folder of clients' *.jsonl
-// (bench/history.hpp), or "". `progress` is called many times a second.
-AuditResult run(const std::string& redis_url, const std::string& histories = "",
+// `histories`: a folder of clients' *.jsonl (bench/history.hpp), or "". `progress` is called many
+// times a second.
+AuditResult run(const RedisLogin& login, const std::string& histories = "",
                 const Progress& progress = {});
 
 std::string to_text(const AuditResult& result, const Currency& currency);

@@ -29,11 +29,12 @@ std::string_view text_of(const redisReply* reply) {
   return reply->str == nullptr ? std::string_view() : std::string_view(reply->str, reply->len);
 }
 
-Redis::Redis(const std::string& url) : context_(connect(url), redisFree) {
+Redis::Redis(const RedisLogin& login) : context_(connect(login.url), redisFree) {
   if (context_ == nullptr) unavailable("out of memory");
-  if (context_->err != 0) unavailable(url + ": " + context_->errstr);
+  if (context_->err != 0) unavailable(login.url + ": " + context_->errstr);
   // Redis may be busy with a batch or an AOF rewrite; a minute of silence is another matter.
   redisSetTimeout(context_.get(), timeval{60, 0});
+  if (!login.user.empty()) command({"AUTH", login.user, read_secret(login.secret_file)});
 }
 
 Reply Redis::receive() {

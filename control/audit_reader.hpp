@@ -19,6 +19,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/redis_login.hpp"
+
 namespace depot::control::audit {
 
 using Reply = std::unique_ptr<redisReply, void (*)(void*)>;
@@ -26,7 +28,7 @@ std::string_view text_of(const redisReply* reply);  // "" for nil
 
 class Redis {
  public:
-  explicit Redis(const std::string& url);
+  explicit Redis(const RedisLogin& login);
   Reply command(const std::vector<std::string>& arguments);
   // The same in two steps, so that Redis works meanwhile; answers come in the order sent.
   void send(const std::vector<std::string>& arguments);

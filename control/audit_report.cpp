@@ -77,7 +77,7 @@ boost::json::object json_of(const AuditResult& result) {
 }
 
 int run_audit(const Config& config, const std::string& histories, bool json) {
-  const AuditResult result = run(config.redis_url(), histories);
+  const AuditResult result = run(config.redis_login(RedisRole::audit), histories);
   const std::string text =
       json ? boost::json::serialize(json_of(result)) + "\n" : to_text(result, config.currency);
   std::fwrite(text.data(), 1, text.size(), stdout);

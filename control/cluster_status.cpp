@@ -113,7 +113,7 @@ json::object redis_document(const UpView& view, std::optional<store::BlockingRed
     return out;
   }
   if (!redis) {
-    auto connected = store::BlockingRedis::connect(config.redis_url(), kAskMax);
+    auto connected = store::BlockingRedis::connect(config.redis_login(RedisRole::operate), kAskMax);
     if (!connected) {
       out["not_ready"] = connected.error().message;
       return out;

@@ -16,6 +16,7 @@
 #include "bench/workload.hpp"
 #include "control/audit.hpp"
 #include "control/cycle_command.hpp"
+#include "control/keys_command.hpp"
 #include "control/load_commands.hpp"
 #include "control/manufacturer_command.hpp"
 #include "control/settlement_command.hpp"
@@ -52,6 +53,7 @@ struct Words {  // what the command line says, bound by CLI11
   control::ManufacturerOptions manufacturer;
   control::ShopOptions shop;
   control::CycleOptions cycle;
+  control::KeysOptions keys = {};
   control::SettlementOptions settlement;
   bool from_file = false;  // config.yml as it is, not what a running `depot up` goes by
   std::function<int(const Config&)> run;
@@ -144,6 +146,28 @@ void add_manufacturer_commands(CLI::App& app, Words& words) {
     });
   }
   for (CLI::App* one : {&enrol, &list}) one->add_flag("--json", options.json, "one JSON document");
+}
+
+void add_key_commands(CLI::App& app, Words& words) {
+  control::KeysOptions& options = words.keys;
+  CLI::App& keys = *app.add_subcommand("keys", "who may come in by a tcp endpoint");
+  keys.require_subcommand(1);
+  CLI::App& fresh = add(keys, words, "new", "a key for a process or a manufacturer, in keys_dir",
+                        [&](auto& c) { return control::run_keys_new(c, options); });
+  CLI::App& list = add(keys, words, "list", "those that are known here",
+                       [&](auto& c) { return control::run_keys_list(c, options); });
+  CLI::App& revoke = add(keys, words, "revoke", "it is not let in any more",
+                         [&](auto& c) { return control::run_keys_revoke(c, options); });
+  for (CLI::App* one : {&fresh, &revoke}) {
+    one->add_option("NAME", options.name, "gateway-1, worker-1, balancer-1, hub-1, manufacturer-ID")
+        ->required()
+        ->check(
+            [](const auto& text) { return control::is_key_name(text) ? "" : control::kKeyNames; });
+  }
+  for (CLI::App* one : {&fresh, &list}) one->add_flag("--json", options.json, "one JSON document");
+  add(app, words, "redis-users",
+      "ACL lines for an external Redis; makes the secrets in redis.users", control::run_redis_users)
+      .preparse_callback([&](std::size_t) { words.from_file = true; });
 }
 
 void add_cycle_commands(CLI::App& app, Words& words) {
@@ -295,6 +319,7 @@ int run(int argc, char** argv) {
   add_trade_commands(app, words);
   add_manufacturer_commands(app, words);
   add_cycle_commands(app, words);
+  add_key_commands(app, words);
   add_settlement_commands(app, words);
   add_load_commands(app, words);
   add_shop_command(app, words);

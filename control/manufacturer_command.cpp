@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <filesystem>
 #include <map>
 #include <unordered_set>
 
 #include "base/clock.hpp"
 #include "base/fatal.hpp"
 #include "base/ids.hpp"
+#include "control/keys_command.hpp"
 #include "control/store_call.hpp"
 #include "protocol/manufacturers.hpp"
 #include "protocol/msgpack.hpp"
@@ -72,6 +74,13 @@ std::string ledger_of(const protocol::ManufacturerRow& row) {
   return row.epoch > 0 ? fmt::format("{}-{}", row.epoch, row.number) : "";
 }
 
+// By tcp its agent needs a key; "" where it needs none. One that it has stays.
+std::string key_for(const Config& config, const std::string& id) {
+  if (!config.hub_sync_endpoint().starts_with("tcp://")) return "";
+  const std::string name = "manufacturer-" + id, there = config.keys_dir + "/" + name;
+  return std::filesystem::exists(there + ".pub") ? there + ".key" : make_key(config, name);
+}
+
 std::string time_of(std::int64_t ms) { return to_rfc3339(WallTime(std::chrono::milliseconds(ms))); }
 
 }  // namespace
@@ -87,12 +96,19 @@ int run_manufacturer_add(const Config& config, const ManufacturerOptions& option
                                       "the one it has stops working"),
         kExitFailed);
   }
+  const std::string key = key_for(config, options.id);
   if (options.json) {
-    return print_line(json::serialize(json::value{
-        {"manufacturer_id", options.id}, {"name", options.name}, {"token", token.text()}}));
+    json::object document{
+        {"manufacturer_id", options.id}, {"name", options.name}, {"token", token.text()}};
+    if (!key.empty()) document["key_file"] = key;
+    return print_line(json::serialize(document));
   }
   fmt::print(stderr, "{} ({}) is enrolled. Its token; keep it: it is not shown again.\n",
              options.name, options.id);
+  if (!key.empty()) {
+    fmt::print(stderr, "Its agent's key, for the keys_dir of its machine, beside hub-1.pub: {}\n",
+               key);
+  }
   return print_line(token.text());
 }
 

@@ -19,7 +19,7 @@ void open_store(store::BlockingRedis& redis, const Config& config) {
 }
 
 store::BlockingRedis connect_store(const Config& config) {
-  auto redis = store::BlockingRedis::connect(config.redis_url());
+  auto redis = store::BlockingRedis::connect(config.redis_login(RedisRole::operate));
   if (!redis) {
     throw StartupError(redis.error().message + "; is `depot up` running?", kExitUnavailable);
   }

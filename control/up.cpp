@@ -132,7 +132,7 @@ void Up::run() {
 
 void Up::start_redis() {
   const auto judge = [this](const std::string& url) {
-    auto redis = store::BlockingRedis::connect(url);
+    auto redis = store::BlockingRedis::connect(config_.redis_login(RedisRole::operate, url));
     if (!redis) throw StartupError("redis: " + redis.error().message, kExitUnavailable);
     open_store(*redis, config_);
     audit_books(url);
@@ -141,7 +141,7 @@ void Up::start_redis() {
     log_.info("starting redis", {{"dir", config_.redis.dir}});
     redis_.emplace(config_, log_, 120s, &stop_, judge);
   } else {
-    auto redis = store::BlockingRedis::connect(config_.redis_url());
+    auto redis = store::BlockingRedis::connect(config_.redis_login(RedisRole::operate));
     if (!redis) throw StartupError("redis: " + redis.error().message, kExitUnavailable);
     const auto safe = store::check_settings(*redis, config_.redis.allow_unsafe);
     if (!safe) throw StartupError("redis: " + safe.error().message, kExitUnavailable);
@@ -160,7 +160,8 @@ void Up::audit_books(const std::string& redis_url) {
     next_word = steady_now() + kAuditWord;
     log_.info("auditing the books", {{"read", what}, {"so_far", done}});
   };
-  const audit::AuditResult books = audit::run(redis_url, "", progress);
+  const audit::AuditResult books =
+      audit::run(config_.redis_login(RedisRole::audit, redis_url), "", progress);
   const std::chrono::duration<double> seconds = steady_now() - begin;
   state_.books_wrong.clear();
   if (books.clean()) {

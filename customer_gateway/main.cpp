@@ -47,7 +47,9 @@ int main(int argc, char** argv) try {
   make_runtime_dir(config);
   raise_files_max(static_cast<std::size_t>(config.gateway.connections_max) + kFilesOfOurs);
   Metrics metrics;
-  messaging::Context context(config.zmq_io_threads);
+  messaging::Context context(
+      config.zmq_io_threads,
+      messaging::open_security(config, messaging::Party::gateway, options.name));
 
   customer_gateway::Gateway gateway(context, config, options.name, metrics, log);
   http::AdminServer admin("unix:" + config.admin_socket(options.name), metrics,

@@ -41,7 +41,7 @@ WorkerLoop::WorkerLoop(messaging::Context& context, const Config& config, const 
                        Metrics& metrics, Log& log)
     : log_(log),
       drain_timeout_(config.workers.drain_timeout),
-      redis_(config.redis_url()),
+      redis_(config.redis_login(RedisRole::worker)),
       worker_(config, *this, metrics),
       hasher_(config.accounts.password_cost),
       now_(steady_now()),

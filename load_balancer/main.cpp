@@ -21,7 +21,9 @@ int main(int argc, char** argv) try {
   Log log(config.log, options.name);
   StopSignal stop{SIGINT, SIGTERM};  // Before any thread exists, so that all inherit the mask.
   Metrics metrics;
-  messaging::Context context(config.zmq_io_threads);
+  messaging::Context context(
+      config.zmq_io_threads,
+      messaging::open_security(config, messaging::Party::balancer, options.name));
   const int index = instance_index(options.name);
   load_balancer::BalancerLoop loop(context, config.frontend_endpoint(index),
                                    config.backend_endpoint(index), config.load_balancer, metrics,

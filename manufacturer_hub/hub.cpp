@@ -5,6 +5,7 @@
 
 #include "base/crypto.hpp"
 #include "base/ids.hpp"
+#include "manufacturer_hub/identity.hpp"
 
 namespace depot::manufacturer_hub {
 
@@ -56,9 +57,11 @@ void Hub::on_store(StoreState state) {
   heads_due_ = {};
 }
 
-void Hub::on_sync(const std::string& peer, std::string_view frame, TimePoint now) {
+void Hub::on_sync(const std::string& peer, std::string_view frame, TimePoint now,
+                  std::string_view user) {
   const auto found = sessions_.find(peer);
-  const bool known = found != sessions_.end();
+  // Somebody else may come under the routing id of one that is gone.
+  const bool known = found != sessions_.end() && found->second.user == user;
   const std::string who =
       known && !found->second.manufacturer.empty() ? found->second.manufacturer : peer;
   if (known && floods(found->second.said, who, now)) {
@@ -69,7 +72,7 @@ void Hub::on_sync(const std::string& peer, std::string_view frame, TimePoint now
   if (!read_sync_header(frame, header)) return complain(who, "malformed frame on sync", now);
   const std::string_view body = frame.substr(messaging::kSyncHeaderSize);
   if (store_id_.empty()) return;  // There is nothing true to say yet; they ask again.
-  if (header.type == SyncType::hello) return on_hello(peer, body, now);
+  if (header.type == SyncType::hello) return on_hello(peer, body, now, user);
   if (!known) {
     if (floods(strangers_, "peers without a session", now)) return;
     return send_error(peer, SyncError::say_hello, kSayHello);
@@ -94,21 +97,28 @@ void Hub::on_sync(const std::string& peer, std::string_view frame, TimePoint now
   }
 }
 
-void Hub::on_hello(const std::string& peer, std::string_view body, TimePoint now) {
+void Hub::on_hello(const std::string& peer, std::string_view body, TimePoint now,
+                   std::string_view user) {
   const std::optional<protocol::SyncHello> hello = protocol::decode_sync_hello(body);
   if (!hello || (hello->manufacturer && !is_name_part(hello->id))) {
     complain(peer, "malformed HELLO", now);
     return send_error(peer, SyncError::refused, "malformed HELLO");
   }
+  if (!may_say_hello(user, *hello)) {
+    complain(user, "HELLO of somebody else", now);
+    return send_error(peer, SyncError::refused, "the key is another's: " + std::string(user));
+  }
   auto session = sessions_.find(peer);
   if (session != sessions_.end()) {
-    if (session->second.greeting) return;  // Its answer is on the way.
-    if (session->second.manufacturer != hello->id) drop(peer);
+    const bool same = session->second.user == user;
+    if (same && session->second.greeting) return;  // Its answer is on the way.
+    if (!same || session->second.manufacturer != hello->id) drop(peer);
   } else if (std::cmp_greater_equal(sessions_.size(), config_.sessions_max)) {
     return send_error(peer, SyncError::busy, "the hub has as many sessions as it may");
   }
   if (!hello->manufacturer) {
     sessions_[peer].heard = now;
+    sessions_[peer].user = user;
     return on_greeted(peer, protocol::SyncWelcome{.store_id = store_id_, .cycle = cycle_});
   }
   const auto known = manufacturers_.find(hello->id);
@@ -121,6 +131,7 @@ void Hub::on_hello(const std::string& peer, std::string_view body, TimePoint now
   Session& mine = sessions_[peer];
   mine.manufacturer = hello->id;
   mine.heard = now;
+  mine.user = user;
   mine.greeting = true;
   Manufacturer& maker = manufacturers_[hello->id];
   maker.name = hello->name;
@@ -158,15 +169,16 @@ void Hub::on_greeted(const std::string& peer, const Result<protocol::SyncWelcome
 }
 
 void Hub::on_published(std::string_view topic, std::string_view header_bytes, std::string_view body,
-                       TimePoint now) {
+                       TimePoint now, std::string_view user) {
   std::string_view kind, id;
   SyncHeader header;
   if (!messaging::split_topic(topic, kind, id) || kind != "offer" || !is_name_part(id) ||
       !read_sync_header(header_bytes, header)) {
     return complain(topic.substr(0, kNamePartMax), "malformed message on in", now);
   }
-  // Anybody can publish under any topic: only a manufacturer with a session is listened to, and of
-  // it the function takes nothing but the next number.
+  if (!may_publish(user, id)) return complain(user, "an offer of somebody else", now);
+  // Over ipc anybody can publish under any topic: only a manufacturer with a session is listened
+  // to, and of it the function takes nothing but the next number.
   const auto maker = manufacturers_.find(id);
   if (maker == manufacturers_.end()) return;
   const auto session = sessions_.find(maker->second.peer);

@@ -80,9 +80,11 @@ class Hub {
  public:
   Hub(const HubConfig& config, HubActions& actions, Metrics& metrics);
 
-  void on_sync(const std::string& peer, std::string_view frame, TimePoint now);
+  // user: the name of the sender's key, "" where none is asked for (ipc).
+  void on_sync(const std::string& peer, std::string_view frame, TimePoint now,
+               std::string_view user = {});
   void on_published(std::string_view topic, std::string_view header, std::string_view body,
-                    TimePoint now);
+                    TimePoint now, std::string_view user = {});
   void on_subscription(std::string_view topic);
   void on_tick(TimePoint now, WallTime wall);  // Publishes what is due; once per loop turn.
 
@@ -123,6 +125,7 @@ class Hub {
   };
   struct Session {
     std::string manufacturer;  // "": a gateway
+    std::string user;          // the name of its key; "" over ipc
     Rate said{}, published{};  // Apart: anybody can publish in its name.
     bool welcomed = false;
     bool greeting = false;  // The store is being asked; again, where it is welcomed.
@@ -148,7 +151,8 @@ class Hub {
     std::uint64_t last = 0;
   };
 
-  void on_hello(const std::string& peer, std::string_view body, TimePoint now);
+  void on_hello(const std::string& peer, std::string_view body, TimePoint now,
+                std::string_view user);
   void on_fetch(const std::string& peer, Session& session, const messaging::SyncHeader& header);
   void on_ask(const std::string& peer, Session& session, std::uint64_t ticket,
               std::string_view body, TimePoint now);

@@ -6,6 +6,7 @@
 #include "base/fatal.hpp"
 #include "base/ids.hpp"
 #include "manufacturer_hub/cycle_clock.hpp"
+#include "manufacturer_hub/identity.hpp"
 #include "manufacturer_hub/store_answers.hpp"
 #include "messaging/poller.hpp"
 #include "protocol/orders.hpp"
@@ -50,8 +51,8 @@ HubLoop::HubLoop(messaging::Context& context, const Config& config, int index, L
       out_(context, SocketKind::xpub),
       sync_(context, SocketKind::router),
       hub_(config.hub, *this, metrics),
-      commands_(config.redis_url()),
-      feed_(config.redis_url()),
+      commands_(config.redis_login(RedisRole::hub)),
+      feed_(config.redis_login(RedisRole::hub)),
       feed_max_(std::to_string(config.limits.feed_entries_max)),
       keeper_(config, commands_, log, metrics),
       feed_number_(metrics.gauge("depot_hub_feed_number", "Newest entry read of the feed")),
@@ -102,17 +103,18 @@ bool HubLoop::drain_sockets() {
   Message first, second, third;
   int count = 0;
   for (; count < kMessagesPerTurn && sync_.receive_from(first, second); ++count) {
-    hub_.on_sync(std::string(first.bytes()), second.bytes(), now_);
+    hub_.on_sync(std::string(first.bytes()), second.bytes(), now_, second.user());
   }
   bool more = count == kMessagesPerTurn;
   for (count = 0; count < kMessagesPerTurn && in_.receive_published(first, second, third);
        ++count) {
-    hub_.on_published(first.bytes(), second.bytes(), third.bytes(), now_);
+    hub_.on_published(first.bytes(), second.bytes(), third.bytes(), now_, third.user());
   }
   more = more || count == kMessagesPerTurn;  // The subscriptions can wait for their poll.
   bool subscribed = false;
   std::string topic;
-  for (count = 0; count < kMessagesPerTurn && out_.receive_subscription(subscribed, topic);
+  for (count = 0;
+       count < kMessagesPerTurn && out_.receive_subscription(subscribed, topic, may_subscribe);
        ++count) {
     if (subscribed) hub_.on_subscription(topic);
   }

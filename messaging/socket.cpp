@@ -118,12 +118,15 @@ bool receive_parts(void* socket, Message* const* parts, int count, std::uint64_t
 
 }  // namespace
 
-Context::Context(int io_threads) : handle_(zmq_ctx_new()) {
+Context::Context(int io_threads, std::unique_ptr<Security> security)
+    : handle_(zmq_ctx_new()), security_(std::move(security)) {
   if (!handle_) throw StartupError("cannot make a ZeroMQ context", kExitUnavailable);
   zmq_ctx_set(handle_, ZMQ_IO_THREADS, io_threads);
+  if (security_) security_->start(handle_);
 }
 
 Context::~Context() {
+  if (security_) security_->stop();
   while (zmq_ctx_term(handle_) != 0 && zmq_errno() == EINTR) {
   }
 }
@@ -138,6 +141,12 @@ Message::~Message() { zmq_msg_close(as_message(*this)); }
 std::string_view Message::bytes() const {
   auto* message = as_message(const_cast<Message&>(*this));
   return {static_cast<const char*>(zmq_msg_data(message)), zmq_msg_size(message)};
+}
+
+std::string_view Message::user() const {
+  auto* message = as_message(const_cast<Message&>(*this));
+  const char* const name = zmq_msg_gets(message, "User-Id");
+  return name ? name : "";
 }
 
 // Holds <path>.lock while an ipc endpoint is bound, and removes the socket's file at the end. The
@@ -165,7 +174,8 @@ struct Socket::EndpointLock {
 };
 
 Socket::Socket(Context& context, SocketKind kind, const SocketOptions& options)
-    : handle_(zmq_socket(context.handle(), kTypes[static_cast<std::size_t>(kind)])) {
+    : handle_(zmq_socket(context.handle(), kTypes[static_cast<std::size_t>(kind)])),
+      security_(context.security()) {
   if (!handle_) fail_endpoint("make", "a ZeroMQ socket", zmq_errno());
   set_options(handle_, kind, options);
 }
@@ -177,11 +187,15 @@ Socket::~Socket() {
 Socket::Socket(Socket&& other) noexcept
     : handle_(std::exchange(other.handle_, nullptr)),
       malformed_(other.malformed_),
+      security_(other.security_),
+      guarded_(other.guarded_),
       lock_(std::move(other.lock_)) {}
 
 Socket& Socket::operator=(Socket&& other) noexcept {
   std::swap(handle_, other.handle_);
   std::swap(malformed_, other.malformed_);
+  std::swap(security_, other.security_);
+  std::swap(guarded_, other.guarded_);
   std::swap(lock_, other.lock_);
   return *this;
 }
@@ -190,10 +204,20 @@ void Socket::bind(const std::string& endpoint) {
   const char first = endpoint.starts_with(kIpc) ? endpoint.c_str()[kIpc.size()] : '\0';
   const bool names_file = first != '\0' && first != '@' && first != '*';
   if (names_file) lock_ = std::make_unique<EndpointLock>(endpoint);
+  guarded_ = security_ && security_->guards(endpoint);
+  if (guarded_) {
+    security_->before_bind(handle_, endpoint);
+    int type = 0;
+    std::size_t size = sizeof type;
+    DEPOT_ASSERT(zmq_getsockopt(handle_, ZMQ_TYPE, &type, &size) == 0);
+    if (type == ZMQ_XPUB) set(handle_, ZMQ_XPUB_MANUAL, 1);
+  }
   if (zmq_bind(handle_, endpoint.c_str()) != 0) fail_endpoint("bind", endpoint, zmq_errno());
+  if (guarded_) security_->prove(handle_, bound_endpoint());
 }
 
 void Socket::connect(const std::string& endpoint) {
+  if (security_) security_->before_connect(handle_, endpoint);
   if (zmq_connect(handle_, endpoint.c_str()) != 0) fail_endpoint("connect", endpoint, zmq_errno());
 }
 
@@ -213,9 +237,23 @@ void Socket::subscribe(std::string_view topic_prefix) {
 
 Sent Socket::send(std::string_view frame) { return send_part(handle_, frame, 0); }
 
+bool Socket::is_revoked(const Message& message) const {
+  return guarded_ && !security_->knows(message.user());
+}
+
+// Passes over what comes by a connection whose key is revoked: libzmq does not end it.
+bool Socket::receive_known(Message* const* parts, int count) {
+  for (int attempt = 0; attempt < kMalformedPerCall; ++attempt) {
+    if (!receive_parts(handle_, parts, count, malformed_)) return false;
+    if (!is_revoked(*parts[count - 1])) return true;
+    ++malformed_;
+  }
+  return false;
+}
+
 bool Socket::receive(Message& frame) {
   Message* const parts[] = {&frame};
-  return receive_parts(handle_, parts, 1, malformed_);
+  return receive_known(parts, 1);
 }
 
 Sent Socket::send_to(std::string_view routing_id, std::string_view frame) {
@@ -224,7 +262,7 @@ Sent Socket::send_to(std::string_view routing_id, std::string_view frame) {
 
 bool Socket::receive_from(Message& routing_id, Message& frame) {
   Message* const parts[] = {&routing_id, &frame};
-  return receive_parts(handle_, parts, 2, malformed_);
+  return receive_known(parts, 2);
 }
 
 Sent Socket::publish(std::string_view topic, std::string_view header, std::string_view body) {
@@ -233,10 +271,10 @@ Sent Socket::publish(std::string_view topic, std::string_view header, std::strin
 
 bool Socket::receive_published(Message& topic, Message& header, Message& body) {
   Message* const parts[] = {&topic, &header, &body};
-  return receive_parts(handle_, parts, 3, malformed_);
+  return receive_known(parts, 3);
 }
 
-bool Socket::receive_subscription(bool& subscribed, std::string& topic) {
+bool Socket::receive_subscription(bool& subscribed, std::string& topic, Granted granted) {
   Message message;
   while (receive(message)) {
     const std::string_view bytes = message.bytes();
@@ -246,6 +284,12 @@ bool Socket::receive_subscription(bool& subscribed, std::string& topic) {
     }
     subscribed = bytes.front() == 1;
     topic.assign(bytes.substr(1));
+    if (!guarded_) return true;
+    const bool allowed = granted && granted(message.user(), topic);
+    if (subscribed && !allowed) continue;
+    // It fails where the subscriber is gone already, and its subscriptions with it.
+    zmq_setsockopt(handle_, subscribed ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE, topic.data(),
+                   topic.size());
     return true;
   }
   return false;

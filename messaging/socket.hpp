@@ -14,18 +14,23 @@
 #include <string>
 #include <string_view>
 
+#include "messaging/security.hpp"
+
 namespace depot::messaging {
 
 class Context {
  public:
-  explicit Context(int io_threads = 1);
+  // security: of the tcp endpoints of its sockets; without it they take anybody, as tests do.
+  explicit Context(int io_threads = 1, std::unique_ptr<Security> security = nullptr);
   ~Context();  // Blocks until every socket of it is closed; all have LINGER 0 or a bound.
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
   void* handle() const { return handle_; }
+  const Security* security() const { return security_.get(); }
 
  private:
   void* handle_;
+  std::unique_ptr<Security> security_;
 };
 
 enum class SocketKind { router, dealer, pub, sub, xpub };
@@ -46,6 +51,8 @@ class Message {
   Message(const Message&) = delete;
   Message& operator=(const Message&) = delete;
   std::string_view bytes() const;
+  // The name of the key of who sent it; "" where the endpoint asks for none.
+  std::string_view user() const;
   void* handle() { return storage_; }
 
  private:
@@ -83,7 +90,9 @@ class Socket {
   Sent publish(std::string_view topic, std::string_view header, std::string_view body);
   bool receive_published(Message& topic, Message& header, Message& body);
   // XPUB: a subscription (true) or its end (false) and its topic.
-  bool receive_subscription(bool& subscribed, std::string& topic);
+  // Where keys are asked for, it takes effect only if `granted` says so of the key's name.
+  using Granted = bool (*)(std::string_view user, std::string_view topic);
+  bool receive_subscription(bool& subscribed, std::string& topic, Granted granted = nullptr);
 
   // Readable when there MAY be something, and edge-triggered. Wait on it only behind a receive that
   // returned false, and look once more behind every send: both consume the edge. Never read it.
@@ -92,8 +101,13 @@ class Socket {
   std::uint64_t malformed() const { return malformed_; }
 
  private:
+  bool is_revoked(const Message& message) const;
+  bool receive_known(Message* const* parts, int count);
+
   void* handle_ = nullptr;
   std::uint64_t malformed_ = 0;
+  const Security* security_ = nullptr;
+  bool guarded_ = false;  // bound where keys are asked for
   struct EndpointLock;
   std::unique_ptr<EndpointLock> lock_;
 };

@@ -41,10 +41,10 @@ Value to_value(const redisReply& reply) {
 
 void FreeContext::operator()(redisContext* context) const { redisFree(context); }
 
-Result<BlockingRedis> BlockingRedis::connect(const std::string& url,
+Result<BlockingRedis> BlockingRedis::connect(const RedisLogin& login,
                                              std::chrono::milliseconds timeout) try {
   std::signal(SIGPIPE, SIG_IGN);  // hiredis writes with write(2).
-  const RedisAddress address = parse_redis_url(url);
+  const RedisAddress address = parse_redis_url(login.url);
   const timeval limit{.tv_sec = timeout.count() / 1'000,
                       .tv_usec = timeout.count() % 1'000 * 1'000};
   std::unique_ptr<redisContext, FreeContext> context(
@@ -52,10 +52,15 @@ Result<BlockingRedis> BlockingRedis::connect(const std::string& url,
                            : redisConnectUnixWithTimeout(address.path.c_str(), limit));
   if (!context) return fail(ErrorCode::not_executed, "redis: out of memory");
   if (context->err != 0) {
-    return fail(ErrorCode::not_executed, "redis at " + url + ": " + context->errstr);
+    return fail(ErrorCode::not_executed, "redis at " + login.url + ": " + context->errstr);
   }
   redisSetTimeout(context.get(), limit);
-  return BlockingRedis(std::move(context));
+  BlockingRedis redis(std::move(context));
+  if (login.user.empty()) return redis;
+  const auto in = redis.command({"AUTH", login.user, read_secret(login.secret_file)});
+  if (in) return redis;
+  return fail(in.error().code,
+              "redis at " + login.url + ", user " + login.user + ": " + in.error().message);
 } catch (const StartupError& error) {
   return fail(ErrorCode::bad_input, error.what());
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/redis_login.hpp"
 #include "base/result.hpp"
 
 struct redisContext;  // hiredis
@@ -30,7 +31,7 @@ struct Value {
 
 class BlockingRedis {
  public:
-  static Result<BlockingRedis> connect(const std::string& url,
+  static Result<BlockingRedis> connect(const RedisLogin& login,
                                        std::chrono::milliseconds timeout = std::chrono::seconds(5));
 
   // Fails where the connection does, or Redis answers with an error (its text in the message).

@@ -17,6 +17,7 @@
 #include "base/process.hpp"
 #include "store/blocking.hpp"
 #include "store/library.hpp"
+#include "store/users.hpp"
 
 namespace depot::store {
 namespace {
@@ -172,7 +173,7 @@ enable-module-command no
 enable-protected-configs no
 busy-reply-threshold 1000
 latency-tracking no
-)";
+)" << user_lines(config.redis_users());
   if (!out.flush()) give_up("cannot write " + path.string());
 }
 
@@ -183,10 +184,11 @@ Process RedisServer::start() {
   fs::create_directories(dir);
   fs::permissions(dir, fs::perms::owner_all);
   DataLock lock(dir);
-  if (BlockingRedis::connect(config_.redis_url(), 1s)) {
+  if (BlockingRedis::connect({.url = config_.redis_url()}, 1s)) {
     give_up("somebody else's server answers at " + config_.redis_url() + ": stop it first");
   }
   mend_aof(dir, log_);
+  make_secrets(config_.redis_users());
   const fs::path settings = dir / "redis.conf";
   write_settings(config_, dir, socket_, settings);
   // setpriv: the server ends, in order, when the thread that started it is gone. flock takes the
@@ -203,7 +205,7 @@ void RedisServer::wait_until_loaded(std::chrono::seconds timeout, const StopSign
   const TimePoint deadline = steady_now() + timeout;
   TimePoint next_word = steady_now() + kProgressEvery;
   while (true) {
-    auto redis = BlockingRedis::connect(url_, 2s);
+    auto redis = BlockingRedis::connect(login_, 2s);
     if (redis && redis->command({"PING"})) return;
     if (!process_.running()) give_up("ended while starting" + log_tail(config_));
     if (stop && stop->requested()) give_up("stopped while it was loading its data");
@@ -225,7 +227,7 @@ void RedisServer::wait_until_loaded(std::chrono::seconds timeout, const StopSign
 }
 
 void RedisServer::make_ready() {
-  auto redis = BlockingRedis::connect(url_);
+  auto redis = BlockingRedis::connect(login_);
   if (!redis) give_up(redis.error().message);
   if (const auto loaded = load_library(*redis); !loaded) {
     give_up("the function library does not load: " + loaded.error().message);
@@ -247,12 +249,12 @@ RedisServer::RedisServer(const Config& config, Log& log, std::chrono::seconds lo
                          const std::function<void(const std::string& url)>& judge)
     : config_(config),
       socket_(config.runtime_dir + "/redis.new"),
-      url_("unix://" + socket_),
+      login_(config.redis_login(RedisRole::operate, "unix://" + socket_)),
       log_(log),
       process_(start()) {
   wait_until_loaded(load_timeout, stop);
   make_ready();
-  if (judge) judge(url_);
+  if (judge) judge(login_.url);
   if (rename(socket_.c_str(), config.redis_socket().c_str()) != 0) {
     give_up("cannot rename " + socket_ + ": " + std::strerror(errno));
   }

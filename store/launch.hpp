@@ -46,7 +46,8 @@ class RedisServer {
   void make_ready();
 
   const Config& config_;
-  const std::string socket_, url_;  // until it is open to all
+  const std::string socket_;  // until it is open to all
+  const RedisLogin login_;    // there
   Log& log_;
   Process process_;
 };

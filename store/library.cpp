@@ -62,6 +62,17 @@ Result<void> check_settings(BlockingRedis& redis, bool allow_unsafe) {
     must_be("aof-load-truncated", "no");  // A torn tail is for the start wrapper.
     if (settings["maxmemory"] == "0") faults += " maxmemory must be set;";
   }
+  const auto user = redis.command({"ACL", "GETUSER", "default"});
+  if (!user) return tl::unexpected(user.error());
+  for (std::size_t i = 0; i + 1 < user->items.size(); i += 2) {
+    const std::string &name = user->items[i].text, &rules = user->items[i + 1].text;
+    if ((name == "commands" && rules != "+@all") || (name == "keys" && rules != "~*")) {
+      faults +=
+          " the default user, as which Redis replays its append-only file, must have all "
+          "permissions, also where it is off (user default off ~* &* +@all);";
+      break;
+    }
+  }
   if (faults.empty()) return {};
   return fail(ErrorCode::bad_input, "this Redis would lose acknowledged orders:" + faults);
 }

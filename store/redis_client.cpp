@@ -54,8 +54,11 @@ ErrorCode classify_error(std::string_view redis_error) {
   return refused ? ErrorCode::not_executed : ErrorCode::unknown;
 }
 
-RedisClient::RedisClient(const std::string& url)
-    : address_(parse_redis_url(url)), backoff_(kBackoffMin), ring_(kInFlightMax) {
+RedisClient::RedisClient(RedisLogin login)
+    : login_(std::move(login)),
+      address_(parse_redis_url(login_.url)),
+      backoff_(kBackoffMin),
+      ring_(kInFlightMax) {
   // hiredis writes with write(2): a server that went away would end the process.
   std::signal(SIGPIPE, SIG_IGN);
 }
@@ -77,7 +80,26 @@ void RedisClient::finish_connect() {
   if (failure != 0) return disconnect(std::strerror(failure));
   if (address_.path.empty()) redisEnableKeepAlive(context_.get());
   state_ = State::greeting;
-  greet();
+  if (log_in()) greet();
+}
+
+// Whether it may go on; its answer comes before the PING's.
+bool RedisClient::log_in() {
+  if (login_.user.empty()) return true;
+  std::string secret;
+  try {
+    secret = read_secret(login_.secret_file);
+  } catch (const StartupError& error) {
+    disconnect(error.what());
+    return false;
+  }
+  const std::string_view auth[] = {"AUTH", login_.user, secret};
+  append(auth, [this](const Result<Reply>& reply) {
+    if (reply && reply->is_error()) {
+      disconnect("user " + login_.user + ": " + std::string(reply->text()));
+    }
+  });
+  return true;
 }
 
 // A server that is still loading accepts connections; it is of use from its first PONG on.

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/redis_login.hpp"
 #include "base/result.hpp"
 #include "store/blocking.hpp"
 #include "store/redis_address.hpp"
@@ -45,8 +46,8 @@ ErrorCode classify_error(std::string_view redis_error);
 
 class RedisClient {
  public:
-  // `url`: unix:///path or redis://host:port. Connects at the first tick().
-  explicit RedisClient(const std::string& url);
+  // Connects at the first tick(), and logs in.
+  explicit RedisClient(RedisLogin login);
 
   using Done = std::function<void(const Result<Reply>&)>;
   // Queues one command. Without a connection it fails at once with not_executed.
@@ -75,11 +76,13 @@ class RedisClient {
 
   void connect(TimePoint now);
   void finish_connect();
+  bool log_in();
   void greet();
   void append(std::span<const std::string_view> arguments, Done done);
   void write();
   void answer_all();
 
+  const RedisLogin login_;
   const RedisAddress address_;
   std::unique_ptr<redisContext, FreeContext> context_;
   State state_ = State::down;

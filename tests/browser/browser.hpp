@@ -42,6 +42,7 @@ class BrowserTest : public testing::Test {
                     {"DEPOT_PROGRAM=" + program("depot"), "DEPOT_CONFIG=" + cluster_.config_path(),
                      "DEPOT_UP=" + std::to_string(cluster_.supervisor().pid()),
                      "DEPOT_REDIS=" + cluster_.config().redis_socket(),
+                     "REDISCLI_AUTH=" + read_secret(cluster_.config().redis_users() + "/operator"),
                      "DEPOT_ADMIN=" + cluster_.admin(), "DEPOT_FOLDER=" + cluster_.folder()},
                     std::chrono::seconds(500));
     EXPECT_EQ(result.exit_code, 0) << result.err;

@@ -117,7 +117,8 @@ export function signal(name, which) {
 }
 
 export function redis(...command) {
-  return execFileSync("redis-cli", ["-s", DEPOT_REDIS, ...command], { encoding: "utf8" });
+  const login = ["-s", DEPOT_REDIS, "--user", "operator"];  // Its secret is in the environment.
+  return execFileSync("redis-cli", [...login, ...command], { encoding: "utf8" });
 }
 
 export const CLOSED = 4;

@@ -307,7 +307,7 @@ double Cluster::metric(const std::string& name) const {
 }
 
 store::BlockingRedis Cluster::redis() const {
-  auto connected = store::BlockingRedis::connect(config_.redis_url());
+  auto connected = store::BlockingRedis::connect(config_.redis_login(RedisRole::operate));
   if (!connected) throw std::runtime_error("redis: " + connected.error().message);
   return std::move(*connected);
 }

@@ -42,7 +42,7 @@ Shop::Shop() {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   while (!redis_) {
     try {
-      redis_.emplace("unix://" + socket);
+      redis_.emplace(RedisLogin{"unix://" + socket});
     } catch (const StartupError&) {
       if (std::chrono::steady_clock::now() > deadline) throw;
       std::this_thread::yield();
@@ -56,7 +56,7 @@ Shop::~Shop() {
 }
 
 AuditResult Shop::audit(const std::string& histories) const {
-  return run("unix://" + folder_ + "/redis.sock", histories);
+  return run(RedisLogin{"unix://" + folder_ + "/redis.sock"}, histories);
 }
 
 void Shop::append(const std::string& maker, std::int64_t kind,

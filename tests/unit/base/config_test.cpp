@@ -89,6 +89,7 @@ TEST(ConfigTest, ReferenceFileListsExactlyTheKnownKeysWithTheirDefaults) {
 
   Config defaults = parse_config("", file);
   defaults.redis.dir = reference.folder() + "/var/redis";
+  defaults.keys_dir = reference.folder() + "/var/keys";
   defaults.runtime_dir = reference.runtime_dir;
   EXPECT_EQ(lines_of(describe_config(reference)), lines_of(describe_config(defaults)));
 

@@ -63,7 +63,7 @@ class WorkerLoopTest : public testing::Test, public messaging::LinkEvents {
 
   void start_redis() {
     redis = std::make_unique<store::RedisServer>(config, log);
-    auto connection = store::BlockingRedis::connect(config.redis_url());
+    auto connection = store::BlockingRedis::connect(config.redis_login(RedisRole::operate));
     ASSERT_TRUE(connection);
     ASSERT_TRUE(connection->command(
         {"FCALL", "start_cycle_v1", "0", "2026-11", "1", "9000000000000", "10000"}));

@@ -346,7 +346,7 @@ TEST_F(FunctionsTest, MissingArgumentsAreAnswered) {
 }
 
 TEST_F(FunctionsTest, WithoutACycleNothingIsServed) {
-  shop_.redis({"FLUSHALL"});
+  shop_.clear();
   shop_.add_customer("anna");
   for (const char* name : {"get_cycle_v1", "readiness_v1"}) {
     EXPECT_EQ(text_of(shop_.call(name, {})), "X unavailable");

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/clock.hpp"
 #include "base/fatal.hpp"
 #include "base/process.hpp"
 #include "store/library.hpp"
@@ -80,25 +81,47 @@ class LaunchTest : public testing::Test {
 };
 
 TEST_F(LaunchTest, ItsSettingsLoseNothing) {
-  auto redis = BlockingRedis::connect(shop_.config().redis_url());
+  auto redis = BlockingRedis::connect(shop_.config().redis_login(RedisRole::operate));
   ASSERT_TRUE(redis.has_value());
   EXPECT_TRUE(check_settings(*redis, false).has_value());
-  shop_.redis({"CONFIG", "SET", "appendfsync", "everysec"});
-  shop_.redis({"CONFIG", "SET", "no-appendfsync-on-rewrite", "yes"});
-  const auto unsafe = check_settings(*redis, false);
-  ASSERT_FALSE(unsafe.has_value());
-  EXPECT_EQ(unsafe.error().code, ErrorCode::bad_input);
-  EXPECT_NE(unsafe.error().message.find("appendfsync must be always"), std::string::npos);
-  EXPECT_NE(unsafe.error().message.find("no-appendfsync-on-rewrite must be no"), std::string::npos);
-  EXPECT_TRUE(check_settings(*redis, true).has_value());
-  shop_.redis({"CONFIG", "SET", "maxmemory-policy", "allkeys-lru"});
-  EXPECT_FALSE(check_settings(*redis, true).has_value());  // Evicted orders: never.
   EXPECT_EQ(fs::status(shop_.config().redis_socket()).permissions() & fs::perms::mask,
             fs::perms::owner_all);
 }
 
+TEST_F(LaunchTest, AForeignServersUnsafeSettingsAreNamed) {
+  depot::test::TempDir elsewhere;
+  const std::string socket = elsewhere / "r.sock";
+  Process foreign = Process::start(
+      {.arguments = {"redis-server", "--port", "0", "--unixsocket", socket, "--dir", elsewhere / "",
+                     "--save", "", "--appendonly", "yes", "--appendfsync", "everysec",
+                     "--no-appendfsync-on-rewrite", "yes", "--maxmemory-policy", "noeviction"},
+       .environment = {},
+       .output_path = elsewhere / "log"});
+  auto redis = BlockingRedis::connect({.url = "unix://" + socket});
+  const TimePoint deadline = steady_now() + std::chrono::seconds(20);
+  while (!redis && foreign.running() && steady_now() < deadline) {
+    redis = BlockingRedis::connect({.url = "unix://" + socket});
+  }
+  ASSERT_TRUE(redis);
+  const auto unsafe = check_settings(*redis, false);
+  ASSERT_FALSE(unsafe.has_value());
+  EXPECT_EQ(unsafe.error().code, ErrorCode::bad_input);
+  for (const char* fault : {"appendfsync must be always", "no-appendfsync-on-rewrite must be no",
+                            "aof-load-truncated must be no", "maxmemory must be set"}) {
+    EXPECT_NE(unsafe.error().message.find(fault), std::string::npos) << fault;
+  }
+  EXPECT_TRUE(check_settings(*redis, true).has_value());
+  ASSERT_TRUE(redis->command({"CONFIG", "SET", "maxmemory-policy", "allkeys-lru"}));
+  EXPECT_FALSE(check_settings(*redis, true).has_value());  // Evicted orders: never.
+  ASSERT_TRUE(redis->command({"CONFIG", "SET", "maxmemory-policy", "noeviction"}));
+  ASSERT_TRUE(redis->command({"ACL", "SETUSER", "default", "-@dangerous", "+config", "+acl"}));
+  const auto forgetful = check_settings(*redis, true);
+  ASSERT_FALSE(forgetful.has_value());
+  EXPECT_NE(forgetful.error().message.find("the default user"), std::string::npos);
+}
+
 TEST_F(LaunchTest, TheLibraryIsLoadedOnceAndReplacedWhenItDiffers) {
-  auto redis = BlockingRedis::connect(shop_.config().redis_url());
+  auto redis = BlockingRedis::connect(shop_.config().redis_login(RedisRole::operate));
   const auto dirty = [this] {
     const std::string info = shop_.redis({"INFO", "persistence"}).text;
     return std::stoll(info.substr(info.find("rdb_changes_since_last_save:") + 28));
@@ -215,7 +238,8 @@ TEST_F(LaunchTest, AStrangersServerOnOurSocketIsRefused) {
                      "--dir", elsewhere / "", "--save", ""},
        .environment = {},
        .output_path = elsewhere / "log"});
-  while (stranger.running() && !BlockingRedis::connect(shop_.config().redis_url())) {
+  const RedisLogin nobody{shop_.config().redis_url()};
+  while (stranger.running() && !BlockingRedis::connect(nobody)) {
   }
   EXPECT_NE(why_not().find("somebody else's server"), std::string::npos);
 }
@@ -225,10 +249,10 @@ TEST_F(LaunchTest, NobodyElseGetsInBeforeTheDataIsJudged) {
   kill(shop_.server_pid(), SIGKILL);  // As under workers that still run.
   shop_.stop();
   Log log({.level = LogLevel::error, .json = false}, "test");
-  const std::string open_url = shop_.config().redis_url();
+  const RedisLogin open = shop_.config().redis_login(RedisRole::operate);
   const auto look = [&](const std::string& url) {
-    EXPECT_FALSE(BlockingRedis::connect(open_url)) << "not open yet";
-    auto redis = BlockingRedis::connect(url);
+    EXPECT_FALSE(BlockingRedis::connect(open)) << "not open yet";
+    auto redis = BlockingRedis::connect(shop_.config().redis_login(RedisRole::operate, url));
     ASSERT_TRUE(redis);
     EXPECT_EQ(redis->command({"FCALL", "get_cycle_v1", "0"})->text[0], 'O');
   };
@@ -238,9 +262,9 @@ TEST_F(LaunchTest, NobodyElseGetsInBeforeTheDataIsJudged) {
   };
   EXPECT_THROW(RedisServer(shop_.config(), log, std::chrono::seconds(60), nullptr, refuse),
                StartupError);
-  EXPECT_FALSE(BlockingRedis::connect(open_url));
+  EXPECT_FALSE(BlockingRedis::connect(open));
   const RedisServer server(shop_.config(), log, std::chrono::seconds(60), nullptr, look);
-  EXPECT_TRUE(BlockingRedis::connect(open_url));
+  EXPECT_TRUE(BlockingRedis::connect(open));
 }
 
 TEST_F(LaunchTest, AServerThatCannotStartShowsItsLog) {

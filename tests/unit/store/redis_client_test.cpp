@@ -55,12 +55,12 @@ class RedisClientTest : public testing::Test {
   }
 
   Shop shop_;
-  std::optional<RedisClient> client_{std::in_place, shop_.config().redis_url()};
+  std::optional<RedisClient> client_{std::in_place, shop_.config().redis_login(RedisRole::operate)};
   std::vector<std::string> outcomes_;
 };
 
 TEST_F(RedisClientTest, ABlockingConnectionAsksManyThingsInOneTrip) {
-  auto redis = BlockingRedis::connect(shop_.config().redis_url());
+  auto redis = BlockingRedis::connect(shop_.config().redis_login(RedisRole::operate));
   ASSERT_TRUE(redis);
   const auto answers = redis->commands({{"SET", "k", "v"}, {"HGET", "k", "x"}, {"GET", "k"}});
   ASSERT_TRUE(answers);
@@ -181,8 +181,8 @@ TEST(ClassifyErrorTest, TellsNotExecutedFromUnknown) {
 TEST(RedisUrlTest, BadUrlsAreNamed) {
   for (const char* url :
        {"", "unix://", "http://x", "redis://", "redis://h:0", "redis://h:65536", "redis://h:x"}) {
-    EXPECT_THROW(RedisClient{url}, StartupError) << url;
-    EXPECT_FALSE(BlockingRedis::connect(url).has_value()) << url;
+    EXPECT_THROW(RedisClient{RedisLogin{url}}, StartupError) << url;
+    EXPECT_FALSE(BlockingRedis::connect(RedisLogin{url}).has_value()) << url;
   }
 }
 

@@ -58,13 +58,18 @@ Shop::Shop(const std::string& fsync) : log_({.level = LogLevel::error, .json = f
 
 void Shop::start() {
   server_ = std::make_unique<RedisServer>(config_, log_);
-  auto connected = BlockingRedis::connect(config_.redis_url());
+  auto connected = BlockingRedis::connect(config_.redis_login(RedisRole::operate));
   if (!connected) throw std::runtime_error(connected.error().message);
   redis_.emplace(std::move(*connected));
 }
 
+void Shop::clear() {
+  const Value keys = redis({"KEYS", "*"});
+  for (const Value& key : keys.items) redis({"DEL", key.text});
+}
+
 void Shop::reset() {
-  redis({"FLUSHALL"});
+  clear();
   start_cycle();
 }
 

@@ -39,6 +39,7 @@ class Shop {
  public:
   explicit Shop(const std::string& fsync = "no");  // Tests of rules need no disk.
 
+  void clear();  // of every key
   void reset();  // An empty data set with the cycle open.
   void start_cycle();
   void stop() { server_.reset(); }
