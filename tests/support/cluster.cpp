@@ -175,9 +175,17 @@ void Cluster::start(const std::vector<std::string>& words) {
       std::string(kParentVariable) + "=" + std::to_string(getpid()),
       "UBSAN_OPTIONS=print_stacktrace=1",
       std::string("TSAN_OPTIONS=suppressions=") + DEPOT_TSAN_SUPPRESSIONS};
+  std::string preloaded;
   if (clock_shift_.count() != 0) {
-    environment.push_back(std::string("LD_PRELOAD=") + DEPOT_CLOCK_SHIFT_LIBRARY);
+    preloaded = DEPOT_CLOCK_SHIFT_LIBRARY;
     environment.push_back("DEPOT_CLOCK_SHIFT=" + std::to_string(clock_shift_.count()));
+  }
+  if (sync_time_.count() != 0) {
+    preloaded += std::string(preloaded.empty() ? "" : ":") + DEPOT_SYNC_NOTES_LIBRARY;
+    environment.push_back("DEPOT_SYNC_MS=" + std::to_string(sync_time_.count()));
+  }
+  if (!preloaded.empty()) {
+    environment.push_back("LD_PRELOAD=" + preloaded);
     environment.emplace_back("ASAN_OPTIONS=verify_asan_link_order=0");
   }
   up_ = Process::start(

@@ -1,84 +1,14 @@
 // The private server: its start wrapper, settings, and that no two serve the same data.
 
-#include "store/launch.hpp"
-
-#include <gtest/gtest.h>
 #include <signal.h>
 
-#include <filesystem>
-#include <fstream>
-
 #include "base/clock.hpp"
-#include "base/fatal.hpp"
 #include "base/process.hpp"
 #include "store/library.hpp"
-#include "tests/unit/store/shop.hpp"
+#include "tests/unit/store/launch_fixture.hpp"
 
 namespace depot::store::test {
 namespace {
-
-namespace fs = std::filesystem;
-
-class LaunchTest : public testing::Test {
- protected:
-  Shop shop_{"always"};
-
-  fs::path aof() const {
-    for (const auto& file : fs::directory_iterator(shop_.folder() + "/appendonlydir")) {
-      if (file.path().string().ends_with(".incr.aof")) return file.path();
-    }
-    return {};
-  }
-  std::string bytes() const {
-    std::ifstream in(aof(), std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-  void write(const std::string& content) const {
-    std::ofstream(aof(), std::ios::binary | std::ios::trunc) << content;
-  }
-  std::string why_not() {
-    try {
-      shop_.start();
-    } catch (const StartupError& error) {
-      EXPECT_EQ(error.exit_code(), kExitUnavailable);
-      return error.what();
-    }
-    return "it started";
-  }
-  std::size_t torn_tails() const {
-    std::size_t count = 0;
-    for (const auto& file : fs::directory_iterator(shop_.folder())) {
-      if (file.path().filename().string().starts_with("torn-tail-")) ++count;
-    }
-    return count;
-  }
-  std::string buy(const std::string& key, std::int64_t units) {
-    std::vector<protocol::OrderLine> lines;
-    for (const char* offer : {"m:x", "m:y", "n:z"}) {
-      lines.push_back({.offer = offer, .quantity = units, .seen_price = {}});
-    }
-    return shop_.place({order("anna", key, lines)})[0];
-  }
-  // offered = available + sold + cut, each ledger's chain, and sold is what the orders say.
-  void check_books(std::int64_t sold) {
-    for (const char* offer : {"m:x", "m:y", "n:z"}) {
-      EXPECT_EQ(shop_.stock(offer), (std::vector<std::int64_t>{100, 50, 50, 0, sold, 0})) << offer;
-    }
-    for (const char* maker : {"m", "n"}) {
-      const auto entries = shop_.ledger(maker);
-      std::map<std::string, std::int64_t> available;
-      for (const auto& entry : entries) {
-        for (const auto& row : entry.rows) {
-          if (entry.kind == protocol::LedgerKind::sold) {
-            EXPECT_EQ(row.available_after, available[row.sku] - row.quantity);
-          }
-          available[row.sku] = row.available_after;
-        }
-      }
-      for (const auto& [sku, left] : available) EXPECT_EQ(left, 50 - sold) << sku;
-    }
-  }
-};
 
 TEST_F(LaunchTest, ItsSettingsLoseNothing) {
   auto redis = BlockingRedis::connect(shop_.config().redis_login(RedisRole::operate));
@@ -142,43 +72,6 @@ TEST_F(LaunchTest, DataSurvivesARestart) {
   shop_.start();
   EXPECT_EQ(text_of(shop_.cart(caller("anna"))), "cart 0:");
   EXPECT_EQ(torn_tails(), 0u);
-}
-
-// Redis 7.0.15 itself would load half of the torn transaction at the second restart.
-TEST_F(LaunchTest, ATornTransactionIsGoneAndStaysGone) {
-  shop_.start_cycle();
-  shop_.add_customer("anna");
-  for (const char* maker : {"m", "n"}) shop_.hello(maker);
-  const auto row = [](const char* sku) {
-    return protocol::OfferRow{.sku = sku, .name = "N", .unit_price = 100, .offered = 50};
-  };
-  shop_.offer("m", 1, 1, {row("x"), row("y")});
-  shop_.offer("n", 1, 1, {row("z")});
-  ASSERT_EQ(buy("first", 1)[0], 'P');
-  shop_.stop();
-  const std::string before = bytes();
-  shop_.start();
-  ASSERT_EQ(buy("torn", 2)[0], 'P');
-  shop_.stop();
-  const std::string after = bytes();
-  const std::size_t barrier = after.find("*1\r\n$5\r\nMULTI", before.size());
-  ASSERT_NE(barrier, std::string::npos);
-  const std::size_t transaction = after.size() - barrier;
-  ASSERT_GT(transaction, 500u);
-  for (std::size_t cut = 1; cut < transaction; cut += transaction / 9) {
-    write(after.substr(0, barrier + cut));
-    shop_.start();
-    check_books(1);
-    ASSERT_EQ(buy("next", 3)[0], 'P');
-    shop_.stop();
-    shop_.start();  // Again: what was cut off must not come back.
-    check_books(4);
-    EXPECT_EQ(buy("next", 3)[0], 'p');
-    EXPECT_EQ(buy("torn", 2)[0], 'P');
-    check_books(6);
-    shop_.stop();
-  }
-  EXPECT_GE(torn_tails(), 9u);  // Each kept for whoever wants to know.
 }
 
 TEST_F(LaunchTest, ZerosAtTheEndAreCutOff) {

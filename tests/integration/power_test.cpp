@@ -1,0 +1,60 @@
+// The power fails under load: what was acknowledged was on the disk.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "tests/support/cluster.hpp"
+#include "tests/support/load.hpp"
+#include "tests/support/wait.hpp"
+
+namespace depot::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::int64_t kPlenty = 1'000'000;
+constexpr int kCuts = 5;
+
+// Cuts the power so often, each time behind `orders` more; the bytes that were lost.
+std::int64_t cut_again_and_again(Cluster& cluster, Load& load, int orders) {
+  std::minstd_rand random(20261128);
+  std::uniform_real_distribution<double> torn(0, 1);
+  std::int64_t gone = 0;
+  for (int cuts = 0; cuts < kCuts; ++cuts) {
+    const int goal = load.placed() + orders;
+    EXPECT_TRUE(wait_until(
+        30s, [&] { return load.placed() >= goal || !load.failures().empty(); }, "more orders"));
+    gone += cluster.cut_power(torn(random));
+  }
+  EXPECT_TRUE(wait_until(
+      30s, [&, goal = load.placed() + orders] { return load.placed() >= goal; }, "it sells again"));
+  load.stop();
+  return gone;
+}
+
+TEST(PowerTest, NothingThatWasAcknowledgedIsLost) {
+  Cluster cluster;
+  cluster.note_syncs(5ms);
+  cluster.start();
+  cluster.import({{.manufacturer = "m1", .sku = "a", .offered = kPlenty}});
+  Load load({cluster.port()}, "m1:a", 8, false);
+  EXPECT_GT(cut_again_and_again(cluster, load, 50), 0) << "no cut met a write";
+  EXPECT_THAT(load.failures(), testing::IsEmpty());
+  EXPECT_EQ(load.remembered(), load.placed());
+  cluster.expect_clean_audit();
+}
+
+// The test of that test: with the fsync that others are content with, orders are gone.
+TEST(PowerTest, WithAnFsyncEverySecondItIsAndThatShows) {
+  Cluster cluster{{"redis.fsync", "everysec"}, {"redis.allow_unsafe", "true"}};
+  cluster.note_syncs(300ms);
+  cluster.start();
+  cluster.import({{.manufacturer = "m1", .sku = "a", .offered = kPlenty}});
+  Load load({cluster.port()}, "m1:a", 8, false);
+  EXPECT_GT(cut_again_and_again(cluster, load, 300), 0);
+  EXPECT_LT(load.remembered(), load.placed());
+}
+
+}  // namespace
+}  // namespace depot::test

@@ -1,0 +1,41 @@
+#include <algorithm>
+#include <csignal>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+
+#include "tests/support/cluster.hpp"
+#include "tests/support/wait.hpp"
+
+namespace depot::test {
+
+namespace fs = std::filesystem;
+
+std::int64_t Cluster::cut_power(double torn) {
+  supervisor().signal(SIGSTOP);  // Or Redis would be back before its file is cut.
+  const std::vector<pid_t> servers = pids("redis-server");
+  kill("redis-server");
+  if (!wait_until(
+          std::chrono::seconds(10), [&] { return pids("redis-server") != servers; },
+          "redis-server is gone")) {
+    throw std::runtime_error("redis-server does not end");
+  }
+  fs::path newest;
+  for (const auto& file : fs::directory_iterator(config_.redis.dir + "/appendonlydir")) {
+    const std::string name = file.path();
+    if (name.ends_with(".incr.aof") && name > newest.string()) newest = file.path();
+  }
+  std::uint64_t synced = 0;
+  std::ifstream note(newest.string() + ".synced", std::ios::binary);
+  note.read(reinterpret_cast<char*>(&synced), sizeof synced);
+  if (!note) throw std::runtime_error("no note of what is synced of " + newest.string());
+  const std::uint64_t size = fs::file_size(newest);
+  if (synced > size) throw std::runtime_error("more is synced than was written");
+  const auto kept = synced + static_cast<std::uint64_t>(static_cast<double>(size - synced) * torn);
+  fs::resize_file(newest, kept);
+  supervisor().signal(SIGCONT);
+  return static_cast<std::int64_t>(size - kept);
+}
+
+}  // namespace depot::test
