@@ -1,0 +1,243 @@
+// Everything at once: a whole Depot that sells small stocks while its processes are killed and
+// frozen, its networks lose, double and delay frames, and its power fails. Then all heals, and the
+// books must be right.
+//
+//   nemesis --seconds 60                 a schedule by chance; its seed is printed
+//   nemesis --seconds 60 --seed 7        the same faults in the same order
+//   nemesis --seconds 600 --record FILE  a row of docs/RELIABILITY.md's table
+//
+// Exit code 0 when every customer had a definite answer, nothing was lost, doubled or oversold, and
+// each manufacturer's numbers are the distributor's.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <random>
+
+#include "base/crypto.hpp"
+#include "tests/faults/shoppers.hpp"
+#include "tests/support/proxied_agent.hpp"
+#include "tests/support/wait.hpp"
+
+namespace depot::test {
+namespace {
+
+using namespace std::chrono_literals;
+namespace json = boost::json;
+
+constexpr int kCustomers = 8, kMakers = 3;
+constexpr auto kQuiet = 20s;  // Within which all must be well behind the last fault.
+
+struct Options {
+  int seconds = 60;
+  std::uint32_t seed = 0;
+  std::string record;
+};
+
+class Nemesis {
+ public:
+  explicit Nemesis(const Options& options) : options_(options), random_(options.seed) {
+    cluster_.note_syncs(5ms);
+    cluster_.start();
+    for (int i = 0; i < kMakers; ++i) {
+      // Small: what the lines make is soon sold.
+      const std::string id = "m" + std::to_string(i);
+      agents_.push_back(std::make_unique<ProxiedAgent>(
+          cluster_, id,
+          std::vector<Good>{{.sku = "a", .offered = 40, .batch = 2, .pause_at = 10},
+                            {.sku = "b", .offered = 200, .batch = 1, .pause_at = 5},
+                            {.sku = "c", .offered = 25}},
+          options.seed + static_cast<std::uint32_t>(i)));
+      for (const char* sku : {"a", "b", "c"}) offers_.push_back(id + ":" + sku);
+      links(*agents_.back(), SyncProxy::Link::good);
+    }
+  }
+
+  int run() {
+    std::filesystem::create_directory(histories());
+    const bool on_sale = wait_until(
+        30s, [&] { return available(cluster_.port(), offers_.back()) > 0; }, "it is on sale");
+    if (!on_sale) complain("the goods are not on sale");
+    Shoppers shoppers({cluster_.port(0), cluster_.port(1)}, offers_, kCustomers, histories(),
+                      options_.seed);
+    begin_ = steady_now();
+    const TimePoint end = begin_ + std::chrono::seconds(options_.seconds);
+    while (steady_now() < end && !interrupted) {
+      hurt();
+      pause(500ms, 2'500ms);
+    }
+    heal();
+    shoppers.finish(kQuiet);
+    for (const std::string& one : shoppers.complaints()) complain(one);
+    agree();
+    const int code = report(shoppers);
+    return interrupted ? 130 : code;
+  }
+
+  static volatile std::sig_atomic_t interrupted;
+
+ private:
+  std::string histories() const { return cluster_.folder() + "/histories"; }
+  std::size_t any(std::size_t count) { return random_() % count; }
+  void pause(std::chrono::milliseconds low, std::chrono::milliseconds high) {
+    const auto span = static_cast<std::uint32_t>((high - low).count());
+    std::this_thread::sleep_for(low + std::chrono::milliseconds(random_() % span));
+  }
+  void say(const std::string& what) {
+    fmt::print("{:7.1f} s  {}\n", std::chrono::duration<double>(steady_now() - begin_).count(),
+               what);
+    std::fflush(stdout);
+  }
+  void complain(const std::string& what) {
+    fmt::print("WRONG: {}\n", what);
+    ++wrong_;
+  }
+  static void links(ProxiedAgent& agent, SyncProxy::Link link) { agent.set(link); }
+
+  void hurt() {
+    static constexpr const char* kPrograms[] = {"depot-worker", "depot-load-balancer",
+                                                "depot-gateway", "depot-hub", "redis-server"};
+    const std::string program = kPrograms[any(std::size(kPrograms))];
+    ProxiedAgent& agent = *agents_[any(agents_.size())];
+    for (const auto& one : agents_) links(*one, SyncProxy::Link::good);
+    switch (any(8)) {
+      case 0:
+      case 1:
+      case 2:
+        return kill(program);
+      case 3:
+      case 4:
+        return freeze(program);
+      case 5:
+        say("SIGKILL depot-manufacturer");
+        ++faults_["SIGKILL depot-manufacturer"];
+        return agent.kill_and_start();
+      case 6: {
+        const bool cut = any(2) == 0;
+        say(cut ? "a manufacturer's link is cut" : "a manufacturer's link is bad");
+        ++faults_[cut ? "link cut" : "link bad"];
+        return links(agent, cut ? SyncProxy::Link::cut : SyncProxy::Link::bad);
+      }
+      default: {
+        const std::int64_t gone =
+            cluster_.cut_power(std::uniform_real_distribution<double>(0, 1)(random_));
+        ++faults_["power cut"];
+        return say(fmt::format("power cut: {} bytes of the append-only file are gone", gone));
+      }
+    }
+  }
+
+  void kill(const std::string& program) {
+    const std::vector<pid_t> pids = cluster_.pids(program);
+    if (pids.empty()) return;
+    ::kill(pids[any(pids.size())], SIGKILL);
+    ++faults_["SIGKILL " + program];
+    say("SIGKILL " + program);
+  }
+
+  void freeze(const std::string& program) {
+    const std::vector<pid_t> pids = cluster_.pids(program);
+    if (pids.empty()) return;
+    const pid_t pid = pids[any(pids.size())];
+    say("SIGSTOP " + program);
+    ::kill(pid, SIGSTOP);
+    pause(200ms, 2'500ms);
+    ::kill(pid, SIGCONT);
+    ++faults_["SIGSTOP " + program];
+  }
+
+  void heal() {
+    say("all heals");
+    for (const auto& agent : agents_) links(*agent, SyncProxy::Link::good);
+  }
+
+  void agree() {
+    for (const auto& agent : agents_) {
+      std::string difference;
+      const bool same = wait_until(
+          kQuiet, [&] { return (difference = agent->difference()).empty(); }, "both agree");
+      if (!same) complain("a manufacturer's numbers differ: " + difference);
+    }
+  }
+
+  int report(const Shoppers& shoppers) {
+    const CommandResult audit = cluster_.depot({"audit", "--json", "--histories", histories()});
+    json::object found;
+    if (audit.out.starts_with('{')) found = json::parse(audit.out).as_object();
+    if (audit.exit_code != 0) complain("the audit: " + audit.out + audit.err);
+    const std::vector<double> waits = shoppers.waits();
+    const auto wait = [&](double part) {
+      return waits.empty()
+                 ? 0.0
+                 : waits[static_cast<std::size_t>(part * static_cast<double>(waits.size() - 1))];
+    };
+    int kills = 0, all = 0;
+    for (const auto& [fault, count] : faults_) {
+      all += count;
+      if (fault.starts_with("SIGKILL") || fault == "power cut") kills += count;
+      fmt::print("{:<32} {}\n", fault, count);
+    }
+    const auto number = [&](const char* name) {
+      return found.contains(name) ? found.at(name).as_int64() : -1;
+    };
+    fmt::print(
+        "\nfaults         {}, of them {} SIGKILLs\npurchases      {} acknowledged, {} refused, in "
+        "{} attempts; {} said again later\ndefinite after p50 {:.0f}  p99 {:.0f}  max {:.0f} ms\n"
+        "lost {}, doubled {}, oversold {}; {} wrong\n",
+        all, kills, shoppers.bought(), shoppers.refused(), shoppers.attempts(),
+        shoppers.said_again(), wait(0.5), wait(0.99), wait(1), number("lost"), number("doubled"),
+        number("oversold"), wrong_);
+    if (wrong_ > 0) fmt::print("{}\n", cluster_.logs());
+    if (!options_.record.empty()) {
+      std::ofstream(options_.record, std::ios::app)
+          << fmt::format("| {} | {} | {} s | {} | {} | {} | {} | {} | {} | {:.0f} | {:.0f} |\n",
+                         to_rfc3339(wall_now()).substr(0, 10), options_.seed, options_.seconds, all,
+                         kills, shoppers.bought(), number("lost"), number("doubled"),
+                         number("oversold"), wait(0.99), wait(1));
+    }
+    return wrong_ == 0 ? 0 : 1;
+  }
+
+  const Options options_;
+  std::minstd_rand random_;
+  Cluster cluster_{{"workers.count", "3"},
+                   {"gateway.count", "2"},
+                   {"load_balancer.count", "2"},
+                   {"hub.count", "2"}};
+  std::vector<std::unique_ptr<ProxiedAgent>> agents_;
+  std::vector<std::string> offers_;
+  std::map<std::string, int> faults_;
+  TimePoint begin_{};
+  int wrong_ = 0;
+};
+
+volatile std::sig_atomic_t Nemesis::interrupted = 0;
+
+}  // namespace
+}  // namespace depot::test
+
+int main(int argc, char** argv) try {
+  using depot::test::Nemesis;
+  depot::crypto_start();
+  depot::test::Options options;
+  CLI::App app{"A Depot under faults; see the head of tests/faults/nemesis.cpp."};
+  app.add_option("--seconds", options.seconds)->check(CLI::Range(1, 86'400 * 7));
+  app.add_option("--seed", options.seed, "the schedule; by chance");
+  app.add_option("--record", options.record, "append a row of a Markdown table to this file");
+  CLI11_PARSE(app, argc, argv);
+  if (options.seed == 0) options.seed = static_cast<std::uint32_t>(depot::random_u64() % 1'000'000);
+  fmt::print("faults for {} s, seed {}\n", options.seconds, options.seed);
+  for (const int which : {SIGINT, SIGTERM}) {
+    std::signal(which, [](int) { Nemesis::interrupted = 1; });
+  }
+  testing::InitGoogleTest(&argc, argv);
+  const int code = std::make_unique<Nemesis>(options)->run();  // Its end is looked at, too.
+  return code == 0 && testing::Test::HasFailure() ? 1 : code;
+} catch (const std::exception& error) {
+  fmt::print(stderr, "nemesis: {}\n", error.what());
+  return 1;
+}

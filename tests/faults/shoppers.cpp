@@ -1,0 +1,174 @@
+#include "tests/faults/shoppers.hpp"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <deque>
+#include <random>
+
+#include "bench/history.hpp"
+#include "protocol/orders.hpp"
+
+namespace depot::test {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr double kSeveralMakers = 0.3, kSaidAgain = 0.05;
+constexpr auto kPause = 40ms, kRetry = 100ms;
+constexpr std::size_t kComplaintsMax = 20;
+
+std::int64_t ns(TimePoint time) { return time.time_since_epoch().count(); }
+
+std::string maker_of(const std::string& offer) { return offer.substr(0, offer.find(':')); }
+
+}  // namespace
+
+struct Shoppers::Shopper {
+  struct Order {
+    std::string key;
+    Lines lines;
+    TimePoint due{};  // to be said again
+    int told = 0;     // the status that it was answered with
+  };
+  Shopper(int port, const std::string& file, std::uint32_t seed)
+      : customer(port), history(file), random(seed) {}
+
+  Order order(const std::vector<std::string>& offers);
+  bool chance(double of) { return std::uniform_real_distribution<double>(0, 1)(random) < of; }
+
+  Customer customer;
+  bench::History history;
+  std::minstd_rand random;
+  std::deque<Order> again;
+};
+
+Shoppers::Shopper::Order Shoppers::Shopper::order(const std::vector<std::string>& offers) {
+  const auto any = [&] { return offers[random() % offers.size()]; };
+  Order order{.key = unique("key"), .lines = {{any(), 1 + random() % 3}}};
+  if (chance(kSeveralMakers)) {
+    for (int tries = 0; tries < 8; ++tries) {
+      const std::string more = any();
+      const bool other = std::ranges::none_of(
+          order.lines, [&](const auto& line) { return maker_of(line.first) == maker_of(more); });
+      if (other) order.lines.emplace_back(more, 1 + random() % 2);
+    }
+  }
+  return order;
+}
+
+Shoppers::Shoppers(std::vector<int> ports, std::vector<std::string> offers, int count,
+                   const std::string& folder, std::uint32_t seed)
+    : ports_(std::move(ports)), offers_(std::move(offers)), give_up_ns_(ns(TimePoint::max())) {
+  for (int i = 0; i < count; ++i) {
+    shoppers_.push_back(std::make_unique<Shopper>(
+        ports_[static_cast<std::size_t>(i) % ports_.size()],
+        folder + "/shopper-" + std::to_string(i) + ".jsonl", seed + static_cast<std::uint32_t>(i)));
+  }
+  for (const auto& one : shoppers_) {
+    threads_.emplace_back([this, shopper = one.get()] {
+      try {
+        shop(*shopper);
+      } catch (const std::exception& error) {
+        complain(error.what());
+      }
+    });
+  }
+}
+
+Shoppers::~Shoppers() { finish(1s); }
+
+void Shoppers::finish(std::chrono::seconds patience) {
+  give_up_ns_ = ns(steady_now() + patience);
+  closing_ = true;
+  threads_.clear();
+  for (const auto& one : shoppers_) one->history.close();
+}
+
+void Shoppers::complain(const std::string& what) {
+  const std::lock_guard lock(mutex_);
+  if (complaints_.size() < kComplaintsMax) complaints_.push_back(what);
+}
+
+std::vector<double> Shoppers::waits() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<double> sorted = waits_;
+  std::ranges::sort(sorted);
+  return sorted;
+}
+
+std::vector<std::string> Shoppers::complaints() const {
+  const std::lock_guard lock(mutex_);
+  return complaints_;
+}
+
+void Shoppers::shop(Shopper& shopper) {
+  const auto fingerprint = [](const Shopper::Order& order) {
+    protocol::PlaceOrder request;
+    for (const auto& [offer, quantity] : order.lines) {
+      request.lines.push_back({.offer = offer, .quantity = quantity, .seen_price = {}});
+    }
+    std::ranges::sort(request.lines, {}, &protocol::OrderLine::offer);
+    return protocol::fingerprint_of(request);
+  };
+  // Until the answer is definite.
+  const auto say = [&](Shopper::Order& order) {
+    const TimePoint begin = steady_now();
+    for (std::string why;;) {
+      const TimePoint sent = steady_now();
+      int status = 0;
+      std::string id;
+      try {
+        const HttpReply reply = shopper.customer.buy(order.lines, order.key);
+        status = reply.status;
+        if (status == 201) id = reply.json().at("order_id").as_string();
+        why = reply.body;
+      } catch (const WireError& error) {
+        why = error.what();
+      }
+      ++attempts_;
+      shopper.history.add(
+          {shopper.customer.id(), order.key, fingerprint(order), sent, steady_now(), status, id});
+      if (bench::answer_of(status) != bench::Answer::unknown) {
+        if (order.told != 0 && order.told != status) {
+          complain(order.key + ": told " + std::to_string(order.told) + ", and then " +
+                   std::to_string(status));
+        }
+        if (bench::answer_of(status) == bench::Answer::rejected) complain(order.key + ": " + why);
+        if (order.told == 0) ++(status == 201 ? bought_ : refused_);
+        order.told = status;
+        const std::lock_guard lock(mutex_);
+        return waits_.push_back(
+            std::chrono::duration<double, std::milli>(steady_now() - begin).count());
+      }
+      if (ns(steady_now()) > give_up_ns_) return complain(order.key + ": no answer: " + why);
+      shopper.customer.use_gateway(ports_[shopper.random() % ports_.size()]);
+      std::this_thread::sleep_for(kRetry);  // As a client would; nobody waits for it.
+    }
+  };
+  while (!closing_) {
+    Shopper::Order order = shopper.order(offers_);
+    say(order);
+    if (shopper.chance(kSaidAgain)) {
+      order.due = steady_now() + std::chrono::milliseconds(1'000 + shopper.random() % 9'000);
+      shopper.again.push_back(order);
+    }
+    for (std::size_t left = shopper.again.size(); left > 0; --left) {
+      Shopper::Order late = std::move(shopper.again.front());
+      shopper.again.pop_front();
+      if (steady_now() < late.due) {
+        shopper.again.push_back(std::move(late));
+        continue;
+      }
+      ++said_again_;
+      say(late);
+    }
+    std::this_thread::sleep_for(kPause);  // Thinking.
+  }
+  for (Shopper::Order& late : shopper.again) {
+    ++said_again_;
+    say(late);
+  }
+}
+
+}  // namespace depot::test

@@ -1,0 +1,59 @@
+// Customers who buy while processes are killed under them: small carts, a third over several
+// manufacturers; what has no definite answer is said again with the same key, and some of what has
+// one is said again seconds later, as a network may.
+//
+// Threads: made, asked and ended by one; each customer has a thread of its own.
+// Errors:  an exception in a customer's thread is a complaint.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "tests/support/customer.hpp"
+
+namespace depot::test {
+
+class Shoppers {
+ public:
+  // They write their histories, for `depot audit --histories`, into `folder`.
+  Shoppers(std::vector<int> ports, std::vector<std::string> offers, int count,
+           const std::string& folder, std::uint32_t seed);
+  ~Shoppers();
+  Shoppers(const Shoppers&) = delete;
+  Shoppers& operator=(const Shoppers&) = delete;
+
+  // Nothing new is bought; what is under way gets its answer, or is a complaint after `patience`.
+  void finish(std::chrono::seconds patience);
+
+  int bought() const { return bought_; }
+  int refused() const { return refused_; }
+  int attempts() const { return attempts_; }
+  int said_again() const { return said_again_; }
+  // From a request to its definite answer, of each; ms, sorted. Behind finish().
+  std::vector<double> waits() const;
+  std::vector<std::string> complaints() const;
+
+ private:
+  struct Shopper;
+  void shop(Shopper& shopper);
+  void complain(const std::string& what);
+
+  const std::vector<int> ports_;
+  const std::vector<std::string> offers_;
+  std::atomic<bool> closing_{false};
+  std::atomic<std::int64_t> give_up_ns_;
+  std::atomic<int> bought_{0}, refused_{0}, attempts_{0}, said_again_{0};
+  mutable std::mutex mutex_;  // of the two below
+  std::vector<double> waits_;
+  std::vector<std::string> complaints_;
+  std::vector<std::unique_ptr<Shopper>> shoppers_;
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace depot::test
