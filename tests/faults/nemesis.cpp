@@ -9,6 +9,7 @@
 // Exit code 0 when every customer had a definite answer, nothing was lost, doubled or oversold, and
 // each manufacturer's numbers are the distributor's.
 #include <fmt/format.h>
+#include <poll.h>
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
@@ -19,6 +20,7 @@
 #include <random>
 
 #include "base/crypto.hpp"
+#include "base/stop_signal.hpp"
 #include "tests/faults/shoppers.hpp"
 #include "tests/support/proxied_agent.hpp"
 #include "tests/support/wait.hpp"
@@ -40,7 +42,8 @@ struct Options {
 
 class Nemesis {
  public:
-  explicit Nemesis(const Options& options) : options_(options), random_(options.seed) {
+  Nemesis(const Options& options, StopSignal& stop)
+      : options_(options), stop_(stop), random_(options.seed) {
     cluster_.note_syncs(5ms);
     cluster_.start();
     for (int i = 0; i < kMakers; ++i) {
@@ -66,7 +69,7 @@ class Nemesis {
                       options_.seed);
     begin_ = steady_now();
     const TimePoint end = begin_ + std::chrono::seconds(options_.seconds);
-    while (steady_now() < end && !interrupted) {
+    while (steady_now() < end && !stop_.requested()) {
       hurt();
       pause(500ms, 2'500ms);
     }
@@ -75,17 +78,17 @@ class Nemesis {
     for (const std::string& one : shoppers.complaints()) complain(one);
     agree();
     const int code = report(shoppers);
-    return interrupted ? 130 : code;
+    return stop_.requested() ? 130 : code;
   }
-
-  static volatile std::sig_atomic_t interrupted;
 
  private:
   std::string histories() const { return cluster_.folder() + "/histories"; }
   std::size_t any(std::size_t count) { return random_() % count; }
   void pause(std::chrono::milliseconds low, std::chrono::milliseconds high) {
     const auto span = static_cast<std::uint32_t>((high - low).count());
-    std::this_thread::sleep_for(low + std::chrono::milliseconds(random_() % span));
+    const auto time = low + std::chrono::milliseconds(random_() % span);
+    pollfd stop{.fd = stop_.fd(), .events = POLLIN, .revents = 0};
+    poll(&stop, 1, static_cast<int>(time.count()));
   }
   void say(const std::string& what) {
     fmt::print("{:7.1f} s  {}\n", std::chrono::duration<double>(steady_now() - begin_).count(),
@@ -203,6 +206,7 @@ class Nemesis {
   }
 
   const Options options_;
+  StopSignal& stop_;
   std::minstd_rand random_;
   Cluster cluster_{{"workers.count", "3"},
                    {"gateway.count", "2"},
@@ -214,8 +218,6 @@ class Nemesis {
   TimePoint begin_{};
   int wrong_ = 0;
 };
-
-volatile std::sig_atomic_t Nemesis::interrupted = 0;
 
 }  // namespace
 }  // namespace depot::test
@@ -231,11 +233,9 @@ int main(int argc, char** argv) try {
   CLI11_PARSE(app, argc, argv);
   if (options.seed == 0) options.seed = static_cast<std::uint32_t>(depot::random_u64() % 1'000'000);
   fmt::print("faults for {} s, seed {}\n", options.seconds, options.seed);
-  for (const int which : {SIGINT, SIGTERM}) {
-    std::signal(which, [](int) { Nemesis::interrupted = 1; });
-  }
+  depot::StopSignal stop{SIGINT, SIGTERM};
   testing::InitGoogleTest(&argc, argv);
-  const int code = std::make_unique<Nemesis>(options)->run();  // Its end is looked at, too.
+  const int code = std::make_unique<Nemesis>(options, stop)->run();  // Its end is looked at, too.
   return code == 0 && testing::Test::HasFailure() ? 1 : code;
 } catch (const std::exception& error) {
   fmt::print(stderr, "nemesis: {}\n", error.what());

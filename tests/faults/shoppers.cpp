@@ -81,8 +81,15 @@ Shoppers::~Shoppers() { finish(1s); }
 void Shoppers::finish(std::chrono::seconds patience) {
   give_up_ns_ = ns(steady_now() + patience);
   closing_ = true;
+  woken_.notify_all();
   threads_.clear();
   for (const auto& one : shoppers_) one->history.close();
+}
+
+// As customers think, and clients back off: nothing is waited for. finish() may end it.
+void Shoppers::pause(std::chrono::milliseconds time, bool ends) {
+  std::unique_lock lock(mutex_);
+  woken_.wait_for(lock, time, [&] { return ends && closing_; });
 }
 
 void Shoppers::complain(const std::string& what) {
@@ -143,7 +150,7 @@ void Shoppers::shop(Shopper& shopper) {
       }
       if (ns(steady_now()) > give_up_ns_) return complain(order.key + ": no answer: " + why);
       shopper.customer.use_gateway(ports_[shopper.random() % ports_.size()]);
-      std::this_thread::sleep_for(kRetry);  // As a client would; nobody waits for it.
+      pause(kRetry, false);
     }
   };
   while (!closing_) {
@@ -163,7 +170,7 @@ void Shoppers::shop(Shopper& shopper) {
       ++said_again_;
       say(late);
     }
-    std::this_thread::sleep_for(kPause);  // Thinking.
+    pause(kPause, true);
   }
   for (Shopper::Order& late : shopper.again) {
     ++said_again_;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -43,6 +44,7 @@ class Shoppers {
   struct Shopper;
   void shop(Shopper& shopper);
   void complain(const std::string& what);
+  void pause(std::chrono::milliseconds time, bool ends);
 
   const std::vector<int> ports_;
   const std::vector<std::string> offers_;
@@ -50,6 +52,7 @@ class Shoppers {
   std::atomic<std::int64_t> give_up_ns_;
   std::atomic<int> bought_{0}, refused_{0}, attempts_{0}, said_again_{0};
   mutable std::mutex mutex_;  // of the two below
+  std::condition_variable woken_;
   std::vector<double> waits_;
   std::vector<std::string> complaints_;
   std::vector<std::unique_ptr<Shopper>> shoppers_;
