@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <memory>
 #include <thread>
+#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -42,13 +43,17 @@ class Import final : private AgentActions {
     socket_.connect(config.hub_sync_endpoint());
     agent_.set_offers(offers.rows);
   }
-  // True when this turn brought something.
+  // True when this turn brought it on: a record was acknowledged, or entries of its ledger came. A
+  // hub that answers, and whose ledger cannot be followed, does not.
   bool turn(TimePoint now) {
+    const auto far = [this] {
+      return std::tuple(agent_.connected(), agent_.state().acknowledged, agent_.behind());
+    };
+    const auto before = far();
     messaging::Message frame;
-    bool any = false;
-    for (; socket_.receive(frame); any = true) agent_.on_sync(0, frame.bytes(), now);
+    while (socket_.receive(frame)) agent_.on_sync(0, frame.bytes(), now);
     agent_.on_tick(now);
-    return any;
+    return far() != before;
   }
   bool settled() const { return agent_.settled(); }
   const messaging::Socket& socket() const { return socket_; }
@@ -119,10 +124,10 @@ void state_offers(const Config& config, const std::vector<Offers>& all, const Pr
       }
     }
     if (now - moved > kProgressMax) {
-      give_up(
-          under_way.front().first->id,
-          "no answer from the hub at " + config.hub_sync_endpoint() + "; is `depot up` running?",
-          kExitUnavailable);
+      give_up(under_way.front().first->id,
+              "it does not come on at the hub at " + config.hub_sync_endpoint() +
+                  "; is `depot up` running, and are the books right (`depot audit`)?",
+              kExitUnavailable);
     }
     done += std::erase_if(under_way, [](const auto& one) { return one.second->settled(); });
     progress.show(fmt::format("import: {} of {} manufacturers acknowledged", done, all.size()));

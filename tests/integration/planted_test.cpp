@@ -1,0 +1,131 @@
+// The test of the tests: a Depot whose function library has a mistake of the kind that systems like
+// this have, and the audit, given what the customers saw, must find it.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "bench/history.hpp"
+#include "protocol/cycles.hpp"
+#include "protocol/msgpack.hpp"
+#include "protocol/orders.hpp"
+#include "protocol/sync.hpp"
+#include "store/library.hpp"
+#include "tests/support/cluster.hpp"
+#include "tests/support/customer.hpp"
+#include "tests/support/wait.hpp"
+
+namespace depot::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Mistake {
+  std::string name;
+  std::string code, instead;  // of the library; "" for the control
+  std::string rule;           // which the audit names, among others
+  std::string more = {}, instead_of_more = {};
+};
+
+class PlantedTest : public testing::TestWithParam<Mistake> {
+ protected:
+  // Another library than the one that `depot up` has loaded.
+  void plant(const Mistake& mistake) {
+    std::string text = store::library_text();
+    for (const auto& [code, instead] : {std::pair(mistake.code, mistake.instead),
+                                        std::pair(mistake.more, mistake.instead_of_more)}) {
+      if (code.empty()) continue;
+      const std::size_t at = text.find(code);
+      ASSERT_NE(at, std::string::npos) << "the code that is to be broken is not there any more";
+      ASSERT_EQ(text.find(code, at + 1), std::string::npos);
+      text.replace(at, code.size(), instead);
+    }
+    store::BlockingRedis redis = cluster_.redis();
+    const auto loaded = redis.command({"FUNCTION", "LOAD", "REPLACE", text});
+    ASSERT_TRUE(loaded) << loaded.error().message;
+  }
+  void buy(Customer& customer, std::int64_t units, const std::string& key) {
+    protocol::PlaceOrder order;
+    order.lines.push_back({.offer = "m1:a", .quantity = units, .seen_price = {}});
+    const TimePoint sent = steady_now();
+    const HttpReply reply = customer.buy({{"m1:a", units}}, key);
+    EXPECT_TRUE(reply.status == 201 || reply.status == 409) << reply.body;
+    const std::string id =
+        reply.status == 201 ? std::string(reply.json().at("order_id").as_string()) : "";
+    history_.add({customer.id(), key, protocol::fingerprint_of(order), sent, steady_now(),
+                  reply.status, id});
+  }
+  void offer(std::int64_t units) {
+    cluster_.import({{.manufacturer = "m1", .sku = "a", .offered = units}});
+  }
+
+  // Over the store itself: an import would not come on where a ledger is broken.
+  void offer_more() {
+    store::BlockingRedis redis = cluster_.redis();
+    const auto row = redis.command({"HGET", "manufacturers:{s0}", "m1"});
+    protocol::Reader in(row->text);
+    in.string();
+    const std::int64_t epoch = in.integer(), last = in.integer();
+    std::string record;
+    encode(protocol::OfferRecord{cluster_cycle(), {{"a", "", 1'000, 20}}}, record);
+    const auto answer = redis.command({"FCALL", "offer_v1", "0", "m1", std::to_string(epoch),
+                                       std::to_string(last + 1), record, "10000", "1"});
+    ASSERT_TRUE(answer) << answer.error().message;
+    ASSERT_EQ(answer->text[0], 'O');
+  }
+  std::string cluster_cycle() {
+    return protocol::decode_cycle_reply(
+               cluster_.redis().command({"FCALL", "get_cycle_v1", "0"})->text)
+        ->id;
+  }
+
+  Cluster cluster_;
+  bench::History history_{cluster_.folder() + "/seen.jsonl"};
+};
+
+TEST_P(PlantedTest, IsFound) {
+  cluster_.start();
+  offer(3);
+  if (!GetParam().code.empty()) plant(GetParam());
+  Customer anna(cluster_.port()), ben(cluster_.port());
+  buy(anna, 1, "first");
+  buy(anna, 1, "first");  // As a network that delivers twice.
+  buy(ben, 5, "too-many");
+  offer_more();
+  buy(ben, 5, "too-many");  // Late, and there would be enough by now.
+  buy(anna, 2, "second");
+  history_.close();
+  const std::string folder = cluster_.folder() + "/histories";
+  std::filesystem::create_directory(folder);
+  std::filesystem::rename(cluster_.folder() + "/seen.jsonl", folder + "/seen.jsonl");
+  const CommandResult audit = cluster_.depot({"audit", "--histories", folder});
+  EXPECT_EQ(audit.exit_code, GetParam().code.empty() ? 0 : 1) << audit.out;
+  EXPECT_THAT(audit.out, testing::HasSubstr(GetParam().rule));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Mistakes, PlantedTest,
+    testing::Values(
+        Mistake{"None", "", "", "audit clean"},
+        Mistake{"NoIdempotency", "    elseif placed or refused then\n", "    elseif false then\n",
+                "L5"},
+        Mistake{"RefusalsNotRecorded",
+                "for id, record in pairs(batch.refused) do push(refused, id, record) end", "",
+                "H2"},
+        Mistake{"StockNotMoved", "offer.sold, offer.left, offer.packed_left = offer.sold + units",
+                "offer.sold, offer.left, offer.packed_left = offer.sold", "L3"},
+        Mistake{"Oversold", "  if quantity <= left then return nil, quantity end\n",
+                "  if true then return nil, quantity end\n", "oversold       3",
+                "local maker, left = offer.maker, offer.left - units",
+                "local maker, left = offer.maker, max(0, offer.left - units)"},
+        Mistake{"NotInTheAccountsList",
+                "for i = 1, count do call('APPEND', 'orders:{s0}:' .. customers[i], ids[i]) end",
+                "", "L8"},
+        Mistake{"SaleNotInTheLedger", "  add_entries(sellers, n)\n", "", "L3"},
+        Mistake{"OrderNotKept", "  if n > 0 then call('MSET', unpack(strings, 1, n)) end\n", "",
+                "lost"}),
+    [](const auto& one) { return one.param.name; });
+
+}  // namespace
+}  // namespace depot::test
