@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
+#include <string>
 
 #include "tests/support/cluster.hpp"
 #include "tests/support/wait.hpp"
@@ -13,14 +14,21 @@ namespace depot::test {
 namespace fs = std::filesystem;
 
 std::int64_t Cluster::cut_power(double torn) {
-  supervisor().signal(SIGSTOP);  // Or Redis would be back before its file is cut.
-  const std::vector<pid_t> servers = pids("redis-server");
-  kill("redis-server");
-  if (!wait_until(
-          std::chrono::seconds(10), [&] { return pids("redis-server") != servers; },
-          "redis-server is gone")) {
-    throw std::runtime_error("redis-server does not end");
+  // `depot up` stands still meanwhile, or Redis would be back before its file is cut.
+  const auto wait_for = [this](bool there, const char* what) {
+    const auto holds = [&] { return pids("redis-server").empty() != there; };
+    if (wait_until(std::chrono::seconds(20), holds, what)) return;
+    supervisor().signal(SIGCONT);
+    throw std::runtime_error(std::string("in vain: ") + what);
+  };
+  for (bool stopped = false; !stopped;) {
+    wait_for(true, "redis-server is there");
+    supervisor().signal(SIGSTOP);
+    stopped = !pids("redis-server").empty();  // It may have ended in between.
+    if (!stopped) supervisor().signal(SIGCONT);
   }
+  kill("redis-server");
+  wait_for(false, "redis-server is gone");
   fs::path newest;
   for (const auto& file : fs::directory_iterator(config_.redis.dir + "/appendonlydir")) {
     const std::string name = file.path();

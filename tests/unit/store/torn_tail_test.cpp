@@ -46,10 +46,14 @@ TEST_P(TornTailTest, ATornTransactionIsGoneAndStaysGone) {
     if (HasFailure()) FAIL() << "cut behind byte " << cut << " of " << transaction;
   }
   EXPECT_EQ(torn_tails(), cuts);  // Each kept for whoever wants to know.
-  RecordProperty("cuts", static_cast<int>(cuts));
+  std::printf("%zu cuts in a transaction of %zu bytes\n", cuts, transaction);
 }
 
-INSTANTIATE_TEST_SUITE_P(Part, TornTailTest, testing::Range<std::size_t>(0, DEPOT_CUT_PARTS));
+INSTANTIATE_TEST_SUITE_P(Part, TornTailTest, testing::Range<std::size_t>(0, DEPOT_CUT_PARTS),
+                         [](const auto& part) {
+                           return "Every" + std::to_string(DEPOT_CUT_EVERY) + "Part" +
+                                  std::to_string(part.param);
+                         });
 
 }  // namespace
 }  // namespace depot::store::test
