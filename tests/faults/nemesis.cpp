@@ -107,7 +107,7 @@ class Nemesis {
     const std::string program = kPrograms[any(std::size(kPrograms))];
     ProxiedAgent& agent = *agents_[any(agents_.size())];
     for (const auto& one : agents_) links(*one, SyncProxy::Link::good);
-    switch (any(8)) {
+    switch (any(9)) {
       case 0:
       case 1:
       case 2:
@@ -125,6 +125,12 @@ class Nemesis {
         ++faults_[cut ? "link cut" : "link bad"];
         return links(agent, cut ? SyncProxy::Link::cut : SyncProxy::Link::bad);
       }
+      case 7:
+        say("the disk is full");
+        ++faults_["disk full"];
+        cluster_.fill_disk(true);
+        pause(300ms, 1'500ms);
+        return cluster_.fill_disk(false);
       default: {
         const std::int64_t gone =
             cluster_.cut_power(std::uniform_real_distribution<double>(0, 1)(random_));

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "tests/support/cluster.hpp"
+#include "tests/support/customer.hpp"
 #include "tests/support/load.hpp"
 #include "tests/support/wait.hpp"
 
@@ -45,7 +46,36 @@ TEST(PowerTest, NothingThatWasAcknowledgedIsLost) {
   cluster.expect_clean_audit();
 }
 
-// The test of that test: with the fsync that others are content with, orders are gone.
+TEST(PowerTest, AFullDiskIs503AndLosesNothing) {
+  Cluster cluster;
+  cluster.note_syncs(1ms);
+  cluster.start();
+  cluster.import({{.manufacturer = "m1", .sku = "a", .offered = kPlenty}});
+  Load load({cluster.port()}, "m1:a", 4, false);
+  Customer customer(cluster.port());
+  for (int times = 0; times < 2; ++times) {
+    EXPECT_TRUE(wait_until(
+        30s, [&, goal = load.placed() + 50] { return load.placed() >= goal; }, "it sells"));
+    cluster.fill_disk(true);
+    EXPECT_TRUE(wait_until(
+        20s,
+        [&] {
+          const HttpReply reply = customer.buy({{"m1:a", 1}}, unique("full"));
+          return reply.status == 503 && !reply.header("retry-after").empty();
+        },
+        "it is refused"));
+    EXPECT_EQ(HttpClient(cluster.port()).request("GET", "/v1/catalogue").status, 200);
+    cluster.fill_disk(false);
+  }
+  EXPECT_TRUE(wait_until(
+      30s, [&, goal = load.placed() + 50] { return load.placed() >= goal; }, "it sells again"));
+  load.stop();
+  EXPECT_THAT(load.failures(), testing::IsEmpty());
+  EXPECT_EQ(load.remembered(), load.placed());
+  cluster.expect_clean_audit();
+}
+
+// The test of the first: with the fsync that others are content with, orders are gone.
 TEST(PowerTest, WithAnFsyncEverySecondItIsAndThatShows) {
   Cluster cluster{{"redis.fsync", "everysec"}, {"redis.allow_unsafe", "true"}};
   cluster.note_syncs(300ms);

@@ -183,6 +183,7 @@ void Cluster::start(const std::vector<std::string>& words) {
   if (sync_time_.count() != 0) {
     preloaded += std::string(preloaded.empty() ? "" : ":") + DEPOT_SYNC_NOTES_LIBRARY;
     environment.push_back("DEPOT_SYNC_MS=" + std::to_string(sync_time_.count()));
+    environment.push_back("DEPOT_DISK_FULL=" + folder() + "/disk-is-full");
   }
   if (!preloaded.empty()) {
     environment.push_back("LD_PRELOAD=" + preloaded);

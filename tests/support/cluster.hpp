@@ -71,6 +71,8 @@ class Cluster {
   // fsync did, and behind that with the part of a write that `torn` of 0 to 1 says. `depot up` sees
   // it afterwards. The bytes that are gone.
   std::int64_t cut_power(double torn);
+  // REQUIRES: note_syncs(). Redis' disk takes nothing more, or does again.
+  void fill_disk(bool full);
   void stop();  // SIGTERM, and waits until all have ended
   bool running() { return up_ && up_->running(); }
   Process& supervisor() { return up_.value(); }  // `depot up` itself

@@ -13,6 +13,11 @@ namespace depot::test {
 
 namespace fs = std::filesystem;
 
+void Cluster::fill_disk(bool full) {
+  const std::string path = folder() + "/disk-is-full";
+  full ? write_file(path, "") : void(fs::remove(path));
+}
+
 std::int64_t Cluster::cut_power(double torn) {
   // `depot up` stands still meanwhile, or Redis would be back before its file is cut.
   const auto wait_for = [this](bool there, const char* what) {

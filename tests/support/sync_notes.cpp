@@ -1,6 +1,8 @@
 // A library to be preloaded: notes how far each append-only file is on the disk, in <file>.synced
 // (8 bytes, what the last completed fsync covered), so that a test can take away what a power cut
 // would. Each fsync takes DEPOT_SYNC_MS longer, as on a slow disk: a kill finds bytes not synced.
+// While the file DEPOT_DISK_FULL names is there, half of a write to one fits, and then nothing
+// more.
 //
 // Threads: any.
 #include <fcntl.h>
@@ -9,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -45,9 +48,27 @@ int sync(long call, int fd) {
   return result;
 }
 
+bool disk_is_full() {
+  static const char* const path = std::getenv("DEPOT_DISK_FULL");
+  return path != nullptr && access(path, F_OK) == 0;
+}
+
 }  // namespace
 
 extern "C" {
+
+ssize_t write(int fd, const void* bytes, size_t size) {
+  if (disk_is_full() && !append_only_file(fd).empty()) {
+    static bool was_half = false;
+    was_half = !was_half;
+    if (!was_half || size < 2) {
+      errno = ENOSPC;
+      return -1;
+    }
+    size /= 2;
+  }
+  return syscall(SYS_write, fd, bytes, size);
+}
 
 int fdatasync(int fd) { return sync(SYS_fdatasync, fd); }
 int fsync(int fd) { return sync(SYS_fsync, fd); }
