@@ -191,9 +191,8 @@ std::string tables_html(const OpsState& state, WallTime now) {
 }
 
 http::Response with_type(std::string_view body, std::string_view type) {
-  return {.content_type = type,
-          .headers = {{"Cache-Control", "no-cache"}},
-          .body = std::string(body)};
+  return {
+      .content_type = type, .headers = {{"Cache-Control", "no-cache"}}, .body = std::string(body)};
 }
 
 }  // namespace
