@@ -191,9 +191,8 @@ std::string tables_html(const OpsState& state, WallTime now) {
 }
 
 http::Response with_type(std::string_view body, std::string_view type) {
-  return {.content_type = type,
-          .headers = {{"Cache-Control", "no-cache"}, {"X-Content-Type-Options", "nosniff"}},
-          .body = std::string(body)};
+  return {
+      .content_type = type, .headers = {{"Cache-Control", "no-cache"}}, .body = std::string(body)};
 }
 
 }  // namespace
@@ -229,7 +228,6 @@ std::optional<http::Response> ops_response(std::string_view path,
   return http::Response{.content_type = "text/html; charset=utf-8",
                         .headers = {{"Cache-Control", "no-store"},
                                     {"Content-Security-Policy", std::string(kPolicy)},
-                                    {"X-Content-Type-Options", "nosniff"},
                                     {"Referrer-Policy", "same-origin"},
                                     {"Cross-Origin-Opener-Policy", "same-origin"}},
                         .body = ops_page(state(), wall_now())};

@@ -155,7 +155,7 @@ void Gateway::IoThread::handle(const http::Request& request, http::Responder res
   }
   const Visit visit{request,      exchange,      std::move(match.parameter),
                     *operations_, shared_.board, *streams_};
-  const bool allowed = request_allowed(request);
+  const bool allowed = http::request_allowed(request);
   const bool queried = match.route && !match.route->takes_query && !request.query.empty() &&
                        request.path.starts_with("/v1/");
   if (match.route && allowed && !queried) return match.route->handler(visit);

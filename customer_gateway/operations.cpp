@@ -189,10 +189,20 @@ void Operations::refuse(const Requester& who, Failure failure, Done<T> done, std
   ask<Nothing>(who, RequestKind::check_session, std::move(body), nothing, std::move(judged));
 }
 
+Done<SignedIn> Operations::ending_session_of(const Requester& who, Done<SignedIn> done) {
+  if (!who.signed_in()) return done;
+  return [this, who, done = std::move(done)](Answer<SignedIn> fresh) {
+    if (!fresh) return done(std::move(fresh));
+    // One that has ended, or cannot be reached now, keeps nobody from logging in.
+    log_out(who, [done, fresh = std::move(fresh)](const Answer<Nothing>&) { done(fresh); });
+  };
+}
+
 void Operations::sign_up(const Requester& who, protocol::CreateAccount account,
                          Done<SignedIn> done) {
   auto errors = errors_in(account.first_name, account.last_name, account.email, account.password);
   if (!errors.empty()) return done(tl::unexpected(invalid(std::move(errors))));
+  done = ending_session_of(who, std::move(done));
   const Token token{make_customer_id(), make_token_secret()};
   account.caller = {token.hash(), token.customer};
   const auto view = [token](std::string_view) {
@@ -207,6 +217,7 @@ void Operations::log_in(const Requester& who, std::string email, std::string pas
   if (email.size() > 254 || password.size() > kPasswordMax) {
     return done(tl::unexpected(invalid({{"", "At most 254 and 128 bytes."}})));
   }
+  done = ending_session_of(who, std::move(done));
   const Token fresh{"", make_token_secret()};
   const protocol::LogIn request{fresh.hash(), std::move(email), std::move(password), who.address};
   const auto view = [secret = fresh.secret](const std::string& customer) {

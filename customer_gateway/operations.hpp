@@ -114,6 +114,8 @@ class Operations {
   // one is given, was used: what is recorded under it was sound, so this is another request.
   template <typename T>
   void refuse(const Requester&, Failure failure, Done<T> done, std::string order_id = {});
+  // Whoever logs in with a session ends it: the old id is worth nothing behind the new one.
+  Done<SignedIn> ending_session_of(const Requester&, Done<SignedIn> done);
   Failure failure_of(const Outcome& outcome) const;
   auto named() const;
 };

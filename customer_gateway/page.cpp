@@ -129,7 +129,6 @@ void Page::show(const std::string& name, Html data, const Failure* failure) cons
   for (const auto& [header, value] :
        {std::pair<std::string_view, std::string_view>{"Content-Security-Policy", kPolicy},
         {"Content-Language", name_of(language_)},
-        {"X-Content-Type-Options", "nosniff"},
         {"Referrer-Policy", "same-origin"},
         {"Cross-Origin-Opener-Policy", "same-origin"}}) {
     response.headers.emplace_back(header, value);
@@ -153,8 +152,7 @@ void Page::download(std::string body, std::string_view type, const std::string& 
   response.content_type = type;
   response.body = std::move(body);
   response.headers = {{"Content-Disposition", "attachment; filename=\"" + file + "\""},
-                      {"Cache-Control", "no-store"},
-                      {"X-Content-Type-Options", "nosniff"}};
+                      {"Cache-Control", "no-store"}};
   exchange_->send(std::move(response));
 }
 

@@ -21,8 +21,7 @@ void get_asset(const Visit& visit) {
                           : name.ends_with(".js") ? "text/javascript; charset=utf-8"
                                                   : "image/svg+xml";
   response.headers = {
-      {"Cache-Control", current ? "public, max-age=31536000, immutable" : "no-cache"},
-      {"X-Content-Type-Options", "nosniff"}};
+      {"Cache-Control", current ? "public, max-age=31536000, immutable" : "no-cache"}};
   response.body = page_file(name);
   visit.exchange->send(std::move(response));
 }

@@ -61,15 +61,4 @@ std::string ended_session_cookie(bool secure, std::string_view name) {
   return make_cookie(full_name(name, secure), "", secure, 0);
 }
 
-bool request_allowed(const http::Request& request) {
-  if (http::is_safe(request.method) || !request.header("authorization").empty()) return true;
-  const std::string_view site = request.header("sec-fetch-site");
-  if (!site.empty()) return site == "same-origin" || site == "none";
-  const std::string_view origin = request.header("origin");
-  if (origin.empty()) return true;
-  const std::size_t scheme = origin.find("://");
-  return scheme != std::string_view::npos &&
-         http::equal_folded(origin.substr(scheme + 3), request.header("host"));
-}
-
 }  // namespace depot::customer_gateway

@@ -32,9 +32,4 @@ std::string session_cookie(std::string_view token, bool secure,
                            std::string_view name = kCustomerCookie);
 std::string ended_session_cookie(bool secure, std::string_view name = kCustomerCookie);
 
-// False for an unsafe request that another site may have made a browser send: one that the browser
-// calls cross-site, or whose Origin is not the host asked. Neither header: no browser, so it is no
-// other site's; and a browser never sends a bearer's token on its own.
-bool request_allowed(const http::Request& request);
-
 }  // namespace depot::customer_gateway

@@ -51,9 +51,7 @@ void StockStreams::open(const Visit& visit) {
   if (!news_.enter()) return visit.fail(Problem::unavailable, "There are too many streams.");
   const std::uint64_t seen = news_.position_of(visit.request.header("last-event-id"));
   http::Response begin{.content_type = "text/event-stream",
-                       .headers = {{"Cache-Control", "no-store"},
-                                   {"X-Accel-Buffering", "no"},
-                                   {"X-Content-Type-Options", "nosniff"}},
+                       .headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}},
                        .body = retry_line(2'000, 5'000) + "\n"};
   const TimePoint now = steady_now();
   Client client{.stream = visit.exchange->stream(std::move(begin)), .position = seen};

@@ -34,6 +34,9 @@ AdminServer::~AdminServer() {
 }
 
 void AdminServer::handle(const Request& request, Responder to) {
+  if (!request_allowed(request)) {  // A page that the operator reads beside ours.
+    return to.send(problem_response(protocol::Problem::forbidden, "Another site asks for this."));
+  }
   if (!hooks_.post || request.method != Method::post || request.path == "/drain") {
     return to.send(answer(request));
   }

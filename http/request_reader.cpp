@@ -247,4 +247,16 @@ std::string_view name_of(Method method) {
   return method == Method::other ? "" : kMethods[static_cast<std::size_t>(method)];
 }
 
+bool request_allowed(const Request& request) {
+  if (is_safe(request.method) || !request.header("authorization").empty()) return true;
+  const std::string_view site = request.header("sec-fetch-site");
+  if (!site.empty()) return site == "same-origin" || site == "none";
+  const std::string_view origin = request.header("origin");
+  // Every browser sends one of the two with such a request: this is a program that keeps cookies.
+  if (origin.empty()) return true;
+  const std::size_t scheme = origin.find("://");
+  return scheme != std::string_view::npos &&
+         equal_folded(origin.substr(scheme + 3), request.header("host"));
+}
+
 }  // namespace depot::http

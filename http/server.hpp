@@ -56,6 +56,11 @@ struct Request {
 
 bool equal_folded(std::string_view a, std::string_view b);  // without regard to ASCII case
 
+// False for an unsafe request that another site may have made a browser send: one that the browser
+// calls cross-site, or whose Origin is not the host asked. With neither header it is no browser's,
+// and so no other site's; and a browser never sends a bearer's token on its own.
+bool request_allowed(const Request& request);
+
 struct Response {
   int status = 200;
   std::string_view content_type = "application/json";  // a literal

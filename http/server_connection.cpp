@@ -163,7 +163,8 @@ void ServerConnection::append(const Response& response) {
   const auto reason = boost::beast::http::obsolete_reason(
       boost::beast::http::int_to_status(static_cast<unsigned>(status)));
   out_.append("HTTP/1.1 ").append(std::to_string(status)).append(" ").append(reason);
-  out_.append("\r\nDate: ").append(server_.date).append("\r\n");
+  out_.append("\r\nDate: ").append(server_.date);
+  out_.append("\r\nX-Content-Type-Options: nosniff\r\n");
   if (!bodiless) {
     append_header("Content-Type", response.content_type, out_);
   }

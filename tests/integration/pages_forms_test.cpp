@@ -183,11 +183,12 @@ TEST_F(PagesTest, FormsOfOtherSitesAndOfOtherKindsAreRefused) {
   };
   const std::string kind = "application/x-www-form-urlencoded",
                     body = "offer_id=alder:mug&quantity=1";
+  const Headers::value_type ours{"Sec-Fetch-Site", "same-origin"};
   EXPECT_EQ(post(body, {{"Content-Type", kind}, {"Sec-Fetch-Site", "cross-site"}}).status, 403);
   EXPECT_EQ(post(body, {{"Content-Type", kind}, {"Origin", "http://evil.example"}}).status, 403);
-  EXPECT_EQ(post("{}", {{"Content-Type", "application/json"}}).status, 415);
-  EXPECT_EQ(post("offer_id=%zz", {{"Content-Type", kind}}).status, 400);
-  EXPECT_EQ(post("offer_id=%ff&quantity=1", {{"Content-Type", kind}}).status, 400);
+  EXPECT_EQ(post("{}", {{"Content-Type", "application/json"}, ours}).status, 415);
+  EXPECT_EQ(post("offer_id=%zz", {{"Content-Type", kind}, ours}).status, 400);
+  EXPECT_EQ(post("offer_id=%ff&quantity=1", {{"Content-Type", kind}, ours}).status, 400);
   EXPECT_THAT(browser.get("/cart").body, HasSubstr("Your cart is empty."));
   // The address of a form, from the address bar, leads to its page.
   for (const auto& [form, page] :

@@ -64,45 +64,5 @@ TEST(SessionTest, AManufacturersTokenIsNoCustomersAndHasACookieOfItsOwn) {
   }
 }
 
-TEST(SessionTest, OnlyTheSameOriginMayChangeThings) {
-  struct Row {
-    std::string_view site, origin, host;
-    bool allowed;
-  };
-  const Row rows[] = {
-      {"", "", "shop:8080", true},  // no browser
-      {"same-origin", "", "shop", true},
-      {"none", "", "shop", true},  // typed into the address bar
-      {"same-site", "", "shop", false},
-      {"cross-site", "", "shop", false},
-      {"cross-site", "http://shop", "shop", false},
-      {"same-origin", "http://evil", "shop", true},  // The browser knows better than a proxy.
-      {"", "http://shop:8080", "shop:8080", true},
-      {"", "https://SHOP:8080", "shop:8080", true},
-      {"", "http://shop", "shop:8080", false},
-      {"", "http://evil/shop:8080", "shop:8080", false},
-      {"", "http://shop:8080.evil", "shop:8080", false},
-      {"", "null", "null", false},
-      {"", "shop:8080", "shop:8080", false},
-  };
-  for (const Row& row : rows) {
-    const http::Request::Field fields[] = {
-        {"Sec-Fetch-Site", row.site}, {"Origin", row.origin}, {"Host", row.host}};
-    const http::Request post{.method = http::Method::post, .fields = fields};
-    EXPECT_EQ(request_allowed(post), row.allowed)
-        << row.site << " " << row.origin << " " << row.host;
-    EXPECT_TRUE(request_allowed({.method = http::Method::get, .fields = fields}));
-  }
-}
-
-TEST(SessionTest, OnlyATokenInAuthorizationSpeaksForAnotherOrigin) {
-  for (const std::string_view value : {"", "Bearer x.y"}) {
-    const http::Request::Field fields[] = {
-        {"Authorization", value}, {"Origin", "http://evil"}, {"Host", "shop"}};
-    const http::Request post{.method = http::Method::post, .fields = fields};
-    EXPECT_EQ(request_allowed(post), !value.empty()) << "an empty one leaves the cookie to speak";
-  }
-}
-
 }  // namespace
 }  // namespace depot::customer_gateway

@@ -11,6 +11,7 @@
 #include "base/fatal.hpp"
 #include "http/client.hpp"
 #include "tests/support/temp_dir.hpp"
+#include "tests/unit/http/raw_peer.hpp"
 
 namespace depot::http {
 namespace {
@@ -57,6 +58,16 @@ TEST_F(AdminTest, DrainsByPostOnly) {
   EXPECT_EQ(fetch(where, "POST", "/drain")->status, 202);
   EXPECT_EQ(drains, 1);
   EXPECT_EQ(fetch(where, "POST", "/livez")->status, 405);
+}
+
+TEST_F(AdminTest, APageOfAnotherSiteDrainsNothing) {
+  const AdminServer admin("127.0.0.1:0", metrics, hooks());
+  for (const char* told : {"Sec-Fetch-Site: cross-site", "Origin: http://evil.example"}) {
+    test::RawPeer peer(admin.port());
+    peer.send(std::string("POST /drain HTTP/1.1\r\nHost: h\r\n") + told + "\r\n\r\n");
+    EXPECT_EQ(peer.answer().status, 403) << told;
+  }
+  EXPECT_EQ(drains, 0);
 }
 
 TEST_F(AdminTest, OtherPostsAreAnsweredLaterFromAnyThread) {

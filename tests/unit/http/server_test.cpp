@@ -37,6 +37,7 @@ TEST(ServerTest, AnswersWithLengthAndDateAndNoServerName) {
   ASSERT_TRUE(end != nullptr && *end == '\0') << text;
   EXPECT_NEAR(static_cast<double>(::timegm(&date)), static_cast<double>(std::time(nullptr)), 2.0);
   EXPECT_EQ(answer.header("Server"), "");
+  EXPECT_EQ(answer.header("X-Content-Type-Options"), "nosniff");
   EXPECT_EQ(answer.header("Connection"), "");
 }
 
@@ -306,6 +307,49 @@ TEST(DrainTest, WithNobodyConnectedItIsDoneAtOnce) {
   server.drain(done);
   EXPECT_TRUE(wait_until(
       5s, [&] { return done.load(); }, "the drain is done"));
+}
+
+TEST(RequestAllowedTest, OnlyTheSameOriginMayChangeThings) {
+  struct Row {
+    std::string_view site, origin, host;
+    bool allowed;
+  };
+  const Row rows[] = {
+      {"", "", "shop:8080", true},  // no browser, where nothing is sent by itself
+      {"same-origin", "", "shop", true},
+      {"none", "", "shop", true},  // typed into the address bar
+      {"same-site", "", "shop", false},
+      {"cross-site", "", "shop", false},
+      {"cross-site", "http://shop", "shop", false},
+      {"same-origin", "http://evil", "shop", true},  // It knows better than a proxy.
+      {"", "http://shop:8080", "shop:8080", true},
+      {"", "https://SHOP:8080", "shop:8080", true},
+      {"", "http://shop", "shop:8080", false},
+      {"", "http://evil/shop:8080", "shop:8080", false},
+      {"", "http://shop:8080.evil", "shop:8080", false},
+      {"", "null", "null", false},
+      {"", "shop:8080", "shop:8080", false},
+  };
+  for (const Row& row : rows) {
+    for (const std::string_view cookie : {"", "sid=x"}) {
+      const Request::Field fields[] = {{"Sec-Fetch-Site", row.site},
+                                       {"Origin", row.origin},
+                                       {"Host", row.host},
+                                       {"Cookie", cookie}};
+      EXPECT_EQ(request_allowed({.method = Method::post, .fields = fields}), row.allowed)
+          << row.site << " " << row.origin << " " << row.host << " " << cookie;
+      EXPECT_TRUE(request_allowed({.method = Method::get, .fields = fields}));
+    }
+  }
+}
+
+TEST(RequestAllowedTest, OnlyATokenInAuthorizationSpeaksForAnotherOrigin) {
+  for (const std::string_view value : {"", "Bearer x.y"}) {
+    const Request::Field fields[] = {
+        {"Authorization", value}, {"Origin", "http://evil"}, {"Host", "shop"}};
+    EXPECT_EQ(request_allowed({.method = Method::post, .fields = fields}), !value.empty())
+        << "an empty one leaves the cookie to speak";
+  }
 }
 
 }  // namespace
