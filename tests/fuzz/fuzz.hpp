@@ -46,7 +46,8 @@ class Input {
   }
   // So many bytes as its first byte says.
   std::string_view sized_part() {
-    const std::size_t size = std::min<std::size_t>(byte(), rest_.size());
+    const std::size_t wanted = byte();
+    const std::size_t size = std::min(wanted, rest_.size());
     const std::string_view found = rest_.substr(0, size);
     rest_.remove_prefix(size);
     return found;
