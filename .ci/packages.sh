@@ -29,6 +29,11 @@ depot_packages_test=(
 depot_packages_style=(clang-format clang-tidy)
 depot_packages_browser=(chromium)
 
+# For the fuzzers: clang, and its sanitizers and libFuzzer, which Debian has by its version alone.
+depot_packages_fuzz=(clang)
+depot_clang=$(apt-cache depends clang 2>/dev/null | sed -n 's/^ *Depends: clang-\([0-9]*\)$/\1/p')
+[ -z "$depot_clang" ] || depot_packages_fuzz+=("libclang-rt-$depot_clang-dev")
+
 is_installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
 # Installs those of the named packages that are missing, by one apt call that is shown.
