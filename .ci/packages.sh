@@ -29,10 +29,13 @@ depot_packages_test=(
 depot_packages_style=(clang-format clang-tidy)
 depot_packages_browser=(chromium)
 
-# For the fuzzers: clang, and its sanitizers and libFuzzer, which Debian has by its version alone.
+# For the fuzzers. The sanitizers and libFuzzer have their release's version in their name.
 depot_packages_fuzz=(clang)
-depot_clang=$(apt-cache depends clang 2>/dev/null | sed -n 's/^ *Depends: clang-\([0-9]*\)$/\1/p')
-[ -z "$depot_clang" ] || depot_packages_fuzz+=("libclang-rt-$depot_clang-dev")
+case $(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release 2>/dev/null) in
+  bookworm) depot_packages_fuzz+=(libclang-rt-14-dev) ;;
+  noble) depot_packages_fuzz+=(libclang-rt-18-dev) ;;
+  trixie) depot_packages_fuzz+=(libclang-rt-19-dev) ;;
+esac
 
 is_installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
