@@ -29,6 +29,14 @@ depot_packages_test=(
 depot_packages_style=(clang-format clang-tidy)
 depot_packages_browser=(chromium)
 
+# For the fuzzers. The sanitizers and libFuzzer have their release's version in their name.
+depot_packages_fuzz=(clang)
+case $(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release 2>/dev/null) in
+  bookworm) depot_packages_fuzz+=(libclang-rt-14-dev) ;;
+  noble) depot_packages_fuzz+=(libclang-rt-18-dev) ;;
+  trixie) depot_packages_fuzz+=(libclang-rt-19-dev) ;;
+esac
+
 is_installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
 # Installs those of the named packages that are missing, by one apt call that is shown.

@@ -59,7 +59,7 @@ std::string check_percent(const std::string& text) {
 }
 
 std::string check_zone(const std::string& text) {
-  const auto allowed = [](char c) { return std::isalnum(c) || std::strchr("_+-/", c); };
+  const auto allowed = [](unsigned char c) { return std::isalnum(c) || std::strchr("_+-/", c); };
   const std::filesystem::path zones = "/usr/share/zoneinfo";
   std::error_code none;
   const bool known = text == "UTC" || !std::filesystem::exists(zones, none) ||

@@ -197,6 +197,11 @@ YAML::Node load_document(const std::string& text, const std::string& name) {
   }
 }
 
+// What no file's name and no program's argument can have.
+std::string wrong_text(const std::string& text) {
+  return text.find('\0') == std::string::npos ? "" : "must be text, without a NUL";
+}
+
 // As a YAML scalar.
 std::string in_quotes(const std::string& text) {
   const auto plain = [](unsigned char c) { return std::isalnum(c) || std::strchr("/._-", c); };
@@ -204,7 +209,8 @@ std::string in_quotes(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
-    out += c;
+    const bool control = static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+    control ? out += fmt::format("\\x{:02x}", c) : out += c;
   }
   return out + '"';
 }
@@ -225,7 +231,8 @@ std::string variable_of(const std::string& key) {
 
 void YamlTable::text(std::string key, std::string& member, Check check) {
   const auto set = [&member, check](const std::string& value) {
-    std::string why = check ? check(value) : "";
+    std::string why = wrong_text(value);
+    if (why.empty() && check) why = check(value);
     if (why.empty()) member = value;
     return why;
   };
@@ -234,7 +241,11 @@ void YamlTable::text(std::string key, std::string& member, Check check) {
 }
 
 void YamlTable::list(std::string key, std::vector<std::string>& member, std::size_t count_max) {
-  const auto add = [&member](const std::string& value) { return member.push_back(value), ""; };
+  const auto add = [&member](const std::string& value) {
+    std::string why = wrong_text(value);
+    if (why.empty()) member.push_back(value);
+    return why;
+  };
   const auto show = [&member] {
     std::string items;
     for (const std::string& item : member) items += (items.empty() ? "" : ", ") + in_quotes(item);

@@ -39,6 +39,9 @@ if(DEPOT_SANITIZE)
     target_compile_options(depot_options INTERFACE -fno-sanitize-recover=undefined)
   endif()
 endif()
+if(DEPOT_FUZZ)  # Counts what is reached; the fuzzers alone have libFuzzer itself.
+  target_compile_options(depot_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 if(DEPOT_LINKER)
   target_link_options(depot_options INTERFACE -fuse-ld=${DEPOT_LINKER})
 endif()
@@ -85,6 +88,31 @@ function(depot_test name)
     ${name}_test DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 NO_PRETTY_VALUES
     PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} RUN_SERIAL ${ARG_SERIAL}
                ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/support/tsan.supp")
+endfunction()
+
+# depot_fuzzer(wire SOURCES wire_fuzz.cpp USES depot_protocol): its inputs are in corpus/wire. With
+# DEPOT_FUZZ it looks for more of them for a while; else it takes those, and changed ones, once.
+function(depot_fuzzer name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;USES" ${ARGN})
+  set(kept ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
+  add_executable(${name}_fuzz ${ARG_SOURCES})
+  target_link_libraries(${name}_fuzz PRIVATE depot_options ${ARG_USES})
+  if(DEPOT_FUZZ)
+    target_link_options(${name}_fuzz PRIVATE -fsanitize=fuzzer)
+    add_dependencies(fuzzers ${name}_fuzz)
+    set(found ${CMAKE_BINARY_DIR}/found/${name})  # what it finds; nothing is written to `kept`
+    file(MAKE_DIRECTORY ${found})
+    add_test(NAME Fuzz.${name}
+             COMMAND ${name}_fuzz ${found} ${kept} -max_total_time=${DEPOT_FUZZ_SECONDS} -timeout=10
+                     -rss_limit_mb=2048 -max_len=8192 -print_final_stats=1
+                     -artifact_prefix=${CMAKE_BINARY_DIR}/found/${name}-)
+    set_tests_properties(Fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 900)
+  else()
+    target_link_libraries(${name}_fuzz PRIVATE fuzz_replay)
+    depot_test_sources(${ARG_SOURCES})
+    add_test(NAME Fuzz.${name} COMMAND ${name}_fuzz ${kept})
+    set_tests_properties(Fuzz.${name} PROPERTIES LABELS unit TIMEOUT 60)
+  endif()
 endfunction()
 
 # depot_embed(depot_store NAME lua_files HEADER store/lua_files.hpp FILES functions/a.lua ...)

@@ -93,7 +93,7 @@ void Audit::get(const std::string& prefix, std::span<const Id> ids,
     ask(at + some.size());
     say("rows", at + some.size());
     for (std::size_t i = 0; i < some.size(); ++i) {
-      const redisReply* value = values->element[i];
+      const redisReply* value = item_of(values.get(), i);
       if (value->type == REDIS_REPLY_STRING) row(some[i], text_of(value));
     }
   }

@@ -78,14 +78,14 @@ void Ledger::read_on(const std::string& until) {
     const Reply page = redis_.receive();
     if (page->elements == 0) return;
     // Redis finds the next ones while these are judged.
-    ask_behind(text_of(page->element[page->elements - 1]->element[0]));
+    ask_behind(text_of(item_of(page->element[page->elements - 1], 0)));
     for (std::size_t i = 0; i < page->elements; ++i) read_item(page->element[i]);
   }
 }
 
 void Ledger::read_item(const redisReply* item) {
-  const Position at = to_position(text_of(item->element[0])).value_or(Position{});
-  const redisReply* fields = item->element[1];
+  const Position at = to_position(text_of(item_of(item, 0))).value_or(Position{});
+  const redisReply* fields = item_of(item, 1);
   const auto entry = fields->elements == 2 && text_of(fields->element[0]) == "e"
                          ? read_entry(text_of(fields->element[1]))
                          : std::nullopt;
@@ -189,25 +189,25 @@ void Ledger::compare_counters() {
     }
     const std::size_t asked = counters_.size();
     const Reply moment = redis_.together(questions);
-    const redisReply* newest = moment->element[0];
-    if (newest->elements == 1) read_on(std::string(text_of(newest->element[0]->element[0])));
+    const redisReply* newest = item_of(moment.get(), 0);
+    if (newest->elements == 1) read_on(std::string(text_of(item_of(newest->element[0], 0))));
     if (counters_.size() == asked) return compare(moment);
   }
 }
 
 void Ledger::compare(const Reply& moment) {
-  const auto head = read_position(text_of(moment->element[1]));
+  const auto head = read_position(text_of(item_of(moment.get(), 1)));
   if (head != last_) {
     result_.add("L3", Harm::other, "{}: the head says {}, the newest entry is {}", maker_,
                 head ? head->text() : "nothing", last_.text());
   }
-  const auto accepted = read_position(text_of(moment->element[2]));
+  const auto accepted = read_position(text_of(item_of(moment.get(), 2)));
   if (accepted && *accepted > last_) {
     result_.add("L3", Harm::other, "{}: accepted {} is not there", maker_, accepted->text());
   }
   std::size_t index = 3;
   for (const auto& [key, is] : counters_) {
-    Walk row(text_of(moment->element[index++]));
+    Walk row(text_of(item_of(moment.get(), index++)));
     const Counters says{row.number(), row.number(), row.number(), row.number(), row.number()};
     const std::string text = row.ok() ? says.text() : "nothing readable";
     if (text == is.text()) continue;

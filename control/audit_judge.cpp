@@ -115,8 +115,10 @@ class OrderJudge {
   std::string explain_entry(const Part& part) {
     const Reply found = redis_.command(
         {"XRANGE", "ledger:{s0}:" + books_.makers[part.maker], part.at.text(), part.at.text()});
-    if (found->elements == 0 || found->element[0]->element[1]->elements != 2) return "";
-    const auto said = read_entry(text_of(found->element[0]->element[1]->element[1]));
+    if (found->elements == 0) return "";
+    const redisReply* fields = item_of(found->element[0], 1);
+    if (fields->elements != 2) return "";
+    const auto said = read_entry(text_of(fields->element[1]));
     std::string out = "; " + entry(part) + ":";
     for (const EntryRow& row : said ? said->rows : std::vector<EntryRow>{}) {
       if (row.order == view(id_)) out += line_text(row.quantity, row.sku, row.price);

@@ -29,6 +29,11 @@ std::string_view text_of(const redisReply* reply) {
   return reply->str == nullptr ? std::string_view() : std::string_view(reply->str, reply->len);
 }
 
+const redisReply* item_of(const redisReply* reply, std::size_t index) {
+  if (index >= reply->elements) unavailable("an answer of another form than its command's");
+  return reply->element[index];
+}
+
 Redis::Redis(const RedisLogin& login) : context_(connect(login.url), redisFree) {
   if (context_ == nullptr) unavailable("out of memory");
   if (context_->err != 0) unavailable(login.url + ": " + context_->errstr);
@@ -83,12 +88,12 @@ void Redis::scan(const std::string& hash,
   ask("0");
   for (bool more = true; more;) {
     const Reply page = receive();
-    const std::string cursor(text_of(page->element[0]));
+    const std::string cursor(text_of(item_of(page.get(), 0)));
     more = cursor != "0";
     if (more) ask(cursor);
-    const redisReply* items = page->element[1];
+    const redisReply* items = item_of(page.get(), 1);
     for (std::size_t i = 0; i < items->elements; i += hash.empty() ? 1 : 2) {
-      each(text_of(items->element[i]), hash.empty() ? "" : text_of(items->element[i + 1]));
+      each(text_of(items->element[i]), hash.empty() ? "" : text_of(item_of(items, i + 1)));
     }
   }
 }

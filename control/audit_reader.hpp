@@ -25,6 +25,8 @@ namespace depot::control::audit {
 
 using Reply = std::unique_ptr<redisReply, void (*)(void*)>;
 std::string_view text_of(const redisReply* reply);  // "" for nil
+// Of an array; StartupError where Redis answered something else.
+const redisReply* item_of(const redisReply* reply, std::size_t index);
 
 class Redis {
  public:

@@ -53,7 +53,8 @@ struct StrictHandler {
   }
   bool on_key(Chars part, std::size_t, error_code& ec) {
     key.append(part.data(), part.size());
-    if (std::find(keys.begin() + objects.back(), keys.end(), key) != keys.end()) {
+    const auto first = keys.begin() + static_cast<std::ptrdiff_t>(objects.back());
+    if (std::find(first, keys.end(), key) != keys.end()) {
       return refuse("A field is given twice: " + key, ec);
     }
     keys.push_back(std::move(key));

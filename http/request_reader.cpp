@@ -58,6 +58,7 @@ struct RequestReader::HeadParser final : beast::http::basic_parser<true> {
 
   std::vector<Request::Field>& fields;
   std::string* chunked_body = nullptr;
+  bool in_chunk = false;  // It has read some of a chunk.
   std::string_view method, target, host, expect;
   int version = 11;
   int hosts = 0;
@@ -94,6 +95,7 @@ struct RequestReader::HeadParser final : beast::http::basic_parser<true> {
   void on_chunk_header_impl(std::uint64_t, beast::string_view, error_code&) override {}
   std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view body, error_code&) override {
     chunked_body->append(body);
+    in_chunk = true;
     return body.size();
   }
   void on_response_impl(int, beast::string_view, int, error_code&) override {}
@@ -181,8 +183,12 @@ RequestReader::Step RequestReader::read_chunks(std::string_view bytes, std::size
   // behind a last chunk's size Beast runs into an assertion of its own.
   while (!parser.is_done() && bytes.size() - used >= 5) {
     const std::string_view rest = bytes.substr(used);
-    used += parser.put(boost::asio::const_buffer(rest.data(), rest.size()), error);
+    parser.in_chunk = false;
+    const std::size_t size = parser.put(boost::asio::const_buffer(rest.data(), rest.size()), error);
+    used += size;
     if (error == beast::http::error::need_more) break;
+    // As below, where all of it has come at once.
+    if (!parser.in_chunk && size > header_bytes_max_) return Step::malformed;
     if (error == beast::http::error::body_limit) return Step::body_too_large;
     if (error) return Step::malformed;
   }
@@ -211,8 +217,10 @@ bool RequestReader::accept(const HeadParser& parser) {
     target.remove_prefix(slash);
     if (target.empty()) target = "/";
     if (!target.starts_with('/')) return false;
-  } else if (!target.starts_with('/') && parser.method != "OPTIONS" && parser.method != "CONNECT") {
-    return false;
+  } else if (!target.starts_with('/')) {
+    const bool asterisk = parser.method == "OPTIONS" && target == "*";
+    const bool authority = parser.method == "CONNECT" && is_authority(target);
+    if (!asterisk && !authority) return false;
   }
   const std::size_t question = std::min(target.find('?'), target.size());
   if (target.find('#') != target.npos) return false;

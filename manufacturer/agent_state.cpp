@@ -94,6 +94,7 @@ bool apply(AgentState& state, const Change& change) {
       state.produced[change.text] = static_cast<std::int64_t>(change.number);
       return true;
     case Kind::stated: {
+      if (!state.records.empty()) return false;  // These say what was stated last.
       const std::optional<OfferRecord> record = protocol::decode_offer_record(change.text);
       if (record) note_stated(state, *record, change.flags);
       return record.has_value();

@@ -52,6 +52,7 @@ Ledger::Step Ledger::add(KeptEntry kept) {
   if (reaches(kept.position())) return Step::known;
   if (!may_follow(kept.position())) return Step::gap;
   if ((kept.number == 0) != (kept.entry.kind == LedgerKind::epoch)) return Step::malformed;
+  if (!std::ranges::all_of(kept.entry.rows, protocol::is_sound)) return Step::malformed;
   if (kept.number == 0) {
     const Position previous{static_cast<std::uint64_t>(kept.entry.previous_epoch),
                             static_cast<std::uint64_t>(kept.entry.previous_number)};

@@ -26,6 +26,7 @@ void read_ledger_row(Reader& reader, LedgerKind kind, LedgerRow& row) {
   read(reader, row.sku, row.quantity, row.unit_price);
   if (kind != LedgerKind::sold) read(reader, row.offered_after, row.cut_after);
   read(reader, row.available_after);
+  if (!is_sound(row)) reader.fail();
 }
 
 // Why no manufacturer may offer it; "" for one that is well.
@@ -165,6 +166,14 @@ std::optional<std::vector<StockRow>> decode_stock_record(std::string_view bytes)
 std::string_view name_of(LedgerKind kind) {
   const auto index = static_cast<std::size_t>(kind);
   return index < std::size(kLedgerKinds) ? kLedgerKinds[index] : "";
+}
+
+bool is_sound(const LedgerRow& row) {
+  // The store counts in doubles. Units are added up: it takes nine million rows of the most.
+  constexpr std::int64_t kExactMax = std::int64_t{1} << 53;
+  const auto exact = [](std::int64_t value) { return value >= -kExactMax && value <= kExactMax; };
+  return row.quantity >= 0 && row.quantity <= kOfferedMax && exact(row.unit_price) &&
+         exact(row.offered_after) && exact(row.cut_after) && exact(row.available_after);
 }
 
 std::optional<LedgerEntry> decode_ledger_entry(std::string_view bytes) {

@@ -121,6 +121,8 @@ struct LedgerRow {
   std::int64_t unit_price = 0;
   std::int64_t offered_after = 0, cut_after = 0, available_after = 0;
 };
+// False for units and money that no ledger of ours has, and whose sums would overflow.
+bool is_sound(const LedgerRow& row);
 struct LedgerEntry {
   LedgerKind kind = LedgerKind::sold;
   std::int64_t time_ms = 0;
