@@ -104,7 +104,7 @@ void check_text(std::string_view text) {
 
 void check_entry(Input& input) {
   CardEntry entry;
-  entry.exp_month = static_cast<std::int8_t>(input.byte());
+  entry.exp_month = input.byte() - 128;
   entry.exp_year = 1990 + input.byte();
   entry.cvc = input.part();
   entry.number = input.part();

@@ -15,6 +15,7 @@
 #include "tests/support/temp_dir.hpp"
 
 // hiredis asks for as many elements as an answer announces, and takes no for an answer.
+// NOLINTNEXTLINE(readability-identifier-naming): the sanitizer looks for that name.
 extern "C" const char* __asan_default_options();
 extern "C" const char* __asan_default_options() {
   return "allocator_may_return_null=1:max_allocation_size_mb=256";

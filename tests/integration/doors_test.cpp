@@ -23,16 +23,13 @@ constexpr const char* kJson = "application/json";
 const Headers kSameOrigin = {{"Sec-Fetch-Site", "same-origin"}};
 const std::string kMissingOrder = "AAAAAAAAAAAAAAAA";
 const std::string kSecret = R"("password":")" + std::string(kPassword) + "\"";
-
 enum class Opens { anybody, customer, manufacturer };
-
 struct Operation {
   std::string id, method, path;
   Opens opens = Opens::customer;  // as the document says at its top
   bool takes_body = false;
   std::string answers = " ";  // " 200 401 "
 };
-
 std::vector<Operation> operations_of(const std::string& document) {
   std::vector<Operation> all;
   std::istringstream lines(document);
@@ -102,7 +99,8 @@ class DoorsTest : public testing::Test {
     }
     Wire wire(cluster_.port());
     std::string head = method + " " + target + " HTTP/1.1\r\nHost: depot.test\r\n";
-    for (const auto& [name, value] : headers) head += name + ": " + value + "\r\n";
+    for (const auto& [name, value] : headers)
+      head.append(name).append(": ").append(value).append("\r\n");
     wire.send(head + "\r\n");
     return wire.read_head();
   }
@@ -211,7 +209,8 @@ TEST_F(DoorsTest, EveryOperationWithEveryKindOfCredentials) {
 std::string shape(const HttpReply& reply, const std::string& id) {
   std::string text = std::to_string(reply.status) + "\n";
   for (const auto& [name, value] : reply.headers) {
-    if (name != "date" && name != "content-length") text += name + ": " + value + "\n";
+    if (name != "date" && name != "content-length")
+      text.append(name).append(": ").append(value).append("\n");
   }
   return replaced(text + reply.body, id, "ID");
 }
@@ -224,7 +223,7 @@ TEST_F(DoorsTest, AnIdOfAnothersIsAsOneThatIsNotThere) {
   for (const std::string method : {"GET", "POST"}) {
     const std::string end = method == "POST" ? "/cancel" : "";
     const auto api = [&](const std::string& id) {
-      return other.request(method, "/v1/orders/" + id + end);
+      return other.request(method, std::string("/v1/orders/").append(id).append(end));
     };
     EXPECT_EQ(api(order).status, 404);
     EXPECT_EQ(shape(api(order), order), shape(api(kMissingOrder), kMissingOrder));
@@ -232,7 +231,7 @@ TEST_F(DoorsTest, AnIdOfAnothersIsAsOneThatIsNotThere) {
       Headers headers = both_cookies(other.token(), "");
       headers.insert(headers.end(), {{"Accept", "text/html"}, {"Content-Type", kForm}});
       headers.emplace_back("Origin", "http://depot.test");
-      return ask(method, "/orders/" + id + end, "", headers);
+      return ask(method, std::string("/orders/").append(id).append(end), "", headers);
     };
     EXPECT_EQ(page(order).status, 404);
     EXPECT_EQ(shape(page(order), order), shape(page(kMissingOrder), kMissingOrder));
@@ -268,9 +267,10 @@ TEST_F(DoorsTest, AnIdOfAnothersIsAsOneThatIsNotThere) {
       30s, [&] { return statement(m1, api + cycle).status == 200; }, "m1 has its statement"));
   for (const auto& [path, end] :
        {std::pair<std::string, std::string>{api, ""}, {csv, ""}, {csv, "?format=csv"}}) {
-    const HttpReply foreign = statement(m2, path + cycle + end);
+    const HttpReply foreign = statement(m2, std::string(path).append(cycle).append(end));
     EXPECT_EQ(foreign.status, 404) << path;
-    EXPECT_EQ(shape(foreign, cycle), shape(statement(m2, path + "1999-12" + end), "1999-12"));
+    EXPECT_EQ(shape(foreign, cycle),
+              shape(statement(m2, std::string(path).append("1999-12").append(end)), "1999-12"));
   }
   for (const char* list : {"offers", "sales", "statements"}) {
     const HttpReply reply = statement(m2, std::string("/v1/manufacturer/") + list);
@@ -307,10 +307,10 @@ TEST_F(DoorsTest, OtherSitesOtherKindsOfBodiesAndReadingChangeNothing) {
       const Operation& operation = described[method + pattern];
       const std::string right = api ? kJson : kForm;
       const std::string body = api ? body_of(operation, customer.email()) : form;
-      const auto send = [&](const std::string& type, Headers headers) {
+      const auto send = [&, verb = method](const std::string& type, Headers headers) {
         headers.insert(headers.end(), cookies.begin(), cookies.end());
         headers.emplace_back("Content-Type", type);
-        return ask(method, path, body, headers);
+        return ask(verb, path, body, headers);
       };
       for (const Headers& headers : foreign) {
         const HttpReply reply = send(right, headers);
@@ -329,7 +329,8 @@ TEST_F(DoorsTest, OtherSitesOtherKindsOfBodiesAndReadingChangeNothing) {
       headers.emplace_back("X-HTTP-Method-Override", method);
       if (path == "/v1/catalogue/stream" && reading == "HEAD") continue;
       EXPECT_LT(ask(reading, path, "", headers).status, 500);
-      if (!path.starts_with("/v1/")) ask(reading, path + "?" + form, "", headers);
+      if (!path.starts_with("/v1/"))
+        ask(reading, std::string(path).append("?").append(form), "", headers);
     }
   }
   EXPECT_EQ(state_of(customer), before);

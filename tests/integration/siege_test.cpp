@@ -189,7 +189,7 @@ TEST(GuessingTest, AnUnknownNameIsAsAWrongPasswordInAllThatIsSeen) {
       times[who].push_back(Clock::now() - began);
       std::string all = std::to_string(reply.status) + reply.body;
       for (const auto& [name, value] : reply.headers) {
-        if (name != "date") all += "\n" + name + ": " + value;
+        if (name != "date") all.append("\n").append(name).append(": ").append(value);
       }
       seen[who].insert(all);
       EXPECT_EQ(reply.status, 401) << reply.body;
