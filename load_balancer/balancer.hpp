@@ -152,9 +152,9 @@ class Balancer {
   TimePoint worker_seen_;    // when there last was one
   TimePoint ticked_;
   TimePoint stranger_complained_{};
-  std::size_t queued_now_max_;
   std::uint64_t dispatched_at_tick_ = 0;
-  double dispatch_rate_ = 0;  // per second, while there is a backlog; else 0
+  bool backlog_ = false;  // at the last tick
+  double rate_ = 0;       // dispatched a second, of late
 };
 
 }  // namespace depot::load_balancer
