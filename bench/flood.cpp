@@ -121,10 +121,14 @@ class Flood {
   struct Connection {
     int fd = -1;
     bool busy = false;
+    std::uint64_t number = 0;
     TimePoint due{}, sent{};
     std::string answer = {};
   };
 
+  std::string key_of(std::uint64_t number) const {
+    return fmt::format("{:016x}", salt_ + number);
+  }
   TimePoint due_at(std::uint64_t number) const {
     const std::chrono::duration<double> since(static_cast<double>(number) / options_.rate);
     return report_.begin + std::chrono::duration_cast<Duration>(since);
@@ -154,12 +158,12 @@ class Flood {
   void send(TimePoint due) {
     const std::size_t index = idle_.back();
     idle_.pop_back();
+    Connection& mine = connections_[index];
     text_ = options_.requests[sent_ % options_.requests.size()];
     if (const std::size_t at = text_.find(kKeyMark); at != std::string::npos) {
-      text_.replace(at, kKeyMark.size(), fmt::format("{:016x}", salt_ + sent_));
+      text_.replace(at, kKeyMark.size(), key_of(sent_));
     }
-    ++sent_;
-    Connection& mine = connections_[index];
+    mine.number = sent_++;
     mine.busy = true;
     mine.due = due;
     mine.sent = steady_now();
@@ -200,6 +204,10 @@ class Flood {
         window.good_us.push_back(
             static_cast<std::uint32_t>((now - mine.due) / std::chrono::microseconds(1)));
         ++window_of(now).served;
+      }
+      if (options_.on_answer) {
+        options_.on_answer(key_of(mine.number), mine.number % options_.requests.size(),
+                           head.status);
       }
       mine.busy = false;
       idle_.push_back(index);

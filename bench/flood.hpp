@@ -9,8 +9,10 @@
 #include <atomic>
 #include <boost/json/object.hpp>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -29,6 +31,8 @@ struct FloodOptions {
   Duration patience = std::chrono::seconds(10);  // for answers, behind the end
   Duration window = std::chrono::milliseconds(100);
   const std::atomic<bool>* stop = nullptr;  // ends it before its time
+  // Called with what a request's mark became, its place in `requests`, and its status.
+  std::function<void(const std::string& key, std::size_t request, int status)> on_answer = {};
 };
 
 struct FloodReport {

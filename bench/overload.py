@@ -241,7 +241,7 @@ def unpinned(options, folder):
             for _ in range(options.rounds):
                 quiet = cluster.load(crowd, 256, 0, 6, cores=load)
                 peak = per_second(quiet)
-                flood = cluster.load(crowd, 4_000, 2 * peak, 8, cores=load)
+                flood = cluster.load(crowd, 16_000, 2 * peak, 8, cores=load)
                 refused = flood["answers"].get("503", {}).get("since_sent_ms", {"p99": 0})
                 rows.append([name, f"{peak:,.0f}", f"{flood['sent'] / flood['seconds']:,.0f}",
                              f"{per_second(flood) / peak:.2f}", f"{refused['p99']:.1f}",

@@ -257,7 +257,8 @@ void Balancer::tick() {
 // Keeps the queue as long as the workers get through in queue_wait_max. With a longer one every
 // request would be served just when its customer has given up. What they were given without a
 // backlog is the least that they can do, and what a backlog begins with: a short stall is waited
-// out, and workers that are slow for long are known to be after half a second.
+// out, and workers that are slow for long are known to be after half a second. A crowd that comes
+// at once is let in, a customer each, before that is known.
 void Balancer::adapt_queue(Duration since_last) {
   const std::uint64_t before = std::exchange(dispatched_at_tick_, counts_.dispatched.value());
   const double rate = static_cast<double>(dispatched_at_tick_ - before) / seconds(since_last);
@@ -265,7 +266,9 @@ void Balancer::adapt_queue(Duration since_last) {
   const bool all_the_time = std::exchange(backlog_, !queue_.empty()) && backlog_;
   if (!all_the_time) rate_ = std::max(rate_, kRateAssumed);
   const auto reached = static_cast<std::size_t>(rate_ * seconds(limits_.queue_wait_max));
-  queue_.limit(all_the_time ? std::min(std::max(reached, kQueuedLeast), queued_max_) : queued_max_);
+  const std::size_t places = std::min(std::max(reached, kQueuedLeast), queued_max_);
+  // The rate goes up and down, and those who flood fill what there was: a quarter more for others.
+  queue_.limit(places, all_the_time ? std::min(places + places / 4, queued_max_) : queued_max_);
 }
 
 // Answers everything in flight that `over` says yes to.

@@ -24,8 +24,9 @@ TEST_F(OverloadTest, TenTimesWhatAPinnedBackEndDoesIsRefusedAndForgotten) {
 
 TEST_F(OverloadTest, ACustomerWhoFloodsTakesNothingFromOthers) {
   start(kDiskBytes);
-  const std::vector<std::string> others = purchases(10);
-  auto flooding = flood_meanwhile(purchases(1), 600, 1'000, 5s);
+  const Crowd others = crowd_of(10);
+  const Crowd one = crowd_of(1);
+  auto flooding = flood_meanwhile(one, 600, 1'000, 5s);
   const FloodReport beside = flood(others, 50, kOthersPerSecond, 4s);
   const FloodReport flooded = flooding.get();
   expect_all_placed(beside);
@@ -33,12 +34,12 @@ TEST_F(OverloadTest, ACustomerWhoFloodsTakesNothingFromOthers) {
   expect_placed_or_refused(flooded);
   EXPECT_GT(flooded.count(503), flooded.count(201));
   EXPECT_GT(flooded.count(201), beside.count(201)) << "what the others leave is the flood's";
-  expect_orders(beside.count(201) + flooded.count(201));
+  expect_what_was_told();
 }
 
 TEST_F(OverloadTest, AManufacturerWhoFloodsTakesNothingFromOthers) {
   start(0);
-  const std::vector<std::string> others = purchases(10);
+  const Crowd others = crowd_of(10);
   std::atomic<std::uint64_t> written{0};
   std::jthread flooding([&](const std::stop_token& stop) {
     messaging::Context context;
@@ -61,7 +62,7 @@ TEST_F(OverloadTest, AManufacturerWhoFloodsTakesNothingFromOthers) {
       10s, [&] { return available(cluster_.port(), "m2:new") == 7; }, "it is on sale"));
   flooding.request_stop();
   flooding.join();
-  expect_orders(beside.count(201));
+  expect_what_was_told();
 }
 
 TEST_F(OverloadTest, AFloodOfLogInsSlowsNoPurchase) {
@@ -70,12 +71,12 @@ TEST_F(OverloadTest, AFloodOfLogInsSlowsNoPurchase) {
                            {"accounts.password_passes", "2"},  // as by default
                            {"accounts.password_memory", "19MiB"}});
   start(0);
-  const std::vector<std::string> others = purchases(10);
-  std::vector<std::string> log_ins;
+  const Crowd others = crowd_of(10);
+  Crowd log_ins;
   for (int i = 0; i < 4; ++i) {
     const std::string email = Customer(cluster_.port(), false).email();
     for (const char* password : {kPassword, "not the one"}) {
-      log_ins.push_back(post("/v1/sessions", boost::json::serialize(boost::json::object{
+      log_ins.requests.push_back(post("/v1/sessions", boost::json::serialize(boost::json::object{
                                                  {"email", email}, {"password", password}})));
     }
   }
@@ -89,7 +90,7 @@ TEST_F(OverloadTest, AFloodOfLogInsSlowsNoPurchase) {
   EXPECT_GT(flooded.count(201), 0u) << "some are let in all the same";
   EXPECT_EQ(flooded.total(), flooded.count(201) + flooded.count(401) + flooded.count(503))
       << boost::json::serialize(json_of(flooded));
-  expect_orders(beside.count(201));
+  expect_what_was_told();
 }
 
 }  // namespace

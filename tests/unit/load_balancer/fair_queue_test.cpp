@@ -84,14 +84,16 @@ TEST(FairQueueTest, AFloodLeavesOthersAsManyPlacesAsItHas) {
 TEST(FairQueueTest, TakesInNoMoreThanItsLimitOfNow) {
   FairQueue queue(100, 100, kPlenty, 0);
   for (std::uint32_t i = 0; i < 20; ++i) EXPECT_TRUE(queue.push({}, kLater, record(i)));
-  queue.limit(10);
+  queue.limit(10, 12);
   EXPECT_FALSE(queue.push({}, kLater, record(99)));
   EXPECT_EQ(queue.size(), 20u) << "what is there stays";
-  serve(queue, 11);
-  EXPECT_TRUE(queue.push({}, kLater, record(99)));
+  serve(queue, 10);
+  EXPECT_TRUE(queue.push({}, kLater, record(98)));
+  EXPECT_TRUE(queue.push({}, kLater, record(99))) << "of those two none waits yet";
+  EXPECT_FALSE(queue.push({}, kLater, record(99)));
   EXPECT_FALSE(queue.push({}, kLater, record(100)));
-  queue.limit(100);
-  EXPECT_TRUE(queue.push({}, kLater, record(100)));
+  queue.limit(100, 100);
+  EXPECT_TRUE(queue.push({}, kLater, record(99)));
 }
 
 TEST(FairQueueTest, BytesAreBoundedAndSharedLikePlaces) {
