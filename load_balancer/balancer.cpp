@@ -18,8 +18,9 @@ constexpr std::size_t kInFlightMax = 65'536;
 constexpr std::uint32_t kOutstandingPerWorkerMax = 4'096;
 constexpr std::uint32_t kBatch = 64;  // orders that a worker makes one call of, at most
 constexpr std::size_t kQueuedLeast = 64;
-constexpr double kRateAssumed = 1'000;  // a second, of workers that were not seen at their limit
-constexpr double kRateMemory = 0.9;     // a tick: about half a second
+constexpr double kRateAssumed = 1'000;  // a second, of workers that were not seen at their limit,
+constexpr double kRateTrusted = 0.35;   // and as if that had been seen for so many seconds
+constexpr double kRateMemory = 0.95;    // a tick: a second, in which a slow Redis has some turns
 constexpr std::uint16_t kRetryAfterMs = 1'000;
 constexpr Duration kNoWorkerGrace = std::chrono::milliseconds(100);
 constexpr Duration kTickEvery = std::chrono::milliseconds(50);
@@ -261,11 +262,16 @@ void Balancer::tick() {
 // at once is let in, a customer each, before that is known.
 void Balancer::adapt_queue(Duration since_last) {
   const std::uint64_t before = std::exchange(dispatched_at_tick_, counts_.dispatched.value());
-  const double rate = static_cast<double>(dispatched_at_tick_ - before) / seconds(since_last);
-  rate_ = rate_ * kRateMemory + rate * (1 - kRateMemory);
+  recent_.dispatched =
+      recent_.dispatched * kRateMemory + static_cast<double>(dispatched_at_tick_ - before);
+  recent_.seconds = recent_.seconds * kRateMemory + seconds(since_last);
+  double rate = recent_.dispatched / recent_.seconds;
   const bool all_the_time = std::exchange(backlog_, !queue_.empty()) && backlog_;
-  if (!all_the_time) rate_ = std::max(rate_, kRateAssumed);
-  const auto reached = static_cast<std::size_t>(rate_ * seconds(limits_.queue_wait_max));
+  if (!all_the_time) {
+    rate = std::max(rate, kRateAssumed);
+    recent_ = {rate * kRateTrusted, kRateTrusted};
+  }
+  const auto reached = static_cast<std::size_t>(rate * seconds(limits_.queue_wait_max));
   const std::size_t places = std::min(std::max(reached, kQueuedLeast), queued_max_);
   // The rate goes up and down, and those who flood fill what there was: a quarter more for others.
   queue_.limit(places, all_the_time ? std::min(places + places / 4, queued_max_) : queued_max_);

@@ -106,6 +106,10 @@ class Balancer {
     TimePoint sent, deadline;
   };
 
+  struct Recent {  // what workers got
+    double dispatched = 0, seconds = 0;
+  };
+
   Peer* find(Side side, std::string_view routing_id);
   void on_hello(Side side, std::string_view id, std::string_view frame, std::uint64_t instance);
   void on_requests(Peer& gateway, std::string_view frame, const messaging::Header& header);
@@ -154,7 +158,7 @@ class Balancer {
   TimePoint stranger_complained_{};
   std::uint64_t dispatched_at_tick_ = 0;
   bool backlog_ = false;  // at the last tick
-  double rate_ = 0;       // dispatched a second, of late
+  Recent recent_;
 };
 
 }  // namespace depot::load_balancer

@@ -46,11 +46,11 @@ class FairQueue {
         salt_(salt),
         free_(records_max) {}
 
-  // From now on no more than so many are taken in; records_max at first. `newcomers`: the same for
-  // tenants of whom none waits.
-  void limit(std::size_t records, std::size_t newcomers) {
+  // From now on no more than so many are taken in; records_max at first. `modest`: the same for
+  // tenants who have less than their share, which for many of them is none.
+  void limit(std::size_t records, std::size_t modest) {
     records_now_max_ = records;
-    newcomers_now_max_ = newcomers;
+    modest_now_max_ = modest;
   }
 
   // False when the queue, or the tenant's part of it, is full. Copies the record's body.
@@ -59,7 +59,8 @@ class FairQueue {
     const auto index = static_cast<std::uint16_t>(((record.tenant ^ salt_) * 2654435769u) >> 20);
     Bucket& bucket = buckets_[index];
     Records& records = bucket.records;
-    const std::size_t places = records.empty() ? newcomers_now_max_ : records_now_max_;
+    const bool modest = records.size() * (ring_last_ - ring_first_) < records_now_max_;
+    const std::size_t places = modest ? modest_now_max_ : records_now_max_;
     if (size() + records.size() >= places || records.size() >= per_tenant_max_ ||
         bytes_ + bucket.bytes + record.body.size() > bytes_max_) {
       return false;
@@ -134,7 +135,7 @@ class FairQueue {
 
   const std::size_t records_max_, per_tenant_max_, bytes_max_;
   const std::uint32_t salt_;
-  std::size_t records_now_max_ = records_max_, newcomers_now_max_ = records_max_;  // nor more
+  std::size_t records_now_max_ = records_max_, modest_now_max_ = records_max_;  // nor more
   Records free_;
   std::vector<Bucket> buckets_{kBuckets};
   std::vector<std::uint16_t> ring_ = std::vector<std::uint16_t>(kBuckets);  // not empty; in turn

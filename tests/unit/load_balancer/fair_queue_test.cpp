@@ -89,7 +89,7 @@ TEST(FairQueueTest, TakesInNoMoreThanItsLimitOfNow) {
   EXPECT_EQ(queue.size(), 20u) << "what is there stays";
   serve(queue, 10);
   EXPECT_TRUE(queue.push({}, kLater, record(98)));
-  EXPECT_TRUE(queue.push({}, kLater, record(99))) << "of those two none waits yet";
+  EXPECT_TRUE(queue.push({}, kLater, record(99))) << "who has less than a share";
   EXPECT_FALSE(queue.push({}, kLater, record(99)));
   EXPECT_FALSE(queue.push({}, kLater, record(100)));
   queue.limit(100, 100);
