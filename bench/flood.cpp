@@ -126,9 +126,7 @@ class Flood {
     std::string answer = {};
   };
 
-  std::string key_of(std::uint64_t number) const {
-    return fmt::format("{:016x}", salt_ + number);
-  }
+  std::string key_of(std::uint64_t number) const { return fmt::format("{:016x}", salt_ + number); }
   TimePoint due_at(std::uint64_t number) const {
     const std::chrono::duration<double> since(static_cast<double>(number) / options_.rate);
     return report_.begin + std::chrono::duration_cast<Duration>(since);
@@ -148,7 +146,8 @@ class Flood {
     address.sin_family = AF_INET;
     address.sin_port = htons(static_cast<std::uint16_t>(options_.port));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::connect(mine.fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return false;
+    if (::connect(mine.fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+      return false;
     const int yes = 1;
     ::setsockopt(mine.fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     epoll_event event{.events = EPOLLIN, .data = {.u64 = index}};

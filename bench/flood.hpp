@@ -23,7 +23,7 @@ namespace depot::bench {
 inline constexpr std::string_view kKeyMark = "@@@@@@@@@@@@@@@@";
 
 struct FloodOptions {
-  int port = 0;                           // of 127.0.0.1
+  int port = 0;                            // of 127.0.0.1
   std::vector<std::string> requests = {};  // sent in turn; 16 `@` become a text not used before
   std::size_t connections = 1;
   double rate = 0;  // a second, evenly (open loop); 0: each connection again with its answer
@@ -40,7 +40,7 @@ struct FloodReport {
     std::uint64_t count = 0;
     Histogram sent, due;  // what they took since they were sent; since they were to be sent
   };
-  struct Window {  // of time
+  struct Window {                             // of time
     std::uint64_t asked = 0;                  // requests that were due in it
     std::vector<std::uint32_t> good_us = {};  // of those that got 2xx: what they took since then
     std::uint64_t served = 0;                 // 2xx that came in it

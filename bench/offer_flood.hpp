@@ -21,7 +21,7 @@ class OfferFlood {
              int rows);
   // Reads what has come and says a burst. To be called about every millisecond.
   void turn(TimePoint now);
-  std::uint64_t said() const { return said_; }        // frames
+  std::uint64_t said() const { return said_; }             // frames
   std::uint64_t written() const { return acknowledged_; }  // records
 
  private:

@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""More than it can do: what becomes of purchases, of those refused, of memory, and of everybody else.
+"""More than it can do: what becomes of purchases, of those refused, of memory, and of the others.
 
-  bench/overload.py                                      all parts, some minutes
+  bench/overload.py                                      all parts, ten minutes
   bench/overload.py --parts pinned --record bench/results/overload.md
 
-  pinned      the disk takes so many bytes a second that about 1,000 purchases a second fit (a library
-              preloaded into Redis; nothing else is set); measured first, then ten times that is offered
-  unpinned    twice the peak of customers who wait for their answers is offered at once; with all on
-              both cores, and with Depot on one and the load on the other
-  customer    one customer on 512 connections, beside 20 who buy five times a second each
+  pinned      the disk takes so many bytes a second that about 1,000 purchases a second fit (a
+              library preloaded into Redis; nothing else is set); measured first, then ten times
+              that is offered
+  unpinned    twice the peak of customers who wait for their answers is offered at once; with all
+              on both cores, and with Depot on one and the load on the other
+  customer    one customer on many connections, beside 20 who buy five times a second each
   maker       one manufacturer who states new offers as fast as the hub's connection takes them
-  log-in      32 connections that log in, half of them with the right password
+  log-in      32 connections that log in, half of the times with the right password
 
 Starts Depots of its own from build/release/bin. bench/flood.cpp makes the load, on the same two
 cores: its CPU is in the tables. A request is sent once: what is refused is not tried again.
@@ -81,8 +82,9 @@ class Cluster(streams.Cluster):
         for i in range(max(PRODUCTS, len(customers))):
             product = f"maker-{i % PRODUCTS % MAKERS:02}:P{i % PRODUCTS:04}"
             body = json.dumps({"lines": [{"offer_id": product, "quantity": 1}]})
-            texts.append(post("/v1/orders", body, f"Idempotency-Key: {KEY}\r\nAuthorization: Bearer "
-                                                  f"{customers[i % len(customers)].token}\r\n"))
+            token = customers[i % len(customers)].token
+            texts.append(post("/v1/orders", body, f"Idempotency-Key: {KEY}\r\n"
+                                                  f"Authorization: Bearer {token}\r\n"))
         return self.file(name, texts)
 
     def file(self, name, texts):
@@ -112,6 +114,14 @@ class Cluster(streams.Cluster):
                 kind = name.rstrip("0123456789").rstrip("-")
                 rows[name] = kind, pid, pages * os.sysconf("SC_PAGESIZE")
         return rows
+
+    def cpu_seconds(self):
+        """Of all its processes, the load's not among them."""
+        ticks = 0
+        for _, pid, _ in self.processes().values():
+            text = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+            ticks += sum(map(int, text.rpartition(")")[2].split()[11:13]))
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def audit(self):
         done = self.run("audit")
@@ -169,12 +179,12 @@ def others_of(report):
     rest = {status: each["count"] for status, each in report["answers"].items()
             if status not in ("201", "503")}
     if report["unanswered"]:
-        rest["unanswered"] = report["unanswered"]
+        rest["for want of a connection not sent"] = report["unanswered"]
     return ", ".join(f"{count} x {status}" for status, count in rest.items()) or "none"
 
 
 def recovery(report, fell):
-    """Seconds from `fell` until p99 is as before, and none is refused from then on; and that p99."""
+    """Seconds from `fell` until p99 is as before and none is refused any more; and that p99."""
     window = report["window_seconds"]
     rows = report["windows"]
     usual = max(row[3] for row in rows[10:45])
@@ -212,12 +222,12 @@ def pinned(options, folder):
             flood, base = finish(flood), finish(base)
             begin, end = flood["began"], flood["began"] + flood["seconds"]
             goodput = (per_second(flood, begin, end) + per_second(base, begin, end)) / pin
-            refused = flood["answers"].get("503", {"count": 0, "since_sent_ms": {}, "since_due_ms": {}})
+            refused = flood["answers"]["503"]
             took, usual = recovery(base, end)
             rows.append([f"{pin:,.0f}", f"{flood['sent'] / flood['seconds'] + pin / 2:,.0f}",
                          f"{goodput:.2f}", f"{refused['count']:,}",
-                         f"{refused['since_sent_ms'].get('p99', 0):.1f}",
-                         f"{refused['since_due_ms'].get('p99', 0):.1f}",
+                         f"{refused['since_sent_ms']['p99']:.1f}",
+                         f"{refused['since_due_ms']['p99']:.1f}",
                          flood["without_retry_after"] + base["without_retry_after"],
                          others_of(flood), f"{took:.1f}", f"{usual:.0f}",
                          f"{flood['cpu_seconds'] / flood['seconds']:.2f}"])
@@ -226,10 +236,18 @@ def pinned(options, folder):
                              for kind in before])
             print(rows[-1], memories[-1], file=sys.stderr)
         cluster.audit()
-    text = table(["pin, purchases/s", "offered/s", "goodput / pin", "refused", "503 p99 ms, since sent",
-                  "since due", "503 without Retry-After", "other answers", "recovered after s",
-                  "p99 ms before", "load's CPU, cores"], rows)
-    return text + "\nMemory before, at most meanwhile and behind it, MB:\n\n" + table(before, memories)
+    text = table(["pin, purchases/s", "offered/s", "goodput / pin", "refused",
+                  "503 p99 ms, since sent", "since due", "503 without Retry-After",
+                  "other answers", "recovered after s", "p99 ms before", "load's CPU, cores"], rows)
+    return (text + "\nMemory before, at most meanwhile and behind it, MB:\n\n"
+            + table(before, memories))
+
+
+def metered(cluster, requests, connections, rate, seconds, cores):
+    """What came of it, and Depot's CPU in us for each that was placed."""
+    before = cluster.cpu_seconds()
+    report = cluster.load(requests, connections, rate, seconds, cores=cores)
+    return report, 1e6 * (cluster.cpu_seconds() - before) / placed(report)
 
 
 def unpinned(options, folder):
@@ -238,21 +256,25 @@ def unpinned(options, folder):
         with Cluster(options, folder / name.replace(" ", "-"), cores=depot) as cluster:
             crowd = cluster.orders("crowd", cluster.customers(64))
             cluster.load(crowd, 256, 0, 3, cores=load)
+            quiet, quiet_us = metered(cluster, crowd, 256, 0, 6, load)
             for _ in range(options.rounds):
-                quiet = cluster.load(crowd, 256, 0, 6, cores=load)
-                peak = per_second(quiet)
-                flood = cluster.load(crowd, 16_000, 2 * peak, 8, cores=load)
-                refused = flood["answers"].get("503", {}).get("since_sent_ms", {"p99": 0})
+                flood, flood_us = metered(cluster, crowd, 4_000, 2 * per_second(quiet), 8, load)
+                before, (quiet, us) = per_second(quiet), metered(cluster, crowd, 256, 0, 6, load)
+                peak = (before + per_second(quiet)) / 2  # Of those before and behind it.
                 rows.append([name, f"{peak:,.0f}", f"{flood['sent'] / flood['seconds']:,.0f}",
-                             f"{per_second(flood) / peak:.2f}", f"{refused['p99']:.1f}",
+                             f"{per_second(flood) / peak:.2f}",
+                             flood["answers"].get("503", {"count": 0})["count"],
                              flood["without_retry_after"], others_of(flood),
-                             f"{quiet['cpu_seconds'] / quiet['seconds']:.2f}",
+                             f"{(quiet_us + us) / 2:.1f} / {flood_us:.1f}",
+                             f"{quiet['cpu_seconds'] / quiet['seconds']:.2f} / "
                              f"{flood['cpu_seconds'] / flood['seconds']:.2f}"])
+                quiet_us = us
                 print(rows[-1], file=sys.stderr)
             cluster.audit()
-    return table(["Depot and load", "peak, purchases/s", "asked/s", "goodput / peak",
-                  "503 p99 ms, since sent", "503 without Retry-After", "other answers",
-                  "load's CPU at the peak, cores", "beyond it"], rows)
+    return table(["Depot and load", "peak, purchases/s", "asked/s", "goodput / peak", "503",
+                  "503 without Retry-After", "other answers",
+                  "Depot's CPU us a purchase, at the peak / beyond it",
+                  "load's CPU, cores, at the peak / beyond it"], rows)
 
 
 def beside(options, cluster, start_flood, label):
@@ -301,9 +323,9 @@ def maker(options, folder):
         status = json.loads(cluster.run("status", "--json").stdout)
         endpoint = status["redis"]["url"].rpartition("/")[0].replace("unix://", "ipc://")
         for count in (1, 200):
-            words = [cluster.flood, "offers", f"{endpoint}/hub-sync.sock", f"flood-{count}", count, 8]
-            rows += beside(options, cluster, lambda words=words: launch(words),
-                           f"records of {count} goods")
+            words = [cluster.flood, "offers", f"{endpoint}/hub-sync.sock", f"flood-{count}"]
+            rows += beside(options, cluster, lambda count=count, words=words:
+                           launch([*words, count, 8]), f"records of {count} goods")
         cluster.audit()
     return table(BESIDE, rows)
 
@@ -329,8 +351,9 @@ def log_in(options, folder):
                           f"{good(both)[2]:.1f}", describe(said)])
             print(peaks[-1], file=sys.stderr)
         cluster.audit()
-    return table(BESIDE, rows) + "\n64 customers at once, as fast as the answers come:\n\n" + table(
-        ["purchases/s alone", "beside it", "ratio", "p99 ms alone", "beside it", "the flood"], peaks)
+    head = ["purchases/s alone", "beside it", "ratio", "p99 ms alone", "beside it", "the flood"]
+    return (table(BESIDE, rows) + "\n64 customers at once, as fast as the answers come:\n\n"
+            + table(head, peaks))
 
 
 PARTS = {"pinned": pinned, "unpinned": unpinned, "customer": customer, "maker": maker,
@@ -346,7 +369,8 @@ def main():
     parser.add_argument("--record", help="a file to add the section to")
     options = parser.parse_args()
     text = (f"\n## {datetime.date.today()}\n\n`bench/overload.py {' '.join(sys.argv[1:])}` on "
-            f"{streams.machine()}, load on the same machine, rows in the order run\n")
+            f"{streams.machine()}, load on the same machine, rows in the order run; load average "
+            f"before: {os.getloadavg()[0]:.1f}\n")
     for part in options.parts:
         with tempfile.TemporaryDirectory(prefix="depot-overload-", dir="/tmp") as folder:
             text += f"\n### {part}\n\n{PARTS[part](options, pathlib.Path(folder))}"

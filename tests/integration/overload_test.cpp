@@ -76,8 +76,9 @@ TEST_F(OverloadTest, AFloodOfLogInsSlowsNoPurchase) {
   for (int i = 0; i < 4; ++i) {
     const std::string email = Customer(cluster_.port(), false).email();
     for (const char* password : {kPassword, "not the one"}) {
-      log_ins.requests.push_back(post("/v1/sessions", boost::json::serialize(boost::json::object{
-                                                 {"email", email}, {"password", password}})));
+      log_ins.requests.push_back(post(
+          "/v1/sessions",
+          boost::json::serialize(boost::json::object{{"email", email}, {"password", password}})));
     }
   }
   auto flooding = flood_meanwhile(log_ins, 100, 0, 5s);

@@ -38,7 +38,8 @@ void wait_as_a_slow_disk(const std::string& path, std::int64_t size) {
   if (path != last_path) last_size = last_path.empty() ? size : 0;  // What was there is there.
   last_path = path;
   const std::int64_t bytes = std::max<std::int64_t>(0, size - std::exchange(last_size, size));
-  const std::int64_t us = ms * 1'000 + (bytes_a_second > 0 ? bytes * 1'000'000 / bytes_a_second : 0);
+  std::int64_t us = ms * 1'000;
+  if (bytes_a_second > 0) us += bytes * 1'000'000 / bytes_a_second;
   const timespec time{.tv_sec = us / 1'000'000, .tv_nsec = us % 1'000'000 * 1'000};
   if (us > 0) ppoll(nullptr, 0, &time, nullptr);
 }
