@@ -97,7 +97,8 @@ class Flood {
     const bool open_loop = options_.rate > 0;
     while (now_ < end && !(options_.stop != nullptr && *options_.stop)) {
       while (open_loop && due_at(arrived_) <= now_) arrivals_.push_back(due_at(arrived_++));
-      while (!idle_.empty() && (!open_loop || !arrivals_.empty())) {
+      for (std::size_t left = idle_.size(); left > 0 && (!open_loop || !arrivals_.empty());
+           --left) {
         TimePoint due = now_;
         if (open_loop) {
           due = arrivals_.front();
@@ -110,9 +111,9 @@ class Flood {
     report_.length = now_ - report_.begin;
     report_.unanswered = arrivals_.size();  // There was no connection for them.
     const TimePoint patience = now_ + options_.patience;
-    while (idle_.size() < connections_.size() && now_ < patience) wait(20);
+    while (busy_ > 0 && now_ < patience) wait(20);
     for (const TimePoint due : arrivals_) ++window_of(due).asked;
-    report_.unanswered += connections_.size() - idle_.size();
+    report_.unanswered += busy_;
     report_.cpu_seconds = cpu_seconds_of_us() - cpu;
     return std::move(report_);
   }
@@ -164,6 +165,7 @@ class Flood {
     }
     mine.number = sent_++;
     mine.busy = true;
+    ++busy_;
     mine.due = due;
     mine.sent = steady_now();
     const ssize_t went = ::send(mine.fd, text_.data(), text_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -209,6 +211,7 @@ class Flood {
                            head.status);
       }
       mine.busy = false;
+      --busy_;
       idle_.push_back(index);
     }
     mine.answer.clear();
@@ -222,6 +225,7 @@ class Flood {
   TimePoint now_{};
   std::vector<Connection> connections_;
   std::vector<std::size_t> idle_;
+  std::size_t busy_ = 0;
   std::deque<TimePoint> arrivals_;  // due, and not sent for want of a connection
   std::uint64_t arrived_ = 0, sent_ = 0;
   std::string text_;
