@@ -211,7 +211,7 @@ def pinned(options, folder):
         for _ in range(options.rounds):
             pin = per_second(cluster.load(crowd, 256, 0, 8))
             before = memory(cluster)
-            base = cluster.start(steady, 256, pin / 2, 36)
+            base = cluster.start(steady, 2_500, pin / 2, 36)
             time.sleep(10)
             flood = cluster.start(crowd, 4_000, 9.5 * pin, 12)
             during = before

@@ -136,7 +136,7 @@ bool OverloadTest::overload(const Lengths& lengths, const Crowd& crowd, const Cr
   const double pin = served(pinned, pinned.begin + 500ms, pinned.begin + pinned.length);
   const std::int64_t before = resident();
   auto all_the_time =
-      flood_meanwhile(steady, 100, pin / 2, lengths.before + lengths.overload + lengths.after);
+      flood_meanwhile(steady, 300, pin / 2, lengths.before + lengths.overload + lengths.after);
   const TimePoint due = steady_now() + lengths.before;
   EXPECT_TRUE(wait_until(
       60s, [&] { return steady_now() >= due; }, "it is half busy for a while"));
