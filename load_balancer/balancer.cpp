@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/fault_point.hpp"
+
 namespace depot::load_balancer {
 
 using messaging::FrameType;
@@ -136,6 +138,7 @@ void Balancer::on_replies(Peer& worker, std::string_view frame, const Header& he
   // worker that stays slow has ten times the mean after twenty frames.
   if (header.count > 0) worker.service += (std::max(fastest, kServiceMin) - worker.service) / 8;
   if (!reader.ok()) complain(worker.side, worker.routing_id);
+  fault_point("balancer.answered");
 }
 
 void Balancer::turn(TimePoint now) {
