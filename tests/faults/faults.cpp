@@ -110,6 +110,8 @@ void Faults::note(const std::string& what) {
 }
 
 void Faults::happen() {
+  if (bad_ == 0) hurt_.frames.set(Link::good);
+  if (bad_ > 0) --bad_;
   end_last();
   unsigned sum = 0;
   for (const Kind& kind : kinds()) sum += kind.weight;
@@ -121,7 +123,6 @@ void Faults::happen() {
 }
 
 void Faults::end_last() {
-  hurt_.frames.set(Link::good);
   if (!armed_.empty()) {
     const bool hit = !hurt_.cluster.armed(armed_);
     hurt_.cluster.disarm(armed_);
@@ -135,6 +136,7 @@ void Faults::end_last() {
 }
 
 void Faults::heal() {
+  hurt_.frames.set(Link::good);
   end_last();
   deaf_.clear();
   if (ballast_) drop_ballast();
@@ -185,6 +187,7 @@ void Faults::agents_link() {
 void Faults::frames() {
   const Link link = any(3) == 0 ? Link::cut : Link::bad;
   const std::size_t which = any(hurt_.frames.size() + 1);
+  bad_ = any(3);
   const bool all = which == hurt_.frames.size();
   all ? hurt_.frames.set(link) : hurt_.frames.set(which, link);
   note(fmt::format("frames at {} are {}", all ? "all balancers" : hurt_.frames.name(which),

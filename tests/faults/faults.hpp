@@ -1,5 +1,5 @@
 // What goes wrong in a cluster, by chance, one fault after the other; each heals, at the latest
-// when the next one comes.
+// when the next one comes, or, of frames, the one after the next two.
 //
 // Threads: one.
 // Errors:  std::runtime_error where a fault cannot be ended.
@@ -78,7 +78,8 @@ class Faults {
   const int wake_fd_;
   const Say say_;
   std::map<std::string, int> counts_;
-  std::string armed_;  // fault point
+  std::string armed_;    // fault point
+  std::size_t bad_ = 0;  // so many more faults that frames suffer through
   bool ballast_ = false;
   std::vector<std::unique_ptr<DeafSubscriber>> deaf_;
 };
