@@ -130,11 +130,12 @@ class Nemesis {
     };
     fmt::print(
         "\nfaults         {}, of them {} SIGKILLs\npurchases      {} acknowledged, {} refused, in "
-        "{} attempts; {} said again later\ndefinite after p50 {:.0f}  p99 {:.0f}  max {:.0f} ms\n"
+        "{} attempts; {} said again later, {} given up at a 503\ndefinite after p50 {:.0f}  p99 "
+        "{:.0f}  max {:.0f} ms\n"
         "lost {}, doubled {}, oversold {}; {} wrong\n",
         all, kills, shoppers.bought(), shoppers.refused(), shoppers.attempts(),
-        shoppers.said_again(), wait(0.5), wait(0.99), wait(1), number("lost"), number("doubled"),
-        number("oversold"), wrong_);
+        shoppers.said_again(), shoppers.given_up(), wait(0.5), wait(0.99), wait(1), number("lost"),
+        number("doubled"), number("oversold"), wrong_);
     if (wrong_ > 0) fmt::print("{}\n", cluster_.logs());
     if (!options_.record.empty()) {
       std::ofstream(options_.record, std::ios::app)

@@ -1,5 +1,7 @@
 #include "tests/support/request_proxy.hpp"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <map>
 
@@ -103,8 +105,8 @@ RequestProxies::RequestProxies(const Config& config, const std::string& detour, 
     for (const std::string& real : {config.frontend_endpoint(i), config.backend_endpoint(i)}) {
       const std::string file = std::filesystem::path(real).filename();
       names_.push_back(file.substr(0, file.find('.')));
-      proxies_.push_back(
-          std::make_unique<RequestProxy>("ipc://" + detour + "/" + file, real, bad, seed++));
+      proxies_.push_back(std::make_unique<RequestProxy>(fmt::format("ipc://{}/{}", detour, file),
+                                                        real, bad, seed++));
     }
   }
   set(Link::good);
