@@ -109,7 +109,7 @@ def main():
     text = (f"\n## {datetime.date.today()}: {orders:,} orders, {options.products:,} products, "
             f"{options.customers:,} customers\n\n`bench/stored.py` on {streams.machine()}, 256 "
             "connections, generator on the same machine, one Depot after the other\n\n"
-            "| round | empty, purchases/s | full | ratio | CPU us a purchase (Redis), empty | full |\n"
+            "| round | empty, purchases/s | full | ratio | CPU us a purchase (Redis) | full |\n"
             "|---|---|---|---|---|---|\n")
     for row in rows:
         text += "| " + " | ".join(f"{cell:.2f}" if isinstance(cell, float) else str(cell)
