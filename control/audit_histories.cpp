@@ -125,7 +125,7 @@ void Histories::judge_key(std::span<const Asked> attempts) {
 
 void Histories::judge() {
   std::ranges::sort(asked_);
-  result_.requests = asked_.size();
+  result_.requests = asked_.size() + reads_.size();
   std::unordered_set<Id, IdHash> clients;
   for (auto at = asked_.begin(); at != asked_.end();) {
     const auto end =
