@@ -35,9 +35,9 @@ register('create_account_v1', function(args)
   return DONE
 end)
 
--- What failed log-ins are counted by: the account from one address, the address, and the account from
--- anywhere. The last does not keep out who comes from an address that its owner has logged in from:
--- else whoever guesses from many would lock the owner out.
+-- What failed log-ins are counted by: the account from one address, the address, and the account
+-- from anywhere. The last does not keep out who comes from an address that its owner has logged in
+-- from: else whoever guesses from many would lock the owner out.
 local function attempt_keys(email, address)
   email = email:lower()
   return {'attempts:{s0}:b:' .. address .. ' ' .. email, 'attempts:{s0}:a:' .. address,
