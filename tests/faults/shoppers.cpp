@@ -16,9 +16,11 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr double kSeveralMakers = 0.3, kSaidAgain = 0.05, kGivenUp = 0.3;
+constexpr double kSeveralMakers = 0.3, kSaidAgain = 0.05, kReads = 0.2, kGivenUp = 0.3;
 constexpr auto kPause = 40ms, kRetry = 100ms;
 constexpr std::size_t kComplaintsMax = 20;
+// What the catalogue may be behind while its hub or gateway is killed, frozen and started anew.
+constexpr auto kLag = 30s;
 
 std::int64_t ns(TimePoint time) { return time.time_since_epoch().count(); }
 
@@ -46,6 +48,8 @@ struct Shoppers::Shopper {
       : customer(port), history(file), random(seed) {}
 
   Order order(const std::vector<std::string>& offers);
+  // Notes what the cart (as of now) or the catalogue (as of late) says of an offer's stock.
+  void read(const std::string& offer);
   void say(Shoppers& all, Order& order);
   bool chance(double of) { return std::uniform_real_distribution<double>(0, 1)(random) < of; }
 
@@ -68,6 +72,33 @@ Shoppers::Shopper::Order Shoppers::Shopper::order(const std::vector<std::string>
     }
   }
   return order;
+}
+
+void Shoppers::Shopper::read(const std::string& offer) {
+  const bool cart = chance(0.5);
+  try {
+    if (cart) customer.request("PUT", "/v1/cart/lines/" + offer, R"({"quantity":1})");
+    const TimePoint sent = steady_now();
+    const HttpReply reply =
+        cart ? customer.cart() : customer.request("GET", "/v1/catalogue/" + offer);
+    if (reply.status != 200) return;
+    std::vector<bench::ToldStock> told;
+    const auto note = [&](const boost::json::object& line) {
+      told.push_back({.offer = std::string(line.at("offer_id").as_string()),
+                      .available = line.at("available").as_int64()});
+    };
+    const boost::json::value body = reply.json();
+    if (!cart) note(body.as_object());
+    if (cart) {
+      for (const auto& line : body.at("lines").as_array()) note(line.as_object());
+    }
+    history.add(bench::StockRead{.client = customer.id(),
+                                 .invoked = sent,
+                                 .done = steady_now(),
+                                 .lag = cart ? Duration(0) : Duration(kLag),
+                                 .told = told});
+  } catch (const WireError&) {  // Nothing was told.
+  }
 }
 
 Shoppers::Shoppers(std::vector<int> ports, std::vector<std::string> offers, int count,
@@ -135,17 +166,19 @@ void Shoppers::Shopper::say(Shoppers& all, Order& order) {
     const TimePoint sent = steady_now();
     int status = 0;
     std::string id;
+    std::vector<bench::ToldStock> told;
     try {
       const HttpReply reply = customer.buy(order.lines, order.key);
       status = reply.status;
       if (status == 201) id = reply.json().at("order_id").as_string();
+      told = bench::shortages(reply.body);
       why = reply.body;
     } catch (const WireError& error) {
       why = error.what();
     }
     ++all.attempts_;
-    history.add(
-        {customer.id(), order.key, fingerprint_of(order.lines), sent, steady_now(), status, id});
+    history.add({customer.id(), order.key, fingerprint_of(order.lines), sent, steady_now(), status,
+                 id, told});
     if (bench::answer_of(status) != bench::Answer::unknown) {
       if (order.told != 0 && order.told != status) {
         all.complain(fmt::format("{}: told {}, and then {}", order.key, order.told, status));
@@ -172,6 +205,7 @@ void Shoppers::shop(Shopper& shopper) {
   while (!closing_) {
     Shopper::Order order = shopper.order(offers_);
     shopper.say(*this, order);
+    if (shopper.chance(kReads)) shopper.read(offers_[shopper.random() % offers_.size()]);
     if (order.told != 0 && shopper.chance(kSaidAgain)) {
       order.due = steady_now() + std::chrono::milliseconds(1'000 + shopper.random() % 9'000);
       shopper.again.push_back(order);

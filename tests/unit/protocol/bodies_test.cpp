@@ -30,6 +30,18 @@ void expect_exact(const std::string& body, Decode decode) {
   }
 }
 
+TEST(LedgerRowTest, IsSoundWhileItsNumbersCanBeAddedUp) {
+  constexpr std::int64_t kExact = std::int64_t{1} << 53;
+  EXPECT_TRUE(is_sound({.quantity = 0, .unit_price = -kExact, .offered_after = kExact}));
+  EXPECT_TRUE(is_sound({.quantity = kOfferedMax, .cut_after = kExact, .available_after = -kExact}));
+  for (const LedgerRow& row :
+       {LedgerRow{.quantity = -1}, LedgerRow{.quantity = kOfferedMax + 1},
+        LedgerRow{.unit_price = kExact + 1}, LedgerRow{.offered_after = -kExact - 1},
+        LedgerRow{.cut_after = INT64_MIN}, LedgerRow{.available_after = INT64_MAX}}) {
+    EXPECT_FALSE(is_sound(row));
+  }
+}
+
 TEST(AccountsTest, RequestsReadBack) {
   const CreateAccount create{kCaller, "ada@example.org", "s3cret!!", "Ada", "Lovelace"};
   expect_exact(encoded(create), decode_create_account);
