@@ -36,7 +36,8 @@ MAKERS, PRODUCTS, OFFERED = 30, 1_000, 1_000_000_000
 KEY = "@" * 16  # as bench/flood.hpp has it
 DISK_BYTES = 372_000  # a second: some 1,000 purchases in full batches
 OPEN_LOG_INS = ("accounts:\n  failed_logins_per_account_max: 1000000\n"
-                "  failed_logins_per_address_max: 1000000\n")
+                "  failed_logins_per_address_max: 1000000\n"
+                "  failed_logins_from_anywhere_max: 1000000\n")
 RECOVERED = 2, 100  # its p99 is at most so many times that of before, or so many ms
 
 

@@ -15,6 +15,7 @@
 #include "base/options.hpp"
 #include "base/yaml.hpp"
 #include "control/audit.hpp"
+#include "control/library_keeper.hpp"
 #include "control/ops_page.hpp"
 #include "control/ops_tables.hpp"
 #include "control/store_call.hpp"
@@ -109,6 +110,7 @@ void Up::run() {
     if (!stop_.requested()) throw;
     return;  // Somebody would not wait for it.
   }
+  const LibraryKeeper keeper(config_, log_, metrics_);
   want(steady_now());
   while (!supervisor_.stopping() || !supervisor_.nothing_runs()) {
     const TimePoint now = steady_now();

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/crypto.hpp"
+#include "base/fault_point.hpp"
 
 namespace depot::customer_gateway {
 namespace {
@@ -192,6 +193,7 @@ void LinkBackend::finish(std::uint32_t tag, Outcome::Kind kind, std::string_view
   if (kind == Outcome::Kind::timeout) metrics_.timeouts.add();
   const std::optional<Pending> pending = pending_.take(tag);
   if (pending->line) --pending->line->outstanding;
+  if (kind == Outcome::Kind::answered) fault_point("gateway.answered");
   pending->done({kind, body});
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/fault_point.hpp"
+
 namespace depot::load_balancer {
 
 using messaging::FrameType;
@@ -79,9 +81,14 @@ void Balancer::on_frame(Side side, std::string_view routing_id, std::string_view
   const bool worker = side == Side::backend;
   peer->heard = now;
   if (messaging::carries_stamp(header.type)) peer->stamp = header.aux;
-  peer->limit = header.credit_limit;
+  peer->heard_in_session = true;
+  const std::uint32_t news = worker ? 0 : messaging::sent_since(peer->limit, header);
+  peer->limit = worker ? header.credit_limit : peer->limit + news;
   peer->backend_down = (header.flags & messaging::kFlagBackendDown) != 0;
-  if (header.type == FrameType::request && !worker) return on_requests(*peer, frame, header);
+  if (header.type == FrameType::request && !worker) {
+    if (news > 0) on_requests(*peer, frame, header);
+    return;  // Else a double, or overtaken: to answer it could belie the answer to the other.
+  }
   if (header.type == FrameType::reply && worker) return on_replies(*peer, frame, header);
   if (header.type == FrameType::bye) return remove(*peer, "said goodbye", false);
   if (header.type == FrameType::drain && worker) {
@@ -132,6 +139,7 @@ void Balancer::on_replies(Peer& worker, std::string_view frame, const Header& he
   // worker that stays slow has ten times the mean after twenty frames.
   if (header.count > 0) worker.service += (std::max(fastest, kServiceMin) - worker.service) / 8;
   if (!reader.ok()) complain(worker.side, worker.routing_id);
+  fault_point("balancer.answered");
 }
 
 void Balancer::turn(TimePoint now) {
@@ -222,10 +230,10 @@ bool Balancer::hand_over(Peer& worker) {
   record.body = waiting.body;
   open_record(worker, messaging::kRequestRecordHead + record.body.size());
   messaging::append_request(record, worker.frame);
+  ++worker.moved;  // The frame says so.
+  ++worker.outstanding;
   if (alone) finish_frame(worker);
   queue_.pop();
-  ++worker.moved;
-  ++worker.outstanding;
   counts_.dispatched.add();
   return true;
 }
@@ -301,7 +309,6 @@ void Balancer::answer(const Asker& asker, ReplyRecord reply) {
   open_record(*gateway, messaging::kReplyRecordHead + reply.body.size());
   messaging::append_reply(reply, gateway->frame);
   --gateway->outstanding;
-  ++gateway->moved;
 }
 
 }  // namespace depot::load_balancer

@@ -51,8 +51,9 @@ struct Peer {  // a session with a gateway or worker
   bool draining = false;      // worker: wants no more; gateway: will send no more
   bool backend_down = false;  // worker
   std::uint32_t outstanding = 0;
-  std::uint32_t moved = 0;         // worker: dispatched to it; gateway: answered to it
-  std::uint32_t limit = 0;         // worker: what it granted
+  std::uint32_t moved = 0;         // worker: dispatched to it
+  std::uint32_t limit = 0;         // worker: what it granted; gateway: what it says it has sent
+  bool heard_in_session = false;   // so that it has had the WELCOME
   Duration service = kServiceMin;  // worker: recent time of one record
   std::uint16_t count = 0;         // records in the frame being filled
   std::string frame{};

@@ -68,6 +68,7 @@ TEST_F(OverloadTest, AManufacturerWhoFloodsTakesNothingFromOthers) {
 TEST_F(OverloadTest, AFloodOfLogInsSlowsNoPurchase) {
   cluster_.rewrite_config({{"accounts.failed_logins_per_account_max", "1000000"},
                            {"accounts.failed_logins_per_address_max", "1000000"},
+                           {"accounts.failed_logins_from_anywhere_max", "1000000"},
                            {"accounts.password_passes", "2"},  // as by default
                            {"accounts.password_memory", "19MiB"}});
   start(0);

@@ -149,6 +149,24 @@ TEST(GuessingTest, IsThrottledByAccountAndTheOwnerComesBackWhenRetryAfterSays) {
   EXPECT_EQ(log_in("a guess").status, 401) << "counted from none again";
 }
 
+TEST(GuessingTest, FromElsewhereTheOwnerIsNotLockedOut) {
+  Cluster cluster{{"accounts.failed_logins_per_account_max", "3"},
+                  {"gateway.client_address_header", "X-Forwarded-For"}};
+  cluster.start();
+  Customer owner(cluster.port(), false);
+  HttpClient client(cluster.port());
+  const auto log_in = [&](const std::string& from, const std::string& password) {
+    return client
+        .request("POST", "/v1/sessions", log_in_body(owner.email(), password),
+                 {{"X-Forwarded-For", from}})
+        .status;
+  };
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(log_in("203.0.113.9", "a guess"), 401);
+  EXPECT_EQ(log_in("203.0.113.9", kPassword), 429);
+  EXPECT_EQ(log_in("198.51.100.1, 203.0.113.9", kPassword), 429) << "what a client puts there";
+  EXPECT_EQ(log_in("203.0.113.9, 198.51.100.1", kPassword), 201);
+}
+
 TEST(GuessingTest, IsThrottledByAddressWhateverTheAccount) {
   Cluster cluster{{"accounts.failed_logins_per_address_max", "5"}};
   cluster.start();

@@ -145,6 +145,7 @@ Cluster::Cluster(std::initializer_list<Settings::value_type> settings) {
   };
   for (const auto& [key, value] : settings) settings_[key] = value;
   write_config();
+  fs::create_directory(fault_points());
 }
 
 Cluster::~Cluster() {
@@ -175,9 +176,14 @@ void Cluster::start(const std::vector<std::string>& words) {
       std::string(kParentVariable) + "=" + std::to_string(getpid()),
       "UBSAN_OPTIONS=print_stacktrace=1",
       std::string("TSAN_OPTIONS=suppressions=") + DEPOT_TSAN_SUPPRESSIONS};
+  environment.push_back("DEPOT_FAULT_POINTS=" + fault_points());
   std::string preloaded;
+  if (!detour_.empty()) {
+    preloaded = DEPOT_DETOUR_LIBRARY;
+    environment.push_back("DEPOT_DETOUR=" + detour_);
+  }
   if (clock_shift_.count() != 0) {
-    preloaded = DEPOT_CLOCK_SHIFT_LIBRARY;
+    preloaded += std::string(preloaded.empty() ? "" : ":") + DEPOT_CLOCK_SHIFT_LIBRARY;
     environment.push_back("DEPOT_CLOCK_SHIFT=" + std::to_string(clock_shift_.count()));
   }
   if (sync_time_.count() != 0 || disk_bytes_ != 0) {

@@ -75,6 +75,15 @@ class Cluster {
   std::int64_t cut_power(double torn);
   // REQUIRES: note_syncs(). Redis' disk takes nothing more, or does again.
   void fill_disk(bool full);
+  // From the next start on gateways and workers look for balancers in this folder, which is made:
+  // for RequestProxies.
+  const std::string& detour();
+  // The next process of the cluster, or agent, that passes this point ends there as by SIGKILL;
+  // armed() until then. REQUIRES: the programs are a test build's.
+  void arm(const std::string& fault_point) const;
+  bool armed(const std::string& fault_point) const;
+  void disarm(const std::string& fault_point) const;
+  std::string fault_points() const { return folder() + "/points"; }  // DEPOT_FAULT_POINTS
   void stop();  // SIGTERM, and waits until all have ended
   bool running() { return up_ && up_->running(); }
   Process& supervisor() { return up_.value(); }  // `depot up` itself
@@ -113,6 +122,7 @@ class Cluster {
   std::chrono::seconds clock_shift_{0};
   std::chrono::milliseconds sync_time_{0};
   std::int64_t disk_bytes_ = 0;
+  std::string detour_;
   void write_config();
   void check_logs();
 };
