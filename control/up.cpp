@@ -234,12 +234,11 @@ void Up::perform(const Action& action, TimePoint now) {
 void Up::start(const std::string& name, TimePoint now) {
   const auto program =
       std::ranges::find_if(programs_, [&](const Program& p) { return p.spec.name == name; });
-  const std::string output = log_path(config_, name);
   try {
     running_.insert_or_assign(
         name, Process::start({.arguments = program->arguments,
                               .environment = {fmt::format("{}={}", kParentVariable, getpid())},
-                              .output_path = output}));
+                              .output_path = log_path(config_, name)}));
   } catch (const StartupError& error) {
     log_.error("cannot start", {{"process", name}, {"why", error.what()}});
     supervisor_.on_exit(name, now);

@@ -70,20 +70,6 @@ const std::vector<Faults::Kind>& Faults::kinds() {
   return all;
 }
 
-// Subscribes to all that a hub announces, in ZeroMQ's own protocol (ZMTP 3.0), and never reads.
-class Faults::DeafSubscriber {
- public:
-  explicit DeafSubscriber(const std::string& path) : wire_(path) {
-    const std::string type = "Socket-Type", ready = "READY";
-    std::string command = '\x05' + ready + '\x0b' + type + std::string("\0\0\0\x03SUB", 7);
-    wire_.send(std::string("\xff\0\0\0\0\0\0\0\0\x7f\x03\0NULL", 16) + std::string(48, '\0') +
-               '\x04' + static_cast<char>(command.size()) + command + std::string("\0\x01\x01", 3));
-  }
-
- private:
-  Wire wire_;
-};
-
 Faults::Faults(const Hurt& hurt, std::uint32_t seed, int wake_fd, Say say)
     : hurt_(hurt), random_(seed), wake_fd_(wake_fd), say_(std::move(say)) {}
 
@@ -145,6 +131,16 @@ void Faults::heal() {
 pid_t Faults::pid_of_any(const std::string& program) {
   const std::vector<pid_t> pids = hurt_.cluster.pids(program);
   return pids.empty() ? 0 : pids[any(pids.size())];
+}
+
+// It may be away: of an older fault, or of a kill that is not over yet.
+void Faults::ask_redis(const std::vector<std::string>& command) {
+  try {
+    const auto done = hurt_.cluster.redis().command(command);
+    if (!done) say_("in vain: " + done.error().message);
+  } catch (const std::runtime_error& error) {
+    say_(std::string("in vain: ") + error.what());
+  }
 }
 
 void Faults::kill() {
@@ -219,14 +215,9 @@ void Faults::fill_disk() {
 void Faults::fill_memory() {
   note("Redis is out of memory");
   ballast_ = true;
-  try {
-    store::BlockingRedis redis = hurt_.cluster.redis();
-    const std::string last = std::to_string(hurt_.cluster.config().redis.maxmemory);
-    static_cast<void>(redis.command({"SETRANGE", kBallast, last, "x"}));
-    pause(300ms, 1'500ms);
-  } catch (const std::runtime_error& error) {
-    say_(error.what());
-  }
+  const std::string last = std::to_string(hurt_.cluster.config().redis.maxmemory);
+  ask_redis({"SETRANGE", kBallast, last, "x"});
+  pause(300ms, 1'500ms);
   drop_ballast();
 }
 
@@ -292,27 +283,16 @@ void Faults::damage_library() {
     command = {"FUNCTION", "LOAD", "REPLACE", older};
   }
   note(how == 2 ? "an older function library" : "no function library");
-  try {
-    static_cast<void>(hurt_.cluster.redis().command(command));
-  } catch (const std::runtime_error& error) {
-    say_(error.what());
-  }
+  ask_redis(command);
 }
 
 void Faults::keep_redis_busy() {
   note("Redis is busy");
   const std::string us = std::to_string(1'000'000 + any(1'000'000));
-  try {
-    store::BlockingRedis redis = hurt_.cluster.redis();
-    static_cast<void>(
-        redis.command({"EVAL",
-                       "local function now() local t = redis.call('TIME') "
-                       "return t[1] * 1000000 + t[2] end local last = now() + ARGV[1] "
-                       "while now() < last do end return 1",
-                       "0", us}));
-  } catch (const std::runtime_error& error) {
-    say_(error.what());
-  }
+  ask_redis({"EVAL",
+             "local function now() local t = redis.call('TIME') return t[1] * 1000000 + t[2] end "
+             "local last = now() + ARGV[1] while now() < last do end return 1",
+             "0", us});
 }
 
 void Faults::add_deaf_subscriber() {
@@ -320,10 +300,9 @@ void Faults::add_deaf_subscriber() {
   if (deaf_.size() == kDeafMax) deaf_.clear();
   note("a subscriber that reads nothing");
   try {
-    deaf_.push_back(
-        std::make_unique<DeafSubscriber>(path_of(hurt_.cluster.config().hub_out_endpoint(hub))));
+    deaf_.emplace_back(path_of(hurt_.cluster.config().hub_out_endpoint(hub)));
   } catch (const WireError& error) {
-    say_(error.what());
+    say_(std::string("in vain: ") + error.what());
   }
 }
 

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/faults/deaf_subscriber.hpp"
 #include "tests/support/cluster.hpp"
 #include "tests/support/proxied_agent.hpp"
 #include "tests/support/request_proxy.hpp"
@@ -47,13 +48,13 @@ class Faults {
   int kills() const;  // of them, power cuts among them
 
  private:
-  class DeafSubscriber;
   struct Kind;
   static const std::vector<Kind>& kinds();
 
   std::size_t any(std::size_t count) { return random_() % count; }
   void note(const std::string& what);
   void end_last();
+  void ask_redis(const std::vector<std::string>& command);
   pid_t pid_of_any(const std::string& program);
 
   void kill();
@@ -81,7 +82,7 @@ class Faults {
   std::string armed_;    // fault point
   std::size_t bad_ = 0;  // so many more faults that frames suffer through
   bool ballast_ = false;
-  std::vector<std::unique_ptr<DeafSubscriber>> deaf_;
+  std::vector<DeafSubscriber> deaf_;
 };
 
 }  // namespace depot::test

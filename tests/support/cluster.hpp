@@ -121,8 +121,8 @@ class Cluster {
   std::optional<Process> up_;
   std::chrono::seconds clock_shift_{0};
   std::chrono::milliseconds sync_time_{0};
-  std::int64_t disk_bytes_ = 0;
   std::string detour_;
+  std::int64_t disk_bytes_ = 0;
   void write_config();
   void check_logs();
 };
