@@ -107,6 +107,10 @@ class Balancer {
     TimePoint sent, deadline;
   };
 
+  struct Recent {  // what workers got
+    double dispatched = 0, seconds = 0;
+  };
+
   Peer* find(Side side, std::string_view routing_id);
   void on_hello(Side side, std::string_view id, std::string_view frame, std::uint64_t instance);
   void on_requests(Peer& gateway, std::string_view frame, const messaging::Header& header);
@@ -153,9 +157,9 @@ class Balancer {
   TimePoint worker_seen_;    // when there last was one
   TimePoint ticked_;
   TimePoint stranger_complained_{};
-  std::size_t queued_now_max_;
   std::uint64_t dispatched_at_tick_ = 0;
-  double dispatch_rate_ = 0;  // per second, while there is a backlog; else 0
+  bool backlog_ = false;  // at the last tick
+  Recent recent_;
 };
 
 }  // namespace depot::load_balancer

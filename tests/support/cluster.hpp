@@ -67,6 +67,8 @@ class Cluster {
   void shift_clock(std::chrono::seconds shift) { clock_shift_ = shift; }
   // From the next start on the disk is slow, and it is noted what a power cut would leave.
   void note_syncs(std::chrono::milliseconds each) { sync_time_ = each; }
+  // From the next start on the disk takes so many bytes a second; a purchase has some hundreds.
+  void limit_disk(std::int64_t bytes_a_second) { disk_bytes_ = bytes_a_second; }
   // Redis and the machine's power go at once: its append-only file ends where the last completed
   // fsync did, and behind that with the part of a write that `torn` of 0 to 1 says. `depot up` sees
   // it afterwards. The bytes that are gone.
@@ -120,6 +122,7 @@ class Cluster {
   std::chrono::seconds clock_shift_{0};
   std::chrono::milliseconds sync_time_{0};
   std::string detour_;
+  std::int64_t disk_bytes_ = 0;
   void write_config();
   void check_logs();
 };

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "base/money.hpp"
 #include "protocol/accounts.hpp"
 #include "protocol/carts.hpp"
 #include "protocol/manufacturers.hpp"
@@ -32,13 +33,20 @@ void expect_exact(const std::string& body, Decode decode) {
 
 TEST(LedgerRowTest, IsSoundWhileItsNumbersCanBeAddedUp) {
   constexpr std::int64_t kExact = std::int64_t{1} << 53;
-  EXPECT_TRUE(is_sound({.quantity = 0, .unit_price = -kExact, .offered_after = kExact}));
-  EXPECT_TRUE(is_sound({.quantity = kOfferedMax, .cut_after = kExact, .available_after = -kExact}));
-  for (const LedgerRow& row :
-       {LedgerRow{.quantity = -1}, LedgerRow{.quantity = kOfferedMax + 1},
-        LedgerRow{.unit_price = kExact + 1}, LedgerRow{.offered_after = -kExact - 1},
-        LedgerRow{.cut_after = INT64_MIN}, LedgerRow{.available_after = INT64_MAX}}) {
-    EXPECT_FALSE(is_sound(row));
+  const auto sound = [](std::int64_t LedgerRow::*field, std::int64_t value) {
+    LedgerRow row;
+    row.*field = value;
+    return is_sound(row);
+  };
+  EXPECT_TRUE(sound(&LedgerRow::quantity, kOfferedMax));
+  EXPECT_FALSE(sound(&LedgerRow::quantity, kOfferedMax + 1));
+  EXPECT_FALSE(sound(&LedgerRow::quantity, -1));
+  for (const auto field : {&LedgerRow::unit_price, &LedgerRow::offered_after, &LedgerRow::cut_after,
+                           &LedgerRow::available_after}) {
+    EXPECT_TRUE(sound(field, kExact));
+    EXPECT_TRUE(sound(field, -kExact));
+    EXPECT_FALSE(sound(field, kExact + 1));
+    EXPECT_FALSE(sound(field, INT64_MIN));
   }
 }
 
