@@ -127,7 +127,11 @@ void Requests::on_status(std::uint32_t tag, Status status, std::string_view body
       metrics_.retries.add();
       break;
   }
-  // A tag of its own for each attempt: a late answer to an earlier one finds nothing.
+  send_anew(tag, now);
+}
+
+// A tag of its own for each attempt: a late answer to an earlier one finds nothing.
+void Requests::send_anew(std::uint32_t tag, TimePoint now) {
   send_or_wait(pending_.insert(*pending_.take(tag)), now);
 }
 
@@ -165,7 +169,7 @@ void Requests::tick(TimePoint now) {
       finish(tag, unknown ? Outcome::Kind::timeout : Outcome::Kind::unavailable);
     } else if (pending->resume != TimePoint{}) {
       pending->resume = {};
-      send_or_wait(tag, now);
+      send_anew(tag, now);
     } else if (!unknown) {
       finish(tag, Outcome::Kind::unavailable);
     }

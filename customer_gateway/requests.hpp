@@ -80,6 +80,7 @@ class Requests {
   Line* pick(const Line* avoid);
   bool send(std::uint32_t tag, TimePoint now);  // False: nobody has credit for it.
   void send_or_wait(std::uint32_t tag, TimePoint now);
+  void send_anew(std::uint32_t tag, TimePoint now);
   void on_status(std::uint32_t tag, protocol::Status status, std::string_view body, TimePoint now);
   void finish(std::uint32_t tag, Outcome::Kind kind, std::string_view body = {});
 
