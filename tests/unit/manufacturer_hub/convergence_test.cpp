@@ -13,7 +13,7 @@
 #include "customer_gateway/catalogue_replica.hpp"
 #include "manufacturer/agent.hpp"
 #include "tests/unit/manufacturer_hub/event.hpp"
-#include "tests/unit/manufacturer_hub/model_store.hpp"
+#include "tests/support/model_store.hpp"
 
 namespace depot {
 namespace {
