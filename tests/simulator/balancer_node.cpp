@@ -15,6 +15,8 @@ namespace {
 
 constexpr Duration kTick = 50ms;  // its loop looks at least each 20 ms, its decider each 50
 
+constexpr Duration kDrainTimeout = 10s;
+
 std::uint64_t key_of(std::uint32_t session, std::uint32_t tag) {
   return std::uint64_t{session} << 32 | tag;
 }
@@ -33,8 +35,20 @@ void BalancerNode::turn() {
   }
   life_->balancer.turn(local());
   send();
+  if (local() >= life_->drain_end || life_->balancer.drained()) {
+    life_->balancer.bye(local());
+    send();
+    life_->ended = true;
+  }
   life_->balancer.take_notes();
   tick_due = world_.now + kTick;
+}
+
+void BalancerNode::drain() {
+  if (life_->drain_end != TimePoint::max()) return;
+  life_->drain_end = local() + kDrainTimeout;
+  life_->balancer.drain(local());
+  send();
 }
 
 void BalancerNode::receive(Side side, const Item& item) {

@@ -218,10 +218,10 @@ void Net::start(unsigned node) {
   }
 }
 
-void Net::stop(unsigned node, Random& random) {
+void Net::stop(unsigned node, Random* random) {
   alive[node] = false;
   for (const std::uint32_t id : connections_of_[node]) {
-    close(id, connections_[id].router == node, random.chance(50));
+    close(id, connections_[id].router == node, random && random->chance(50));
   }
   connections_of_[node].clear();
   if (taken_) give_back(taken_);

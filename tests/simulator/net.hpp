@@ -93,7 +93,9 @@ class Net {
 
   // Faults.
   void start(unsigned node);
-  void stop(unsigned node, Random& random);  // its connections end, what has come for it is gone
+  // Its connections end, and what has come for it is gone. `random`: says which of them lose what
+  // is on the way; nullptr where it lingers.
+  void stop(unsigned node, Random* random);
   void stall(unsigned a, unsigned b, TimePoint until);
   void lose(unsigned a, unsigned b, TimePoint until);
   void cut(unsigned a, unsigned b);

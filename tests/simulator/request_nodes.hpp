@@ -46,6 +46,8 @@ class BalancerNode final : public Node {
   BalancerNode(World& world, unsigned number) : Node(world, number) {}
   void start() override;
   void stop() override { life_.reset(); }
+  void drain() override;
+  bool ended() const override { return life_ && life_->ended; }
   void turn() override;
   std::string unfinished() const override;
 
@@ -56,6 +58,8 @@ class BalancerNode final : public Node {
     Metrics metrics;
     load_balancer::Balancer balancer;
     std::set<std::uint64_t> asked;  // session and tag of what gateways asked
+    TimePoint drain_end = TimePoint::max();
+    bool ended = false;
   };
   void receive(load_balancer::Side side, const Item& item);
   void send();
@@ -71,6 +75,8 @@ class WorkerNode final : public Node, private distributor_worker::WorkerActions 
   ~WorkerNode() override;
   void start() override;
   void stop() override;
+  void drain() override;
+  bool ended() const override;
   void turn() override;
   std::string unfinished() const override;
   // The next turn with something to write stops before it is written.
@@ -88,6 +94,7 @@ class WorkerNode final : public Node, private distributor_worker::WorkerActions 
 
   void receive();
   void finish_turn();
+  void end_where_drained();
   void drop_late_commands();
   void on_written(std::string_view body) const;
   void watch_store();

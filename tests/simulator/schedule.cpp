@@ -17,8 +17,8 @@ using Kind = Action::Kind;
 
 namespace {
 
-constexpr std::array<std::string_view, 10> kKinds = {"buy",   "flood", "make", "kill", "freeze",
-                                                     "stall", "cut",   "loss", "slow", "full"};
+constexpr std::array<std::string_view, 11> kKinds = {
+    "buy", "flood", "make", "kill", "freeze", "stall", "cut", "loss", "slow", "full", "stop"};
 
 struct Link {
   unsigned dealer, router;
@@ -59,7 +59,7 @@ struct Mix {
     while (dice >= weights[kind]) dice -= weights[kind++];
     return static_cast<Kind>(static_cast<std::size_t>(Kind::kill) + kind);
   }
-  std::array<unsigned, 7> weights{};
+  std::array<unsigned, 8> weights{};
 };
 
 Action some_fault(Random& random, const Mix& mix, std::int64_t at_ms) {
@@ -73,6 +73,8 @@ Action some_fault(Random& random, const Mix& mix, std::int64_t at_ms) {
     action.detail = link.router;
   } else if (action.kind == Kind::slow || action.kind == Kind::full) {
     action.target = kStore;
+  } else if (action.kind == Kind::stop) {
+    action.target = kFirstBalancer + action.detail % (kBalancers + kWorkers);
   }
   return action;
 }

@@ -37,6 +37,7 @@ struct Action {
     loss,    // frames of it get lost, doubled, late and mixed up, of the kinds that may
     slow,    // the store takes 50 times as long
     full,    // the store is short of memory: no new purchases
+    stop,    // target: a balancer or worker, which ends in order; for_ms as of kill
   };
   std::int64_t at_ms = 0;
   Kind kind = Kind::buy;

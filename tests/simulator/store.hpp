@@ -12,7 +12,7 @@
 
 #include "tests/simulator/books.hpp"
 #include "tests/simulator/mistake.hpp"
-#include "tests/support/model_store.hpp"
+#include "tests/simulator/model_store.hpp"
 
 namespace depot::simulator {
 

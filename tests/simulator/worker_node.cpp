@@ -36,7 +36,11 @@ struct WorkerNode::Line final : messaging::Wire, messaging::LinkEvents {
 
   bool send(std::string_view frame) override { return dealer.send(frame); }
   void reopen() override { dealer.reopen(); }
-  void on_welcome() override { granted = 0; }
+  void on_welcome() override {
+    granted = 0;
+    drained = false;
+  }
+  void on_drained(std::uint64_t) override { drained = true; }
   void on_lost() override;
   void on_request(const messaging::RequestRecord& record) override;
 
@@ -46,6 +50,7 @@ struct WorkerNode::Line final : messaging::Wire, messaging::LinkEvents {
   messaging::Session session;
   std::uint32_t granted = 0;
   bool unwritten = false;
+  bool drained = true;
 };
 
 struct WorkerNode::Life {
@@ -55,9 +60,14 @@ struct WorkerNode::Life {
   Metrics metrics;
   distributor_worker::Worker worker;
   std::vector<std::unique_ptr<Line>> lines;
+  TimePoint drain_end = TimePoint::max();
+  bool ended = false;
 };
 
-void WorkerNode::Line::on_lost() { owner.life_->worker.on_lost(index); }
+void WorkerNode::Line::on_lost() {
+  owner.life_->worker.on_lost(index);
+  drained = true;
+}
 
 void WorkerNode::Line::on_request(const messaging::RequestRecord& record) {
   if (static_cast<std::int32_t>(granted - static_cast<std::uint32_t>(session.received())) < 0) {
@@ -106,6 +116,22 @@ void WorkerNode::turn() {
   tick_due = world_.now + kTick;
 }
 
+void WorkerNode::drain() {
+  if (life_->drain_end != TimePoint::max()) return;
+  life_->drain_end = local() + world_.config.workers.drain_timeout;
+  for (auto& line : life_->lines) line->session.drain();
+}
+
+bool WorkerNode::ended() const { return life_ && life_->ended; }
+
+void WorkerNode::end_where_drained() {
+  if (life_->drain_end == TimePoint::max()) return;
+  const bool drained = std::ranges::all_of(life_->lines, [](auto& line) { return line->drained; });
+  if (life_->drain_end > now_ && !(drained && life_->worker.idle())) return;
+  for (auto& line : life_->lines) line->session.bye();
+  life_->ended = true;
+}
+
 void WorkerNode::receive() {
   while (Item* item = world_.net.take(number_)) {
     if (item->kind == Item::Kind::done) {
@@ -141,6 +167,7 @@ void WorkerNode::finish_turn() {
     session.tick(now_);
     session.flush(now_);
   }
+  end_where_drained();
 }
 
 void WorkerNode::drop_late_commands() {

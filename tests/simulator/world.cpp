@@ -170,6 +170,7 @@ void World::turn(unsigned number) {
   ++report_.turns;
   mix(static_cast<std::uint64_t>(now.time_since_epoch().count()) * kNodes + number);
   nodes_[number]->turn();
+  if (nodes_[number]->ended()) kill(stops_[number], true);
 }
 
 void World::begin(const Action& action) {
@@ -188,6 +189,10 @@ void World::begin(const Action& action) {
       return dynamic_cast<AgentNode&>(*nodes_[action.target]).make(action.detail | 1);
     case Kind::kill:
       return kill(action);
+    case Kind::stop:
+      stops_[action.target] = action;
+      if (net.alive[action.target]) nodes_[action.target]->drain();
+      return;
     case Kind::freeze:
       if (!net.alive[action.target]) return;
       if (auto* worker = dynamic_cast<WorkerNode*>(nodes_[action.target].get());
@@ -215,11 +220,11 @@ void World::begin(const Action& action) {
   ends_.push_back({until, action});
 }
 
-void World::kill(const Action& action) {
+void World::kill(const Action& action, bool orderly) {
   const unsigned node = action.target;
   if (!net.alive[node]) return;
   net.frozen_until[node] = {};
-  net.stop(node, random_);
+  net.stop(node, orderly ? nullptr : &random_);
   nodes_[node]->stop();
   // Whoever was connected to it goes on at once when they hear of it, each at its own time.
   for (unsigned i = 0; i < kNodes; ++i) {
@@ -229,14 +234,15 @@ void World::kill(const Action& action) {
     dynamic_cast<CustomersNode&>(*nodes_[kCustomers]).on_gateway_lost(node);
   }
   if (auto* agent = dynamic_cast<AgentNode*>(nodes_[node].get())) agent->lose_files(action.detail);
-  ends_.push_back({now + std::chrono::milliseconds(action.for_ms), action});
+  const std::chrono::milliseconds dead(healed_ ? 0 : action.for_ms);
+  ends_.push_back({now + dead, action});
 }
 
 void World::end(const Action& action) {
   mix(static_cast<std::uint64_t>(action.kind));
   if (action.kind == Kind::slow) store_pace = kStorePace;
   if (action.kind == Kind::full) store_full = false;
-  if (action.kind != Kind::kill || net.alive[action.target]) return;
+  if ((action.kind != Kind::kill && action.kind != Kind::stop) || net.alive[action.target]) return;
   say(action.target, "starts");
   net.start(action.target);
   nodes_[action.target]->tick_due = now;
@@ -245,6 +251,7 @@ void World::end(const Action& action) {
 
 void World::heal() {
   say(kCustomers, "heals");
+  healed_ = true;
   net.heal();
   for (unsigned i = 0; i < kNodes; ++i) net.frozen_until[i] = std::min(net.frozen_until[i], now);
   const std::vector<Due> all = std::exchange(ends_, {});

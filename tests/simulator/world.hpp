@@ -37,7 +37,9 @@ class Node {
   virtual ~Node() = default;
   virtual void start() = 0;  // a life begins
   virtual void stop() = 0;   // as by SIGKILL
-  virtual void turn() = 0;   // takes what has come, does what time asks for, sets tick_due
+  virtual void drain() {}    // as by SIGTERM
+  virtual bool ended() const { return false; }
+  virtual void turn() = 0;  // takes what has come, does what time asks for, sets tick_due
   virtual std::string unfinished() const { return ""; }  // what is left over where all is quiet
 
   TimePoint local() const;  // what its own clock says
@@ -100,7 +102,7 @@ class World {
 
   void begin(const Action& action);
   void end(const Action& action);
-  void kill(const Action& action);
+  void kill(const Action& action, bool orderly = false);
   void step_to(TimePoint end);
   void turn(unsigned number);
   void heal();
@@ -109,8 +111,9 @@ class World {
   Schedule schedule_;
   std::size_t next_ = 0;
   std::vector<Due> ends_;
+  bool healed_ = false;
   std::array<std::unique_ptr<Node>, kNodes> nodes_;
-  std::array<bool, kNodes> mid_turn_{};
+  std::array<Action, kNodes> stops_{};  // those under way
   Random random_;
   std::uint64_t hash_ = 0;
   Report report_;

@@ -1,4 +1,4 @@
-#include "tests/support/model_store.hpp"
+#include "tests/simulator/model_store.hpp"
 
 #include <algorithm>
 
