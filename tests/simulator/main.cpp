@@ -155,11 +155,11 @@ int run_seeds(const Arguments& arguments, std::uint64_t first, std::uint64_t ste
 void print(const Report& sum, std::uint64_t runs) {
   fmt::print(
       "{} runs, {:.1f} simulated hours, {} turns, {} faults; {} purchases: {} placed, {} refused, "
-      "{} said again; {} times 503, {} 504, {} 500, {} no answer; {} ledger entries; all quiet "
-      "at most {} ms after healing; trace {:016x}\n",
+      "{} said again; {} times 503, {} 504, {} 500, {} no answer; {} ledger entries; every "
+      "answer definite {} ms after healing; trace {:016x}\n",
       runs, std::chrono::duration<double>(sum.simulated).count() / 3600, sum.turns, sum.faults,
       sum.purchases, sum.acknowledged, sum.refused, sum.repeats, sum.unavailable, sum.timeouts,
-      sum.failed, sum.lost, sum.entries, sum.longest_unsettled / 1ms, sum.hash);
+      sum.failed, sum.lost, sum.entries, sum.longest_open / 1ms, sum.hash);
 }
 
 }  // namespace

@@ -38,6 +38,9 @@ void StoreNode::turn() {
   if (!running_.empty() && done_at_ <= world_.now) {
     for (const auto& command : running_) command();
     running_.clear();
+    for (const auto& [offer, goods] : world_.store.stock) {
+      if (goods.available() < 0) throw Violation(offer + " is oversold");
+    }
   }
   answer_waiting();
   if (running_.empty() && !came_.empty()) {

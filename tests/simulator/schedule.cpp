@@ -40,6 +40,18 @@ std::vector<Link> links() {
   return all;
 }
 
+std::string make_name(unsigned node) {
+  const auto name = [&](const char* kind, unsigned first) {
+    return fmt::format("{}-{}", kind, node - first + 1);
+  };
+  if (node < kFirstBalancer) return name("gateway", kFirstGateway);
+  if (node < kFirstWorker) return name("balancer", kFirstBalancer);
+  if (node < kFirstHub) return name("worker", kFirstWorker);
+  if (node < kFirstAgent) return name("hub", kFirstHub);
+  if (node < kStore) return name("agent", kFirstAgent);
+  return node == kStore ? "store" : "customers";
+}
+
 // Most are short, some outlast every patience of the protocol.
 std::int64_t some_time(Random& random) {
   const std::int64_t most[] = {100, 600, 1'500, 4'000, 12'000};
@@ -94,16 +106,13 @@ void at_times(Random& random, Duration length, Duration every, F&& f) {
 
 }  // namespace
 
-std::string name_of_node(unsigned node) {
-  const auto name = [&](const char* kind, unsigned first) {
-    return fmt::format("{}-{}", kind, node - first + 1);
-  };
-  if (node < kFirstBalancer) return name("gateway", kFirstGateway);
-  if (node < kFirstWorker) return name("balancer", kFirstBalancer);
-  if (node < kFirstHub) return name("worker", kFirstWorker);
-  if (node < kFirstAgent) return name("hub", kFirstHub);
-  if (node < kStore) return name("agent", kFirstAgent);
-  return node == kStore ? "store" : "customers";
+const std::string& name_of_node(unsigned node) {
+  static const auto names = [] {
+    std::array<std::string, kNodes> all;
+    for (unsigned i = 0; i < kNodes; ++i) all[i] = make_name(i);
+    return all;
+  }();
+  return names.at(node);
 }
 
 Schedule schedule_for(std::uint64_t seed, Duration length) {

@@ -23,7 +23,7 @@ inline constexpr unsigned kFirstGateway = 0, kFirstBalancer = kFirstGateway + kG
                           kFirstHub = kFirstWorker + kWorkers, kFirstAgent = kFirstHub + kHubs,
                           kStore = kFirstAgent + kAgents, kCustomers = kStore + 1,
                           kNodes = kCustomers + 1;
-std::string name_of_node(unsigned node);  // "worker-2"
+const std::string& name_of_node(unsigned node);  // "worker-2"
 
 struct Action {
   enum class Kind : std::uint8_t {

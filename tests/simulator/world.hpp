@@ -63,8 +63,8 @@ struct Report {
   std::string violation;  // "": none
   Duration at{};          // when it was
   std::uint64_t hash = 0;
-  Duration simulated{};  // with the end, where all heals
-  Duration longest_unsettled{};
+  Duration simulated{};     // with the end, where all heals
+  Duration longest_open{};  // after healing: a purchase without a definite answer
   std::uint64_t turns = 0, faults = 0, purchases = 0, acknowledged = 0, refused = 0,
                 unavailable = 0, timeouts = 0, failed = 0, lost = 0, repeats = 0, entries = 0;
   void add(const Report& other);
