@@ -248,8 +248,19 @@ void Net::cut(unsigned a, unsigned b) {
 }
 
 void Net::heal() {
+  const TimePoint soon = now_ + 1ms;
   for (auto& row : pairs_) {
-    for (Pair& between : row) between.stalled = between.losing = TimePoint{};
+    for (Pair& between : row) {
+      between.stalled = between.losing = TimePoint{};
+      between.last_published = std::min(between.last_published, soon);
+    }
+  }
+  for (Connection& connection : connections_) {
+    for (Direction& way : connection.ways) way.last = std::min(way.last, soon);
+  }
+  for (unsigned node = 0; node < kNodes; ++node) {  // What was held up arrives, in its order.
+    for (Item* item : inboxes_[node]) item->at = std::min(item->at, soon);
+    if (!inboxes_[node].empty()) arrival[node] = inboxes_[node].front()->at;
   }
 }
 
