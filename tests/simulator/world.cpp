@@ -251,6 +251,9 @@ void World::heal() {
   healed_ = true;
   net.heal();
   for (unsigned i = 0; i < kNodes; ++i) net.frozen_until[i] = std::min(net.frozen_until[i], now);
+  for (unsigned i = kFirstWorker; i < kFirstWorker + kWorkers; ++i) {
+    dynamic_cast<WorkerNode&>(*nodes_[i]).stop_within_turn({});
+  }
   const std::vector<Due> all = std::exchange(ends_, {});
   for (const Due& due : all) end(due.action);
 }
