@@ -9,7 +9,8 @@ namespace {
 
 spdlog::level::level_enum spdlog_level(LogLevel level) {
   constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::debug, spdlog::level::info,
-                                                   spdlog::level::warn, spdlog::level::err};
+                                                   spdlog::level::warn, spdlog::level::err,
+                                                   spdlog::level::off};
   return kLevels[static_cast<std::size_t>(level)];
 }
 

@@ -16,7 +16,7 @@
 
 namespace depot {
 
-enum class LogLevel { debug, info, warning, error };
+enum class LogLevel { debug, info, warning, error, off };
 
 // One "key=value" of a log line.
 struct Field {

@@ -20,8 +20,9 @@ constexpr std::size_t kHeldMax = 10'000;  // Beyond it the rest is a gap, and fe
 }  // namespace
 
 CatalogueReplica::CatalogueReplica(std::string name, CatalogueHolder& holder, StockNews& news,
-                                   Metrics& metrics)
+                                   Metrics& metrics, TimePoint (*clock)())
     : name_(std::move(name)),
+      clock_(clock),
       holder_(holder),
       news_(news),
       gaps_(metrics.counter("depot_catalogue_gaps_total", "Gaps in the feed, fetched again")),
@@ -227,7 +228,7 @@ bool CatalogueReplica::apply_catalogue(std::string_view body) {
 }
 
 void CatalogueReplica::rebuild(TimePoint now) {
-  const TimePoint started = steady_now();
+  const TimePoint started = clock_();
   auto items = catalogue_->items();
   for (auto& [offer, item] : pending_) {
     news_.changed(offer);
@@ -237,7 +238,7 @@ void CatalogueReplica::rebuild(TimePoint now) {
   for (auto& [id, name] : pending_manufacturers_) manufacturers[id] = std::move(name);
   replace(items, std::move(manufacturers));
   // At most a third of the time goes into it, however large the catalogue.
-  rebuild_due_ = now + 3 * (steady_now() - started);
+  rebuild_due_ = now + 3 * (clock_() - started);
 }
 
 void CatalogueReplica::replace(const std::vector<protocol::CatalogueItem>& items,

@@ -28,7 +28,9 @@ inline constexpr std::string_view kTopics[] = {"stock/", "catalogue/", "cycle/"}
 
 class CatalogueReplica {
  public:
-  CatalogueReplica(std::string name, CatalogueHolder& holder, StockNews& news, Metrics& metrics);
+  // `clock`: how long a rebuild takes is measured, since it paces the next one.
+  CatalogueReplica(std::string name, CatalogueHolder& holder, StockNews& news, Metrics& metrics,
+                   TimePoint (*clock)() = steady_now);
 
   void connect(TimePoint now);  // The sockets are new, or the hub forgot us: says HELLO.
   void on_public(std::string_view topic, std::string_view header, std::string_view body,
@@ -52,6 +54,7 @@ class CatalogueReplica {
   };
 
   const std::string name_;
+  TimePoint (*const clock_)();
   CatalogueHolder& holder_;
   StockNews& news_;
   Counter &gaps_, &snapshots_, &malformed_;

@@ -12,8 +12,8 @@
 #include "base/ids.hpp"
 #include "customer_gateway/catalogue_replica.hpp"
 #include "manufacturer/agent.hpp"
+#include "tests/simulator/model_store.hpp"
 #include "tests/unit/manufacturer_hub/event.hpp"
-#include "tests/unit/manufacturer_hub/model_store.hpp"
 
 namespace depot {
 namespace {

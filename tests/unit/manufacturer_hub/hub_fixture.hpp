@@ -11,7 +11,7 @@
 
 #include "manufacturer_hub/hub.hpp"
 #include "protocol/msgpack.hpp"
-#include "tests/unit/manufacturer_hub/model_store.hpp"
+#include "tests/simulator/model_store.hpp"
 
 namespace depot::manufacturer_hub {
 

@@ -1,4 +1,4 @@
-#include "tests/unit/manufacturer_hub/model_store.hpp"
+#include "tests/simulator/model_store.hpp"
 
 #include <algorithm>
 
@@ -131,10 +131,10 @@ std::vector<LedgerLine> ModelStore::ledger(const std::string& id, std::uint64_t 
   std::vector<LedgerLine> page;
   const auto found = ledgers_.find(id);
   if (found == ledgers_.end()) return page;
-  for (const Line& line : found->second) {
-    if (std::pair(line.epoch, line.number) < std::pair(epoch, from)) continue;
-    if (page.size() == kPageEntries) break;
-    page.push_back({line.epoch, line.number, line.bytes});
+  const auto position = [](const Line& line) { return std::pair(line.epoch, line.number); };
+  auto line = std::ranges::lower_bound(found->second, std::pair(epoch, from), {}, position);
+  for (; line != found->second.end() && page.size() < kPageEntries; ++line) {
+    page.push_back({line->epoch, line->number, line->bytes});
   }
   return page;
 }

@@ -37,6 +37,15 @@ class ModelStore {
   std::vector<FeedEntry> feed(std::uint64_t from) const;  // at most a page
   CataloguePage catalogue(const std::string& cursor, std::string& record) const;
 
+ protected:
+  using Fields = std::vector<std::pair<std::string, std::string>>;
+
+  void add_entry(const std::string& id, protocol::LedgerKind kind, const std::string& rows,
+                 Fields fields);
+  std::pair<std::uint64_t, std::uint64_t> head_of(const std::string& id) {
+    return {makers_[id].epoch, makers_[id].number};
+  }
+
  private:
   struct Maker {
     std::uint64_t agent_epoch = 0, last = 0;
@@ -46,10 +55,6 @@ class ModelStore {
     std::uint64_t epoch, number;
     std::string bytes;
   };
-  using Fields = std::vector<std::pair<std::string, std::string>>;
-
-  void add_entry(const std::string& id, protocol::LedgerKind kind, const std::string& rows,
-                 Fields fields);
   void add_feed(Fields fields) { feed_.push_back(std::move(fields)); }
 
   std::map<std::string, Maker> makers_;
