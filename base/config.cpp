@@ -33,6 +33,12 @@ std::string check_listen(const std::string& text) {
   return is_address_and_port(text) ? "" : "must be address:port, e.g. 127.0.0.1:8080";
 }
 
+std::string check_header_name(const std::string& text) {
+  const bool good =
+      std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) || c == '-'; });
+  return good ? "" : "must be a header's name such as X-Forwarded-For, or empty";
+}
+
 std::string check_endpoint(const std::string& text) {
   const bool tcp = text.starts_with("tcp://") && is_address_and_port(text.substr(6));
   return text == "ipc" || tcp ? "" : "must be ipc or tcp://address:port";
@@ -96,6 +102,7 @@ void bind_gateway(YamlTable& t, GatewayConfig& c) {
   t.integer("gateway.streams_max", c.streams_max, 0, 1'000'000);
   t.size("gateway.stream_buffer_max", c.stream_buffer_max, 4'096, 64 << 20);
   t.flag("gateway.secure_cookie", c.secure_cookie);
+  t.text("gateway.client_address_header", c.client_address_header, check_header_name);
 }
 
 void bind_servers(YamlTable& t, Config& c) {
@@ -165,7 +172,10 @@ void bind_rules(YamlTable& t, Config& c) {
             1'000'000);
   t.integer("accounts.failed_logins_per_address_max", c.accounts.failed_logins_per_address_max, 1,
             1'000'000);
+  t.integer("accounts.failed_logins_from_anywhere_max", c.accounts.failed_logins_from_anywhere_max,
+            1, 1'000'000);
   t.duration("accounts.login_window", c.accounts.login_window, 1s, kDay);
+  t.duration("accounts.address_known_for", c.accounts.address_known_for, 1s, 366 * kDay);
   t.integer("limits.order_lines_max", c.limits.order_lines_max, 1, 1'024);
   t.integer("limits.quantity_max", c.limits.quantity_max, 1, kQuantityMax);
   t.integer("limits.units_per_customer_and_offer_max", c.limits.units_per_customer_and_offer_max, 0,

@@ -44,6 +44,7 @@ struct GatewayConfig {
   int streams_max = 5'000;
   std::int64_t stream_buffer_max = 256 * 1024;  // Changes that a client may be behind by.
   bool secure_cookie = false;  // Customers come by HTTPS only, through a proxy that ends TLS.
+  std::string client_address_header;  // What that proxy names the customer's address in; "": none.
 };
 
 struct AdminConfig {
@@ -125,8 +126,10 @@ struct AccountsConfig {
   PasswordCost password_cost;
   Millis session_idle{std::chrono::hours(24)};
   Millis session_max{std::chrono::hours(24 * 14)};
-  int failed_logins_per_account_max = 10;  // within login_window, then 429
+  int failed_logins_per_account_max = 10;  // from one address within login_window, then 429
   int failed_logins_per_address_max = 100;
+  int failed_logins_from_anywhere_max = 200;        // Of one account; known addresses are exempt.
+  Millis address_known_for{std::chrono::days(30)};  // Since its customer last logged in from it.
   Millis login_window{std::chrono::minutes(15)};
 };
 

@@ -2,12 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <boost/json.hpp>
 #include <iterator>
 
 #include "base/crypto.hpp"
 #include "base/fatal.hpp"
 
 namespace depot::bench {
+
+namespace json = boost::json;
+
 namespace {
 
 constexpr std::string_view kNames[] = {"done", "no", "rejected", "unknown"};
@@ -21,6 +25,22 @@ Answer answer_of(int http_status) {
   if (http_status == 409) return Answer::no;
   // 429 is "later", and no verdict.
   return http_status >= 400 && http_status < 429 ? Answer::rejected : Answer::unknown;
+}
+
+std::vector<ToldStock> shortages(std::string_view body) {
+  std::vector<ToldStock> told;
+  boost::system::error_code error;
+  const json::value problem = json::parse(body, error);
+  const json::value* items = error ? nullptr : problem.find_pointer("/items", error);
+  if (items == nullptr || !items->is_array()) return told;
+  for (const json::value& item : items->get_array()) {
+    const std::string_view why = item.at("problem").as_string();
+    if (why != "sold_out" && why != "short") continue;
+    told.push_back({std::string(item.at("offer_id").as_string()),
+                    item.at("requested").to_number<std::int64_t>(),
+                    item.at("available").to_number<std::int64_t>()});
+  }
+  return told;
 }
 
 History::History(const std::string& path) : path_(path), file_(nullptr, std::fclose) {
@@ -42,6 +62,32 @@ void History::add(const Attempt& attempt) {
   if (!attempt.order_id.empty()) {
     line_.append(R"(,"order_id":")").append(attempt.order_id).append("\"");
   }
+  add_told(attempt.told);
+  end_line();
+}
+
+void History::add(const StockRead& read) {
+  if (file_ == nullptr) return;
+  line_.clear();
+  fmt::format_to(std::back_inserter(line_),
+                 R"({{"client":"{}","t_invoke_ns":{},"t_done_ns":{},"class":"read","lag_ms":{})",
+                 read.client, nanoseconds(read.invoked), nanoseconds(read.done),
+                 std::chrono::ceil<std::chrono::milliseconds>(read.lag).count());
+  add_told(read.told);
+  end_line();
+}
+
+void History::add_told(std::span<const ToldStock> told) {
+  if (told.empty()) return;
+  line_.append(R"(,"told":[)");
+  for (const ToldStock& one : told) {
+    fmt::format_to(std::back_inserter(line_), R"({{"offer":"{}","requested":{},"available":{}}},)",
+                   one.offer, one.requested, one.available);
+  }
+  line_.back() = ']';
+}
+
+void History::end_line() {
   line_.append("}\n");
   std::fwrite(line_.data(), 1, line_.size(), file_.get());
 }

@@ -112,7 +112,9 @@ std::string Purchase::body() const {
 
 Purchase::Outcome Purchase::read(const Caller::Answer& answer) const {
   if (!answer || answer->status != 201) {
-    return {.status = answer ? answer->status : 0, .name = describe(answer)};
+    Outcome outcome{.status = answer ? answer->status : 0, .name = describe(answer)};
+    if (outcome.status == 409 && till_.history.kept()) outcome.told = shortages(answer->body);
+    return outcome;
   }
   till_.tally.repeats += !answer->header("idempotency-replayed").empty();
   boost::system::error_code error;
@@ -131,7 +133,8 @@ Purchase::Outcome Purchase::read(const Caller::Answer& answer) const {
 
 void Purchase::note(const Outcome& told, TimePoint sent) {
   till_.history.add({customer_, order_.key, fingerprint_, sent, steady_now(), told.status,
-                     told.status == 201 ? std::string_view(told.name) : std::string_view()});
+                     told.status == 201 ? std::string_view(told.name) : std::string_view(),
+                     told.told});
 }
 
 }  // namespace depot::bench

@@ -69,6 +69,7 @@ class Purchase {
     std::uint64_t units = 0;
     std::int64_t money_minor = 0;
     bool partial = false;
+    std::vector<ToldStock> told = {};  // of a refusal, where histories are kept
     bool operator==(const Outcome&) const = default;
   };
 

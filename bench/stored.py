@@ -101,14 +101,15 @@ def main():
             pair = [bench(each, 256, options.seconds) for each in (empty, full)]
             rates = [each["placed_per_second"] for each in pair]
             rows.append([turn + 1, *(f"{rate:,.0f}" for rate in rates), rates[1] / rates[0],
-                         *(f"{each['server_cpu_us_per_purchase']:.1f}" for each in pair)])
+                         *(f"{each['server_cpu_us_per_purchase']:.1f} "
+                           f"({each['cpu_us_per_purchase']['redis']:.1f})" for each in pair)])
             print(f"empty {rates[0]:,.0f}/s, full {rates[1]:,.0f}/s", file=sys.stderr)
         status = json.loads(full.run("status", "--json").stdout)
     ratio = statistics.median(row[3] for row in rows)
     text = (f"\n## {datetime.date.today()}: {orders:,} orders, {options.products:,} products, "
             f"{options.customers:,} customers\n\n`bench/stored.py` on {streams.machine()}, 256 "
             "connections, generator on the same machine, one Depot after the other\n\n"
-            "| round | empty, purchases/s | full | ratio | CPU us a purchase, empty | full |\n"
+            "| round | empty, purchases/s | full | ratio | CPU us a purchase (Redis) | full |\n"
             "|---|---|---|---|---|---|\n")
     for row in rows:
         text += "| " + " | ".join(f"{cell:.2f}" if isinstance(cell, float) else str(cell)

@@ -34,6 +34,7 @@ REQUEST = b"GET /v1/catalogue/stream HTTP/1.1\r\nHost: bench\r\n\r\n"
 PROBE = "probe:one"
 PROBED = 50
 OFFERED = 1_000_000
+PASSWORD = "probe-probe"
 
 
 def free_port():
@@ -117,10 +118,9 @@ def read_and_forget(port, count, pipe):
 class Buyer:
     def __init__(self, port):
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        self.token, self.bought = None, 0
-        made = self.ask("POST", "/v1/accounts", {
-            "email": f"probe-{time.time_ns()}@depot.example", "password": "probe-probe",
-            "first_name": "P", "last_name": "P"}, 201)
+        self.token, self.email = None, f"probe-{time.time_ns()}@depot.example"
+        made = self.ask("POST", "/v1/accounts", {"email": self.email, "password": PASSWORD,
+                                                 "first_name": "P", "last_name": "P"}, 201)
         self.token = json.loads(made)["token"]
         self.ask("PUT", "/v1/account/card", {"number": "4242424242424242", "exp_month": 12,
                                              "exp_year": 2035, "cvc": "123"}, 200)

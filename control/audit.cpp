@@ -35,6 +35,7 @@ class Audit {
   Audit(const RedisLogin& login, const Progress& progress) : redis_(login), progress_(progress) {}
 
   AuditResult run(const std::string& histories) {
+    books_.keeps_stock = !histories.empty();
     read_rows();
     read_ledgers();
     judge_packs();

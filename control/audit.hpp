@@ -15,7 +15,10 @@
 //   without its order L7 never both placed and refused     L8 each order exactly once in its
 //   account's list L9 each entry is well-formed and of this cycle's stock     H1 every acknowledged
 //   order is there, as asked     H2 one key never has two different answers     H3 no order that
-//   nobody asked for
+//   nobody asked for     H4 a refusal tells what its ledger had left at a moment while it was asked
+//   for, and less than was asked for     H5 an order that was answered before another was asked for
+//   stands before it in each ledger that both are in     H6 what a read tells, a ledger had left
+//   while it was read, or as much earlier as such a read may be behind
 //
 // Threads: any; one run per call.
 // Errors:  StartupError (exit 69) where Redis cannot be read, (exit 1) an unreadable history.

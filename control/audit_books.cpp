@@ -64,6 +64,14 @@ void Books::add_list(const Id& customer, std::string_view ids, const std::vector
   }
 }
 
+void Books::note_stock(std::uint32_t maker, std::string_view sku, Position at,
+                       std::int64_t available) {
+  if (!keeps_stock) return;
+  Availability& offer = stock[makers[maker] + ':' + std::string(sku)];
+  offer.rows[available].push_back(offer.at.size());
+  offer.at.push_back(at);
+}
+
 std::string Ledger::Counters::text() const {
   return fmt::format("price {}, wanted {}, offered {}, cut {}, sold {}", price, wanted, offered,
                      cut, sold);
@@ -112,6 +120,7 @@ void Ledger::judge(Position at, const Entry& entry) {
   const std::string where = name(at);
   for (const EntryRow& row : entry.rows) {
     judge_row(where, entry, row);
+    books_.note_stock(index_, row.sku, at, row.available);
     if (entry.kind == Kind::offer) continue;
     const auto order = to_id(row.order);
     if (!order) {

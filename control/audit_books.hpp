@@ -44,12 +44,20 @@ struct Record {  // all that is recorded of one order
   std::vector<Part> cancelled;
 };
 
+// What a ledger says was available of one offer: after each of its rows, over all cycles.
+struct Availability {
+  std::vector<Position> at;                               // of each row, ascending
+  std::map<std::int64_t, std::vector<std::size_t>> rows;  // units -> the rows that left so many
+};
+
 class Books {
  public:
   explicit Books(AuditResult& result) : result_(result) {}
   std::vector<std::string> makers;
   boost::unordered_map<Id, Record, IdHash> orders;
   boost::unordered_map<Id, Id, IdHash> refused;  // order -> fingerprint of what was asked for
+  bool keeps_stock = false;                      // what follows; for histories only
+  boost::unordered_map<std::string, Availability> stock;  // by offer id
 
   std::uint32_t maker(std::string_view name);  // its index; new ones are appended
   // Rows as they lie in Redis, which SCAN may return twice; malformed ones are violations.
@@ -58,6 +66,7 @@ class Books {
   void add_refusal(std::string_view key, std::string_view order, std::string_view row);
   // Each account once. `among`: keeps only these of the listed orders; sorted; null for all.
   void add_list(const Id& customer, std::string_view ids, const std::vector<Id>* among);
+  void note_stock(std::uint32_t maker, std::string_view sku, Position at, std::int64_t available);
 
  private:
   AuditResult& result_;
@@ -117,7 +126,26 @@ class Ledger {
 // L5 to L8 for one order; true when all is well. `redis` is asked only to explain.
 bool judge_order(const Id& id, const Books& books, Redis& redis, AuditResult& result);
 
-// H1 to H3 from the *.jsonl files in `folder`.
+// H1 to H6 from the *.jsonl files in `folder`.
 void judge_histories(const std::string& folder, const Books& books, AuditResult& result);
+
+// What clients were told of stock, and when; for H4 to H6.
+struct ToldStock {
+  std::string offer;
+  std::int64_t requested = 0, available = 0;
+  friend auto operator<=>(const ToldStock&, const ToldStock&) = default;
+};
+struct Span {  // of an order: first asked for, first acknowledged; nanoseconds
+  static constexpr std::int64_t kNever = INT64_MAX;
+  std::int64_t invoked = kNever, answered = kNever;
+};
+struct Statement {                         // one answer that says what is available
+  std::string who;                         // asked, for the explanation
+  std::int64_t invoked = 0, answered = 0;  // it may be of any moment between
+  std::vector<ToldStock> told;
+};
+void judge_times(const boost::unordered_map<Id, Span, IdHash>& spans,
+                 const std::vector<Statement>& refusals, const std::vector<Statement>& reads,
+                 const Books& books, AuditResult& result);
 
 }  // namespace depot::control::audit

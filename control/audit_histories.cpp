@@ -11,66 +11,137 @@
 #include "control/audit_books.hpp"
 
 namespace depot::control::audit {
+
+namespace json = boost::json;
+
 namespace {
 
 struct Asked {  // one attempt of a client
   Id order, client, fingerprint;
   bool done, no;
+  std::int64_t invoked, answered;
+  std::vector<ToldStock> told;
   auto operator<=>(const Asked&) const = default;
 };
 
-Asked parse_line(const std::string& line, AuditResult& result) {
-  const auto row = boost::json::parse(line).as_object();
-  const auto text = [&row](const char* name) { return std::string(row.at(name).as_string()); };
-  const std::string client = text("client"), answer = text("class");
-  const std::string order = order_id_for(client, text("key"));
-  const Asked asked{to_id(order).value(), to_id(client).value(),
-                    to_id(boost::algorithm::unhex(text("fingerprint"))).value(), answer == "done",
-                    answer == "no"};
-  if (asked.done && row.contains("order_id") && text("order_id") != order) {
-    result.add("H2", Harm::doubled, "client {}, key {}: answered with order {}, not {}", client,
-               text("key"), text("order_id"), order);
-  }
-  return asked;
-}
+class Histories {
+ public:
+  Histories(const Books& books, AuditResult& result) : books_(books), result_(result) {}
 
-void read_file(const std::filesystem::path& path, std::vector<Asked>& asked, AuditResult& result) {
-  std::ifstream file(path);
-  std::string line;
-  std::size_t number = 0;
-  while (std::getline(file, line)) {
-    ++number;
-    try {
-      asked.push_back(parse_line(line, result));
-    } catch (const std::exception& error) {
-      throw StartupError(path.string() + ":" + std::to_string(number) + ": " + error.what(),
-                         kExitFailed);
+  void read(const std::filesystem::path& path) {
+    std::ifstream file(path);
+    std::string line;
+    std::size_t number = 0;
+    while (std::getline(file, line)) {
+      ++number;
+      try {
+        read_line(line);
+      } catch (const std::exception& error) {
+        throw StartupError(path.string() + ":" + std::to_string(number) + ": " + error.what(),
+                           kExitFailed);
+      }
     }
+  }
+
+  void judge();
+
+ private:
+  void read_line(const std::string& line);
+  void judge_key(std::span<const Asked> attempts);
+
+  const Books& books_;
+  AuditResult& result_;
+  std::vector<Asked> asked_;
+  boost::unordered_map<Id, Span, IdHash> spans_;  // by order
+  std::vector<Statement> refusals_, reads_;
+};
+
+void Histories::read_line(const std::string& line) {
+  const auto row = json::parse(line).as_object();
+  const auto text = [&row](const char* name) { return std::string(row.at(name).as_string()); };
+  const auto number = [](const json::value& value) { return value.to_number<std::int64_t>(); };
+  const std::string client = text("client"), answer = text("class");
+  std::vector<ToldStock> told;
+  if (const json::value* list = row.if_contains("told")) {
+    for (const json::value& one : list->as_array()) {
+      told.push_back({std::string(one.at("offer").as_string()), number(one.at("requested")),
+                      number(one.at("available"))});
+    }
+  }
+  const std::int64_t invoked = number(row.at("t_invoke_ns"));
+  const std::int64_t answered = number(row.at("t_done_ns"));
+  if (answer == "read") {
+    const json::value* lag = row.if_contains("lag_ms");
+    const std::int64_t earlier = lag == nullptr ? 0 : number(*lag) * 1'000'000;
+    reads_.push_back({"a read of client " + client, invoked - earlier, answered, std::move(told)});
+    return;
+  }
+  const std::string order = order_id_for(client, text("key"));
+  asked_.push_back({to_id(order).value(), to_id(client).value(),
+                    to_id(boost::algorithm::unhex(text("fingerprint"))).value(), answer == "done",
+                    answer == "no", invoked, answered, std::move(told)});
+  if (answer == "done" && row.contains("order_id") && text("order_id") != order) {
+    result_.add("H2", Harm::doubled, "client {}, key {}: answered with order {}, not {}", client,
+                text("key"), text("order_id"), order);
   }
 }
 
 // All attempts with one key.
-void judge_key(std::span<const Asked> attempts, const Books& books, AuditResult& result) {
+void Histories::judge_key(std::span<const Asked> attempts) {
   const Asked& one = attempts.front();
-  const bool done = std::ranges::any_of(attempts, &Asked::done);
-  const bool no = std::ranges::any_of(attempts, &Asked::no);
-  const auto record = books.orders.find(one.order);
-  const auto placed = record == books.orders.end() ? std::nullopt : record->second.placed;
+  Span& span = spans_[one.order];
+  const Asked* refused = nullptr;  // first
+  for (const Asked& each : attempts) {
+    span.invoked = std::min(span.invoked, each.invoked);
+    if (each.done) span.answered = std::min(span.answered, each.answered);
+    if (each.no && (refused == nullptr || each.answered < refused->answered)) refused = &each;
+  }
+  const bool done = span.answered != Span::kNever;
+  const auto record = books_.orders.find(one.order);
+  const auto placed = record == books_.orders.end() ? std::nullopt : record->second.placed;
   const auto add = [&](const char* rule, Harm harm, const char* what) {
-    result.add(rule, harm, "order {} of client {}: {}", view(one.order), view(one.client), what);
+    result_.add(rule, harm, "order {} of client {}: {}", view(one.order), view(one.client), what);
   };
   if (done && !placed) {
     add("H1", Harm::lost, "acknowledged, and not there");
   } else if (done && (placed->customer != one.client || placed->fingerprint != one.fingerprint)) {
     add("H1", Harm::lost, "acknowledged, and another one is there");
   }
-  if (done && no) add("H2", Harm::doubled, "both acknowledged and refused");
-  if (done || !no) return;
+  if (refused == nullptr) return;
+  if (done) return add("H2", Harm::doubled, "both acknowledged and refused");
   if (placed) add("H2", Harm::doubled, "refused, and it is there");
-  const auto refusal = books.refused.find(one.order);
-  if (refusal == books.refused.end() || refusal->second != one.fingerprint) {
+  const auto refusal = books_.refused.find(one.order);
+  if (refusal == books_.refused.end() || refusal->second != one.fingerprint) {
     add("H2", Harm::other, "refused, and no record of it");
   }
+  for (const Asked& each : attempts) {
+    if (each.no && each.told != refused->told) {
+      add("H2", Harm::other, "refused twice, with other stock told");
+    }
+  }
+  refusals_.push_back(
+      {"order " + std::string(view(one.order)), span.invoked, refused->answered, refused->told});
+}
+
+void Histories::judge() {
+  std::ranges::sort(asked_);
+  result_.requests = asked_.size() + reads_.size();
+  std::unordered_set<Id, IdHash> clients;
+  for (auto at = asked_.begin(); at != asked_.end();) {
+    const auto end =
+        std::find_if(at, asked_.end(), [&](const Asked& a) { return a.order != at->order; });
+    judge_key({at, end});
+    clients.insert(at->client);
+    at = end;
+  }
+  for (const auto& [id, record] : books_.orders) {
+    if (!record.placed || !clients.contains(record.placed->customer) || spans_.contains(id)) {
+      continue;
+    }
+    result_.add("H3", Harm::doubled, "order {} of client {}: nobody asked for it", view(id),
+                view(record.placed->customer));
+  }
+  judge_times(spans_, refusals_, reads_, books_, result_);
 }
 
 }  // namespace
@@ -79,28 +150,11 @@ void judge_histories(const std::string& folder, const Books& books, AuditResult&
   if (!std::filesystem::is_directory(folder)) {
     throw StartupError(folder + ": no such folder of histories", kExitFailed);
   }
-  std::vector<Asked> asked;
+  Histories histories(books, result);
   for (const auto& file : std::filesystem::directory_iterator(folder)) {
-    if (file.path().extension() == ".jsonl") read_file(file.path(), asked, result);
+    if (file.path().extension() == ".jsonl") histories.read(file.path());
   }
-  std::ranges::sort(asked);
-  result.requests = asked.size();
-  std::unordered_set<Id, IdHash> clients, orders;
-  for (auto at = asked.begin(); at != asked.end();) {
-    const auto end =
-        std::find_if(at, asked.end(), [&](const Asked& a) { return a.order != at->order; });
-    judge_key({at, end}, books, result);
-    clients.insert(at->client);
-    orders.insert(at->order);
-    at = end;
-  }
-  for (const auto& [id, record] : books.orders) {
-    if (!record.placed || !clients.contains(record.placed->customer) || orders.contains(id)) {
-      continue;
-    }
-    result.add("H3", Harm::doubled, "order {} of client {}: nobody asked for it", view(id),
-               view(record.placed->customer));
-  }
+  histories.judge();
 }
 
 }  // namespace depot::control::audit

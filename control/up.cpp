@@ -15,6 +15,7 @@
 #include "base/options.hpp"
 #include "base/yaml.hpp"
 #include "control/audit.hpp"
+#include "control/library_keeper.hpp"
 #include "control/ops_page.hpp"
 #include "control/ops_tables.hpp"
 #include "control/store_call.hpp"
@@ -109,6 +110,7 @@ void Up::run() {
     if (!stop_.requested()) throw;
     return;  // Somebody would not wait for it.
   }
+  const LibraryKeeper keeper(config_, log_, metrics_);
   want(steady_now());
   while (!supervisor_.stopping() || !supervisor_.nothing_runs()) {
     const TimePoint now = steady_now();
@@ -232,12 +234,11 @@ void Up::perform(const Action& action, TimePoint now) {
 void Up::start(const std::string& name, TimePoint now) {
   const auto program =
       std::ranges::find_if(programs_, [&](const Program& p) { return p.spec.name == name; });
-  const std::string output = log_path(config_, name);
   try {
     running_.insert_or_assign(
         name, Process::start({.arguments = program->arguments,
                               .environment = {fmt::format("{}={}", kParentVariable, getpid())},
-                              .output_path = output}));
+                              .output_path = log_path(config_, name)}));
   } catch (const StartupError& error) {
     log_.error("cannot start", {{"process", name}, {"why", error.what()}});
     supervisor_.on_exit(name, now);

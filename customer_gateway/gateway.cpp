@@ -147,7 +147,7 @@ void Gateway::IoThread::handle(const http::Request& request, http::Responder res
                                              shared_.config.currency.code, shared_.log);
   Requester& who = exchange->requester;
   who.request_id = make_request_id();
-  who.address = request.address;
+  who.address = client_address(request, shared_.config.gateway.client_address_header);
   const bool secure = shared_.config.gateway.secure_cookie;
   if (const auto token = token_of(request, secure)) who.caller = {token->hash(), token->customer};
   if (const auto token = manufacturer_token_of(request, secure)) {

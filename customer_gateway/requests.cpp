@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/fault_point.hpp"
+
 namespace depot::customer_gateway {
 namespace {
 
@@ -153,6 +155,7 @@ void Requests::finish(std::uint32_t tag, Outcome::Kind kind, std::string_view bo
   if (kind == Outcome::Kind::timeout) metrics_.timeouts.add();
   const std::optional<Pending> pending = pending_.take(tag);
   if (pending->line) --pending->line->outstanding;
+  if (kind == Outcome::Kind::answered) fault_point("gateway.answered");
   pending->done({kind, body});
 }
 

@@ -1,8 +1,13 @@
 #include "customer_gateway/session.hpp"
 
 #include <algorithm>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/network_v6.hpp>
 
 namespace depot::customer_gateway {
+
+namespace ip = boost::asio::ip;
+
 namespace {
 
 std::string full_name(std::string_view cookie, bool secure) {
@@ -42,6 +47,22 @@ std::optional<Token> token_of(const http::Request& request, bool secure) {
 
 std::optional<ManufacturerToken> manufacturer_token_of(const http::Request& request, bool secure) {
   return parse_manufacturer_token(token_text(request, kManufacturerCookie, secure));
+}
+
+std::string client_address(const http::Request& request, std::string_view header) {
+  std::string_view value;
+  for (const http::Request::Field& field : request.fields) {
+    if (!header.empty() && http::equal_folded(field.name, header)) value = field.value;
+  }
+  value.remove_prefix(value.find_last_of(", \t") + 1);  // npos + 1 is 0.
+  boost::system::error_code error;
+  auto address = ip::make_address(value, error);
+  if (error && request.address.find(':') == request.address.npos) {
+    return std::string(request.address);
+  }
+  if (error) address = ip::make_address(request.address, error);
+  return address.is_v6() ? ip::network_v6(address.to_v6(), 64).network().to_string()
+                         : address.to_string();
 }
 
 std::string make_cookie(std::string_view name, std::string_view value, bool secure,

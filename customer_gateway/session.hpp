@@ -1,5 +1,5 @@
-// Who a request comes from, a customer or a manufacturer: the token in its cookie or Authorization
-// header; and whether a browser may have been made to send it by another site.
+// Who a request comes from: the token of a customer or a manufacturer in its cookie or
+// Authorization header, and the address.
 //
 // Threads: values.
 // Source:  RFC 6265, RFC 6750; the algorithm of Go 1.25's net/http CrossOriginProtection.
@@ -23,6 +23,10 @@ inline constexpr std::string_view kCustomerCookie = "sid", kManufacturerCookie =
 // `secure`, here and below: the cookie is __Host-sid, which browsers take and send by TLS only.
 std::optional<Token> token_of(const http::Request& request, bool secure);
 std::optional<ManufacturerToken> manufacturer_token_of(const http::Request& request, bool secure);
+
+// Of the customer: the last in `header`, where a proxy names it there, else the peer's. Of IPv6 the
+// network of 64 bits, since that is what one customer has.
+std::string client_address(const http::Request& request, std::string_view header);
 
 // Set-Cookie; without `max_age`, in seconds, it ends with the browser.
 std::string make_cookie(std::string_view name, std::string_view value, bool secure,

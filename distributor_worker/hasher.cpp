@@ -35,8 +35,12 @@ Hasher::~Hasher() {
 void Hasher::submit(HashTask task) {
   boost::asio::post(thread_, [this, task = std::move(task)] {
     HashResult result = run(task);
-    const std::lock_guard lock(mutex_);
-    results_.push_back(std::move(result));
+    {
+      const std::lock_guard lock(mutex_);
+      results_.push_back(std::move(result));
+    }
+    // Behind the lock: whom this wakes is of a higher priority, takes our core at once, and would
+    // wait for the lock until we get another.
     const std::uint64_t one = 1;
     DEPOT_ASSERT(::write(event_fd_, &one, sizeof one) == sizeof one);
   });

@@ -4,6 +4,8 @@
 #include <array>
 #include <boost/json.hpp>
 
+#include "base/fault_point.hpp"
+
 namespace depot::distributor_worker {
 
 using namespace std::chrono_literals;
@@ -100,6 +102,7 @@ bool WorkerLoop::turn() {
   drop_late_commands();
   redis_.flush();
   if (!redis_.wants_write()) {
+    if (worker_.batches_in_flight() > 0) fault_point("worker.sent");
     for (auto& line : lines_) line->unwritten = false;
   }
   for (auto& line : lines_) {
@@ -163,6 +166,7 @@ void WorkerLoop::call(std::uint32_t tag, std::span<const std::string_view> argum
     std::vector<std::string_view> answers;
     if (reply->is_string()) answers.push_back(reply->text());
     for (std::size_t i = 0; i < reply->size(); ++i) answers.push_back((*reply)[i].text());
+    if (reply->is_array()) fault_point("worker.answered");  // Of a batch of orders.
     worker_.on_answers(tag, answers);
   });
 }

@@ -52,7 +52,7 @@ void Worker::begin_password(const messaging::RequestRecord& record, Job job) {
     return send(std::move(job), "find_login_v1",
                 {log_in->email, log_in->address, to_string(accounts.failed_logins_per_account_max),
                  to_string(accounts.failed_logins_per_address_max),
-                 to_string(accounts.login_window.count())});
+                 to_string(accounts.failed_logins_from_anywhere_max)});
   }
   const auto* change = std::get_if<ChangeAccount>(&request.request);
   if (change && !change->email && !change->password) return apply(std::move(job), {});
@@ -104,11 +104,11 @@ void Worker::apply(Job job, const HashResult& result) {
   const AccountsConfig& accounts = config_.accounts;
   if (const auto* log_in = std::get_if<LogIn>(&work.request)) {
     // A wrong one is said too: the function counts it.
-    return send(
-        std::move(job), "log_in_v1",
-        {log_in->session, work.customer, log_in->email, log_in->address, result.right ? "1" : "0",
-         to_string(accounts.login_window.count()), to_string(accounts.session_idle.count()),
-         to_string(accounts.session_max.count()), work.request_id});
+    return send(std::move(job), "log_in_v1",
+                {log_in->session, work.customer, log_in->email, log_in->address,
+                 result.right ? "1" : "0", to_string(accounts.login_window.count()),
+                 to_string(accounts.session_idle.count()), to_string(accounts.session_max.count()),
+                 work.request_id, to_string(accounts.address_known_for.count())});
   }
   if (!result.right) {
     const protocol::Caller& caller = caller_of(work.request);

@@ -1,5 +1,6 @@
 #include "http/admin_server.hpp"
 
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 #include <utility>
 
@@ -10,6 +11,21 @@ namespace {
 
 Response reply(std::string body, int status = 200) {
   return {.status = status, .headers = {{"Cache-Control", "no-store"}}, .body = std::move(body)};
+}
+
+// False where a browser on this machine was led here by another name, as a page can do that makes
+// its own name mean 127.0.0.1 (DNS rebinding): to the browser all of ours is then that page's.
+bool host_allowed(const Request& request) {
+  if (!request.address.starts_with("127.") && request.address != "::1") return true;
+  std::string_view host = request.header("host");
+  if (host.starts_with('[')) {
+    host = host.substr(1, host.find(']') - 1);
+  } else {
+    host = host.substr(0, host.find(':'));
+  }
+  boost::system::error_code error;
+  boost::asio::ip::make_address(host, error);
+  return !error || host.empty() || equal_folded(host, "localhost");
 }
 
 }  // namespace
@@ -36,6 +52,10 @@ AdminServer::~AdminServer() {
 void AdminServer::handle(const Request& request, Responder to) {
   if (!request_allowed(request)) {  // A page that the operator reads beside ours.
     return to.send(problem_response(protocol::Problem::forbidden, "Another site asks for this."));
+  }
+  if (!host_allowed(request)) {
+    return to.send(problem_response(protocol::Problem::forbidden,
+                                    "On this machine, ask by address or as localhost."));
   }
   if (!hooks_.post || request.method != Method::post || request.path == "/drain") {
     return to.send(answer(request));

@@ -1,7 +1,8 @@
 // The admin endpoint that every process has: /livez, /readyz, /metrics, /status and POST /drain, on
 // a unix socket in the runtime folder or a tcp address. All but /drain is GET and HEAD only: other
 // methods are 405, whatever the path, and nothing is made for them. A process may take other POSTs,
-// and answer them later.
+// and answer them later. Who comes from this machine and names another host than an address or
+// localhost is refused.
 //
 // Threads: an actor with its own thread; the callbacks run on that thread and may only read atomics
 //          or take locks held for moments.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/fault_point.hpp"
+
 namespace depot::load_balancer {
 
 using messaging::FrameType;
@@ -17,7 +19,10 @@ namespace {
 constexpr std::size_t kInFlightMax = 65'536;
 constexpr std::uint32_t kOutstandingPerWorkerMax = 4'096;
 constexpr std::uint32_t kBatch = 64;  // orders that a worker makes one call of, at most
-constexpr std::size_t kQueuedNowMin = 1'000;
+constexpr std::size_t kQueuedLeast = 64;
+constexpr double kRateAssumed = 1'000;  // a second, of workers that were not seen at their limit,
+constexpr double kRateTrusted = 0.35;   // and as if that had been seen for so many seconds
+constexpr double kRateMemory = 0.95;    // a tick: a second, in which a slow Redis has some turns
 constexpr std::uint16_t kRetryAfterMs = 1'000;
 constexpr Duration kNoWorkerGrace = std::chrono::milliseconds(100);
 constexpr Duration kTickEvery = std::chrono::milliseconds(50);
@@ -59,8 +64,7 @@ Balancer::Balancer(const LoadBalancerConfig& limits, std::uint32_t seed, TimePoi
       counts_(metrics),
       next_session_(seed),
       worker_seen_(now),
-      ticked_(now),
-      queued_now_max_(queued_max_) {}
+      ticked_(now) {}
 
 void Balancer::on_frame(Side side, std::string_view routing_id, std::string_view frame,
                         TimePoint now) {
@@ -77,9 +81,14 @@ void Balancer::on_frame(Side side, std::string_view routing_id, std::string_view
   const bool worker = side == Side::backend;
   peer->heard = now;
   if (messaging::carries_stamp(header.type)) peer->stamp = header.aux;
-  peer->limit = header.credit_limit;
+  peer->heard_in_session = true;
+  const std::uint32_t news = worker ? 0 : messaging::sent_since(peer->limit, header);
+  peer->limit = worker ? header.credit_limit : peer->limit + news;
   peer->backend_down = (header.flags & messaging::kFlagBackendDown) != 0;
-  if (header.type == FrameType::request && !worker) return on_requests(*peer, frame, header);
+  if (header.type == FrameType::request && !worker) {
+    if (news > 0) on_requests(*peer, frame, header);
+    return;  // Else a double, or overtaken: to answer it could belie the answer to the other.
+  }
   if (header.type == FrameType::reply && worker) return on_replies(*peer, frame, header);
   if (header.type == FrameType::bye) return remove(*peer, "said goodbye", false);
   if (header.type == FrameType::drain && worker) {
@@ -105,8 +114,7 @@ void Balancer::on_requests(Peer& gateway, std::string_view frame, const Header& 
     const Duration left = std::max(Duration{}, microseconds(record.budget_us) - waited);
     if (available != Status::ok) {
       refuse(asker, available);
-    } else if (gateway.outstanding > queued_max_ || queue_.size() >= queued_now_max_ ||
-               !queue_.push(asker, now_ + left, record)) {
+    } else if (gateway.outstanding > queued_max_ || !queue_.push(asker, now_ + left, record)) {
       refuse(asker, Status::overload);
     }
   }
@@ -131,6 +139,7 @@ void Balancer::on_replies(Peer& worker, std::string_view frame, const Header& he
   // worker that stays slow has ten times the mean after twenty frames.
   if (header.count > 0) worker.service += (std::max(fastest, kServiceMin) - worker.service) / 8;
   if (!reader.ok()) complain(worker.side, worker.routing_id);
+  fault_point("balancer.answered");
 }
 
 void Balancer::turn(TimePoint now) {
@@ -221,10 +230,10 @@ bool Balancer::hand_over(Peer& worker) {
   record.body = waiting.body;
   open_record(worker, messaging::kRequestRecordHead + record.body.size());
   messaging::append_request(record, worker.frame);
+  ++worker.moved;  // The frame says so.
+  ++worker.outstanding;
   if (alone) finish_frame(worker);
   queue_.pop();
-  ++worker.moved;
-  ++worker.outstanding;
   counts_.dispatched.add();
   return true;
 }
@@ -255,16 +264,25 @@ void Balancer::tick() {
 }
 
 // Keeps the queue as long as the workers get through in queue_wait_max. With a longer one every
-// request would be served just when its customer has given up.
+// request would be served just when its customer has given up. What they were given without a
+// backlog is the least that they can do, and what a backlog begins with: a short stall is waited
+// out, and workers that are slow for long are known to be after half a second. A crowd that comes
+// at once is let in, a customer each, before that is known.
 void Balancer::adapt_queue(Duration since_last) {
   const std::uint64_t before = std::exchange(dispatched_at_tick_, counts_.dispatched.value());
-  queued_now_max_ = queued_max_;
-  const double rate = static_cast<double>(dispatched_at_tick_ - before) / seconds(since_last);
-  dispatch_rate_ = dispatch_rate_ == 0 ? rate : dispatch_rate_ * 0.9 + rate * 0.1;
-  if (queue_.empty()) dispatch_rate_ = 0;
-  if (dispatch_rate_ == 0) return;
-  const auto reached = static_cast<std::size_t>(dispatch_rate_ * seconds(limits_.queue_wait_max));
-  queued_now_max_ = std::min(std::max(reached, kQueuedNowMin), queued_max_);
+  recent_.dispatched =
+      recent_.dispatched * kRateMemory + static_cast<double>(dispatched_at_tick_ - before);
+  recent_.seconds = recent_.seconds * kRateMemory + seconds(since_last);
+  double rate = recent_.dispatched / recent_.seconds;
+  const bool all_the_time = std::exchange(backlog_, !queue_.empty()) && backlog_;
+  if (!all_the_time) {
+    rate = std::max(rate, kRateAssumed);
+    recent_ = {rate * kRateTrusted, kRateTrusted};
+  }
+  const auto reached = static_cast<std::size_t>(rate * seconds(limits_.queue_wait_max));
+  const std::size_t places = std::min(std::max(reached, kQueuedLeast), queued_max_);
+  // The rate goes up and down, and those who flood fill what there was: a quarter more for others.
+  queue_.limit(places, all_the_time ? std::min(places + places / 4, queued_max_) : queued_max_);
 }
 
 // Answers everything in flight that `over` says yes to.
@@ -291,7 +309,6 @@ void Balancer::answer(const Asker& asker, ReplyRecord reply) {
   open_record(*gateway, messaging::kReplyRecordHead + reply.body.size());
   messaging::append_reply(reply, gateway->frame);
   --gateway->outstanding;
-  ++gateway->moved;
 }
 
 }  // namespace depot::load_balancer

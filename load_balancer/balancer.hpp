@@ -51,8 +51,9 @@ struct Peer {  // a session with a gateway or worker
   bool draining = false;      // worker: wants no more; gateway: will send no more
   bool backend_down = false;  // worker
   std::uint32_t outstanding = 0;
-  std::uint32_t moved = 0;         // worker: dispatched to it; gateway: answered to it
-  std::uint32_t limit = 0;         // worker: what it granted
+  std::uint32_t moved = 0;         // worker: dispatched to it
+  std::uint32_t limit = 0;         // worker: what it granted; gateway: what it says it has sent
+  bool heard_in_session = false;   // so that it has had the WELCOME
   Duration service = kServiceMin;  // worker: recent time of one record
   std::uint16_t count = 0;         // records in the frame being filled
   std::string frame{};
@@ -106,6 +107,10 @@ class Balancer {
     TimePoint sent, deadline;
   };
 
+  struct Recent {  // what workers got
+    double dispatched = 0, seconds = 0;
+  };
+
   Peer* find(Side side, std::string_view routing_id);
   void on_hello(Side side, std::string_view id, std::string_view frame, std::uint64_t instance);
   void on_requests(Peer& gateway, std::string_view frame, const messaging::Header& header);
@@ -152,9 +157,9 @@ class Balancer {
   TimePoint worker_seen_;    // when there last was one
   TimePoint ticked_;
   TimePoint stranger_complained_{};
-  std::size_t queued_now_max_;
   std::uint64_t dispatched_at_tick_ = 0;
-  double dispatch_rate_ = 0;  // per second, while there is a backlog; else 0
+  bool backlog_ = false;  // at the last tick
+  Recent recent_;
 };
 
 }  // namespace depot::load_balancer

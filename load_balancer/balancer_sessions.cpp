@@ -24,7 +24,9 @@ void Balancer::on_hello(Side side, std::string_view routing_id, std::string_view
   const auto role = side == Side::frontend ? messaging::Role::gateway : messaging::Role::worker;
   const std::string_view body = frame.substr(kHeaderSize);
   Peer* peer = find(side, routing_id);
-  if (peer && peer->instance == instance) {  // It says so until it hears the answer.
+  // It says so until it hears the answer. Behind that, it has forgotten the session: an older
+  // WELCOME came late.
+  if (peer && peer->instance == instance && !peer->heard_in_session) {
     peer->heard = now_;
     return say(*peer, FrameType::welcome);
   }
@@ -137,14 +139,15 @@ void Balancer::say(Peer& peer, FrameType type) {
 }
 
 Header Balancer::header_to(const Peer& peer, FrameType type) {
-  // A gateway may have as much outstanding as the queue holds in all; a worker asks for nothing.
+  // A worker hears what it was sent; a gateway may have as much outstanding as the queue holds in
+  // all. What was lost on the way is not outstanding.
   if (peer.side == Side::backend) {
-    return {.type = type, .session = peer.session, .aux = peer.stamp};
+    return {.type = type, .session = peer.session, .credit_limit = peer.moved, .aux = peer.stamp};
   }
   return {.type = type,
           .flags = has_worker() ? std::uint8_t{0} : messaging::kFlagBackendDown,
           .session = peer.session,
-          .credit_limit = peer.moved + static_cast<std::uint32_t>(queued_max_),
+          .credit_limit = peer.limit - peer.outstanding + static_cast<std::uint32_t>(queued_max_),
           .aux = messaging::stamp_of(now_)};
 }
 

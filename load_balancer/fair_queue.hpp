@@ -1,12 +1,14 @@
 // Records that wait for a worker: fair between tenants, bounded in number and bytes.
 //
-// Deficit round robin over 4,096 buckets that tenants are hashed into (stochastic fairness
-// queueing): every step takes constant time and a flood of tenants costs no memory. A large record
-// costs more of its bucket's share than a small one. Places and their buffers are used again:
-// nothing is allocated per record.
+// A tenant may have as many as places are still free: one that floods has half of them, and whoever
+// comes next finds one. Deficit round robin over 4,096 buckets that tenants are hashed into
+// (stochastic fairness queueing): every step takes constant time and a flood of tenants costs no
+// memory. A large record costs more of its bucket's share than a small one. Places and their
+// buffers are used again: nothing is allocated per record.
 //
 // Threads: one owner.
-// Source:  Shreedhar and Varghese 1995 (the rounds), McKenney 1990 (the hashing).
+// Source:  Shreedhar and Varghese 1995 (the rounds), McKenney 1990 (the hashing), Choudhury and
+//          Hahne 1998 (the places).
 #pragma once
 
 #include <cstdint>
@@ -44,13 +46,23 @@ class FairQueue {
         salt_(salt),
         free_(records_max) {}
 
+  // From now on no more than so many are taken in; records_max at first. `modest`: the same for
+  // tenants who have less than their share, which for many of them is none.
+  void limit(std::size_t records, std::size_t modest) {
+    records_now_max_ = records;
+    modest_now_max_ = modest;
+  }
+
   // False when the queue, or the tenant's part of it, is full. Copies the record's body.
   bool push(const Asker& asker, TimePoint deadline, const messaging::RequestRecord& record) {
     // The upper 12 bits of a multiplicative hash depend on all bits of the tenant.
     const auto index = static_cast<std::uint16_t>(((record.tenant ^ salt_) * 2654435769u) >> 20);
-    Records& records = buckets_[index].records;
-    if (free_.empty() || records.size() >= per_tenant_max_ ||
-        bytes_ + record.body.size() > bytes_max_) {
+    Bucket& bucket = buckets_[index];
+    Records& records = bucket.records;
+    const bool modest = records.size() * (ring_last_ - ring_first_) < records_now_max_;
+    const std::size_t places = modest ? modest_now_max_ : records_now_max_;
+    if (size() + records.size() >= places || records.size() >= per_tenant_max_ ||
+        bytes_ + bucket.bytes + record.body.size() > bytes_max_) {
       return false;
     }
     Waiting& waiting = free_.front();
@@ -59,6 +71,7 @@ class FairQueue {
     waiting.record = record;
     waiting.body.assign(record.body);
     bytes_ += record.body.size();
+    bucket.bytes += record.body.size();
     if (records.empty()) ring_[ring_last_++ % kBuckets] = index;
     records.splice(records.end(), free_, free_.begin());
     return true;
@@ -76,7 +89,7 @@ class FairQueue {
   void pop() {
     Bucket& bucket = turn();
     bucket.deficit -= cost_of(bucket.records.front());
-    release(bucket.records, bucket.records.begin());
+    release(bucket, bucket.records.begin());
     if (bucket.records.empty()) leave_ring();
   }
 
@@ -87,7 +100,7 @@ class FairQueue {
       Records& records = turn().records;
       for (auto at = records.begin(); at != records.end();) {
         const auto here = at++;
-        if (leaves(std::as_const(*here))) release(records, here);
+        if (leaves(std::as_const(*here))) release(turn(), here);
       }
       records.empty() ? leave_ring() : rotate();
     }
@@ -103,7 +116,7 @@ class FairQueue {
   using Records = std::list<Waiting>;
   struct Bucket {
     Records records;
-    std::size_t deficit = 0;
+    std::size_t deficit = 0, bytes = 0;
   };
 
   static std::size_t cost_of(const Waiting& waiting) { return 1 + waiting.body.size() / 1024; }
@@ -113,14 +126,16 @@ class FairQueue {
     turn().deficit = 0;
     ++ring_first_;
   }
-  void release(Records& from, Records::iterator at) {
+  void release(Bucket& from, Records::iterator at) {
     bytes_ -= at->body.size();
+    from.bytes -= at->body.size();
     if (at->body.capacity() > kBufferKeptMax) std::string().swap(at->body);
-    free_.splice(free_.begin(), from, at);
+    free_.splice(free_.begin(), from.records, at);
   }
 
   const std::size_t records_max_, per_tenant_max_, bytes_max_;
   const std::uint32_t salt_;
+  std::size_t records_now_max_ = records_max_, modest_now_max_ = records_max_;  // nor more
   Records free_;
   std::vector<Bucket> buckets_{kBuckets};
   std::vector<std::uint16_t> ring_ = std::vector<std::uint16_t>(kBuckets);  // not empty; in turn

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "base/fatal.hpp"
+#include "base/fault_point.hpp"
 #include "manufacturer/agent_status.hpp"
 #include "manufacturer/statement_files.hpp"
 #include "messaging/poller.hpp"
@@ -254,6 +255,7 @@ void AgentLoop::on_dropped(Position left) {
 }
 
 void AgentLoop::on_entry(const KeptEntry& entry, bool news) {
+  if (news) fault_point("agent.received");
   kept_.add(entry);
   if (settlement_.on_entry(entry.entry, false)) agent_.forget(entry.entry.cycle);
   if (!news) return;

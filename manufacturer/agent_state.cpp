@@ -83,7 +83,7 @@ bool apply(AgentState& state, const Change& change) {
       state.stated = false;
       return true;
     case Kind::cycle:
-      begin_cycle(state, change.text);
+      if (change.text != state.cycle) begin_cycle(state, change.text);
       return true;
     case Kind::record:
       return add_record(state, change);

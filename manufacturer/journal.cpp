@@ -9,6 +9,7 @@
 
 #include "base/crypto.hpp"
 #include "base/fatal.hpp"
+#include "base/fault_point.hpp"
 #include "base/files.hpp"
 #include "base/yaml.hpp"
 
@@ -93,6 +94,7 @@ bool Journal::sync(const AgentState& state, std::string& why) {
     }
   }
   unsafe_ = false;
+  fault_point("agent.journaled");
   return true;
 }
 

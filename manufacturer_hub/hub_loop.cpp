@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/fatal.hpp"
+#include "base/fault_point.hpp"
 #include "base/ids.hpp"
 #include "manufacturer_hub/cycle_clock.hpp"
 #include "manufacturer_hub/identity.hpp"
@@ -244,6 +245,7 @@ void HubLoop::apply(const std::string& manufacturer, std::uint64_t epoch, std::u
            const auto verdict = static_cast<OfferVerdict>(in.integer(0, 4));
            return OfferAnswer{verdict, in.unsigned_integer(), in.unsigned_integer()};
          };
+         if (row) fault_point("hub.applied");
          hub_.on_applied(manufacturer, read_row<OfferAnswer>(row, read), now_);
        });
 }

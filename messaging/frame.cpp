@@ -45,6 +45,11 @@ bool read_header(std::string_view frame, Header& header) {
          header.type >= FrameType::hello && header.type <= FrameType::bye && header.reserved == 0;
 }
 
+std::uint32_t sent_since(std::uint32_t before, const Header& header) {
+  const auto more = static_cast<std::int32_t>(header.credit_limit - before);  // modulo 2^32
+  return static_cast<std::uint32_t>(std::max(more, 0));
+}
+
 void append_request(const RequestRecord& record, std::string& out) { append(record, out); }
 void append_reply(const ReplyRecord& record, std::string& out) { append(record, out); }
 

@@ -79,6 +79,10 @@ struct Header {
 void write_header(const Header& header, std::string& out);  // appends 24 bytes
 void patch_header(const Header& header, std::string& out);  // overwrites the first 24
 bool read_header(std::string_view frame, Header& header);   // magic, version, known type
+// In every frame of the side that asks credit_limit says how many requests it has sent in the
+// session, those in the frame among them. How many that is more than `before`: 0 for a frame that
+// came twice or was overtaken, and more than its own where others were lost.
+std::uint32_t sent_since(std::uint32_t before, const Header& header);
 
 // A record, as on the wire up to the body: a view into the frame that it was read from. Appending
 // sets the length. REQUIRES: head + body size <= kRecordBytesMax.

@@ -35,6 +35,8 @@ LinkState::Heard LinkState::hear(const Header& header, TimePoint now) {
   if (!open() || header.session != session_) return Heard::ignored;
   heard_ = now;
   if (carries_stamp(header.type)) stamp_ = header.aux;
+  const std::uint32_t news = sent_since(static_cast<std::uint32_t>(received_), header);
+  received_ += news;
   if (header.type == FrameType::reset || header.type == FrameType::bye) {
     lose();
     return Heard::lost;
@@ -43,8 +45,7 @@ LinkState::Heard LinkState::hear(const Header& header, TimePoint now) {
   backend_down_ = (header.flags & kFlagBackendDown) != 0;
   switch (header.type) {
     case FrameType::request:
-      received_ += header.count;
-      return Heard::records;
+      return news > 0 ? Heard::records : Heard::ignored;  // Else a double, or overtaken.
     case FrameType::reply:
       return Heard::records;
     case FrameType::drain:
@@ -86,6 +87,7 @@ void LinkState::start(const Header& welcome, TimePoint now) {
 
 void LinkState::lose() {
   phase_ = leaving_ ? Phase::closed : Phase::greeting;
+  sent_ = received_ = 0;
   hello_due_ = TimePoint::min();
 }
 

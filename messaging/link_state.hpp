@@ -46,6 +46,7 @@ class LinkState {
   bool timely(TimePoint now) const { return open() && age_of(stamp_, now) < silence_max_ / 2; }
   void count_sent() { ++sent_; }
   std::uint64_t sent() const { return sent_; }
+  // Worker: requests of the session that came, or were lost on the way.
   std::uint64_t received() const { return received_; }
 
  private:

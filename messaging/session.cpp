@@ -77,13 +77,15 @@ bool Session::flush(TimePoint now) {
 void Session::send(FrameType type, std::uint16_t records_in, std::uint64_t aux,
                    std::string& frame) {
   const auto stamp = options_.role == Role::gateway ? state_.stamp() : stamp_of(now_);
-  patch_header({.type = type,
-                .flags = backend_down_ ? kFlagBackendDown : std::uint8_t{0},
-                .count = records_in,
-                .session = state_.session(),
-                .credit_limit = limit_,
-                .aux = carries_stamp(type) ? stamp : aux},
-               frame);
+  patch_header(
+      {.type = type,
+       .flags = backend_down_ ? kFlagBackendDown : std::uint8_t{0},
+       .count = records_in,
+       .session = state_.session(),
+       .credit_limit =
+           options_.role == Role::gateway ? static_cast<std::uint32_t>(state_.sent()) : limit_,
+       .aux = carries_stamp(type) ? stamp : aux},
+      frame);
   state_.said(type, wire_.send(frame), now_);
   credit_said_ = true;  // Every frame of a session carries it.
 }

@@ -1,6 +1,10 @@
 #include "store/library.hpp"
 
+#include <algorithm>
 #include <map>
+#include <set>
+#include <sstream>
+#include <vector>
 
 #include "store/lua_files.hpp"
 
@@ -18,6 +22,24 @@ Result<std::string> loaded_text(BlockingRedis& redis) {
     }
   }
   return std::string();
+}
+
+// Every text in an answer of FUNCTION LIST, the functions' names among them.
+void collect_texts(const Value& value, std::set<std::string>& texts) {
+  texts.insert(value.text);
+  for (const Value& item : value.items) collect_texts(item, texts);
+}
+
+// As the files have them: register('get_cycle_v1', ... at the beginning of a line.
+std::vector<std::string> functions_of(const std::string& text) {
+  std::vector<std::string> names;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t begin = line.find("('") + 2;
+    if (!line.starts_with("register") || begin < 2) continue;
+    names.push_back(line.substr(begin, line.find('\'', begin) - begin));
+  }
+  return names;
 }
 
 }  // namespace
@@ -40,6 +62,21 @@ Result<void> load_library(BlockingRedis& redis) {
   const auto reply = redis.command({"FUNCTION", "LOAD", "REPLACE", text});
   if (!reply) return tl::unexpected(reply.error());
   return {};
+}
+
+Result<std::string> restore_library(BlockingRedis& redis) {
+  static const std::vector<std::string> ours = functions_of(library_text());
+  const auto reply =
+      redis.command({"FUNCTION", "LIST", "LIBRARYNAME", std::string(library_name())});
+  if (!reply) return tl::unexpected(reply.error());
+  std::set<std::string> there;
+  collect_texts(*reply, there);
+  const auto lacked =
+      std::ranges::find_if(ours, [&](const std::string& name) { return !there.contains(name); });
+  if (lacked == ours.end()) return std::string();
+  const auto loaded = load_library(redis);
+  if (!loaded) return tl::unexpected(loaded.error());
+  return *lacked;
 }
 
 Result<void> check_settings(BlockingRedis& redis, bool allow_unsafe) {

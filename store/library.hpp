@@ -15,6 +15,10 @@ std::string library_text();       // "#!lua name=depot_v1\n..." all files in ord
 // FUNCTION LOAD REPLACE when the loaded text differs; nothing otherwise.
 Result<void> load_library(BlockingRedis& redis);
 
+// The same only where functions of ours are not there: a name never changes its meaning, so a
+// library that has them all, perhaps of a newer Depot, stays. One that was missing; "" = none was.
+Result<std::string> restore_library(BlockingRedis& redis);
+
 // Refuses a Redis that would lose acknowledged orders (AOF off, fsync not always, eviction, ...).
 // bad_input names each setting at fault and what it must be.
 Result<void> check_settings(BlockingRedis& redis, bool allow_unsafe);

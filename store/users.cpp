@@ -42,7 +42,7 @@ std::string rules(RedisRole role) {
     case RedisRole::worker:
       return std::string(kCalls) + shared +
              keys("~", {"order", "orders", "refused", "session", "buyer", "account", "emails",
-                        "cart", "attempts", "done", "minute"}) +
+                        "cart", "attempts", "known", "done", "minute"}) +
              keys("%R~", {"cycle", "cycles", "meta", "names", "manufacturers", "enrolled",
                           "accepted", "packs", "pack", "agreed", "disputed", "resolved"});
     case RedisRole::hub:

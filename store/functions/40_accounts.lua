@@ -35,14 +35,21 @@ register('create_account_v1', function(args)
   return DONE
 end)
 
+-- What failed log-ins are counted by: the account from one address, the address, and the account
+-- from anywhere. The last does not keep out who comes from an address that its owner has logged in
+-- from: else whoever guesses from many would lock the owner out.
 local function attempt_keys(email, address)
-  return {'attempts:{s0}:e:' .. email:lower(), 'attempts:{s0}:a:' .. address}
+  email = email:lower()
+  return {'attempts:{s0}:b:' .. address .. ' ' .. email, 'attempts:{s0}:a:' .. address,
+    'attempts:{s0}:e:' .. email}
 end
+local function known_key(customer, address) return 'known:{s0}:' .. customer .. ':' .. address end
 
 -- A problem where one of the keys has as many failures as its maximum.
 local function throttled(keys, maxima)
-  for i, key in ipairs(keys) do
-    if tonumber(call('GET', key) or 0) >= maxima[i] then
+  for i, maximum in ipairs(maxima) do
+    local key = keys[i]
+    if tonumber(call('GET', key) or 0) >= maximum then
       return problem('rate_limited', nil, nil, max(1, call('PTTL', key)))
     end
   end
@@ -55,21 +62,23 @@ local function count_failure(keys, window)
 end
 
 register('find_login_v1', function(args)
-  local maxima = {to_integer(args[3]), to_integer(args[4])}
-  if not fits(args, 254, 64) or not maxima[1] or not maxima[2] then
-    return problem('malformed', 'find_login_v1 email address account_max address_max window_ms')
+  local maxima = {to_integer(args[3]), to_integer(args[4]), to_integer(args[5])}
+  if not fits(args, 254, 64) or not maxima[1] or not maxima[2] or not maxima[3] then
+    return problem('malformed', 'find_login_v1 email address account_max address_max anywhere_max')
   end
+  local customer = owner_of(args[1])
+  if customer and call('EXISTS', known_key(customer, args[2])) == 1 then maxima[3] = nil end
   local limit = throttled(attempt_keys(args[1], args[2]), maxima)
   if limit then return limit end
-  local customer = owner_of(args[1])
   return customer and 'O' .. array(customer, read_account(customer)[2]) or DONE
 end, {'no-writes'})
 
 register('log_in_v1', function(args)
   local session, customer, email, address, right = unpack(args, 1, 5)
   local window, idle, longest = to_integer(args[6]), to_integer(args[7]), to_integer(args[8])
+  local known_for = to_integer(args[10])
   if not is_bytes(session, 16) or not fits({email, address}, 254, 64) or not longest or not idle
-    or not window then
+    or not window or not known_for then
     return problem('malformed', 'log_in_v1')
   end
   local buyer, attempts = call('HGET', 'buyer:{s0}', customer), attempt_keys(email, address)
@@ -81,6 +90,7 @@ register('log_in_v1', function(args)
   end
   local now = now_ms()
   call('DEL', attempts[1])
+  call('SET', known_key(customer, address), '', 'PX', known_for)
   write_session(session, customer, (decode(buyer)), now + longest, now, idle)
   return 'O' .. encode(customer)
 end)
@@ -113,10 +123,11 @@ register('find_password_v1', function(args)
     return problem('unauthenticated')
   end
   local email, hash = unpack(read_account(args[2]), 1, 2)
-  return throttled({attempt_keys(email, '')[1]}, {maximum}) or 'O' .. encode(hash)
+  return throttled(attempt_keys(email, ''), {maximum}) or 'O' .. encode(hash)
 end, READS)
 
--- Counts with the failed log-ins: whoever has got hold of a session cannot guess on by this door.
+-- Counted as failed log-ins from no address: whoever has got hold of a session cannot guess by this
+-- door, and nobody without one keeps the owner from it.
 register('wrong_password_v1', function(args)
   local kept = kept_answer(args[3])
   if kept then return kept end

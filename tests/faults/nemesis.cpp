@@ -9,20 +9,17 @@
 // Exit code 0 when every customer had a definite answer, nothing was lost, doubled or oversold, and
 // each manufacturer's numbers are the distributor's.
 #include <fmt/format.h>
-#include <poll.h>
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <map>
-#include <random>
 
 #include "base/crypto.hpp"
 #include "base/stop_signal.hpp"
+#include "tests/faults/faults.hpp"
 #include "tests/faults/shoppers.hpp"
-#include "tests/support/proxied_agent.hpp"
 #include "tests/support/wait.hpp"
 
 namespace depot::test {
@@ -32,6 +29,7 @@ using namespace std::chrono_literals;
 namespace json = boost::json;
 
 constexpr int kCustomers = 8, kMakers = 3;
+constexpr BadLink kBadFrames{.lost = 3, .doubled = 10, .late = 10};
 constexpr auto kQuiet = 20s;  // Within which all must be well behind the last fault.
 
 struct Options {
@@ -42,9 +40,9 @@ struct Options {
 
 class Nemesis {
  public:
-  Nemesis(const Options& options, StopSignal& stop)
-      : options_(options), stop_(stop), random_(options.seed) {
+  Nemesis(const Options& options, StopSignal& stop) : options_(options), stop_(stop) {
     cluster_.note_syncs(5ms);
+    frames_.emplace(cluster_.config(), cluster_.detour(), kBadFrames, options.seed);
     cluster_.start();
     for (int i = 0; i < kMakers; ++i) {
       // Small: what the lines make is soon sold.
@@ -56,11 +54,13 @@ class Nemesis {
                             {.sku = "c", .offered = 25}},
           options.seed + static_cast<std::uint32_t>(i)));
       for (const char* sku : {"a", "b", "c"}) offers_.push_back(id + ":" + sku);
-      links(*agents_.back(), SyncProxy::Link::good);
+      agents_.back()->set(Link::good);
     }
   }
 
   int run() {
+    faults_.emplace(Faults::Hurt{cluster_, *frames_, agents_}, options_.seed, stop_.fd(),
+                    [this](const std::string& what) { say(what); });
     std::filesystem::create_directory(histories());
     const bool on_sale = wait_until(
         30s, [&] { return available(cluster_.port(), offers_.back()) > 0; }, "it is on sale");
@@ -70,8 +70,8 @@ class Nemesis {
     begin_ = steady_now();
     const TimePoint end = begin_ + std::chrono::seconds(options_.seconds);
     while (steady_now() < end && !stop_.requested()) {
-      hurt();
-      pause(500ms, 2'500ms);
+      faults_->happen();
+      faults_->pause(500ms, 2'500ms);
     }
     heal();
     shoppers.finish(kQuiet);
@@ -83,13 +83,6 @@ class Nemesis {
 
  private:
   std::string histories() const { return cluster_.folder() + "/histories"; }
-  std::size_t any(std::size_t count) { return random_() % count; }
-  void pause(std::chrono::milliseconds low, std::chrono::milliseconds high) {
-    const auto span = static_cast<std::uint32_t>((high - low).count());
-    const auto time = low + std::chrono::milliseconds(random_() % span);
-    pollfd stop{.fd = stop_.fd(), .events = POLLIN, .revents = 0};
-    poll(&stop, 1, static_cast<int>(time.count()));
-  }
   void say(const std::string& what) {
     fmt::print("{:7.1f} s  {}\n", std::chrono::duration<double>(steady_now() - begin_).count(),
                what);
@@ -99,69 +92,9 @@ class Nemesis {
     fmt::print("WRONG: {}\n", what);
     ++wrong_;
   }
-  static void links(ProxiedAgent& agent, SyncProxy::Link link) { agent.set(link); }
-
-  void hurt() {
-    static constexpr const char* kPrograms[] = {"depot-worker", "depot-load-balancer",
-                                                "depot-gateway", "depot-hub", "redis-server"};
-    const std::string program = kPrograms[any(std::size(kPrograms))];
-    ProxiedAgent& agent = *agents_[any(agents_.size())];
-    for (const auto& one : agents_) links(*one, SyncProxy::Link::good);
-    switch (any(9)) {
-      case 0:
-      case 1:
-      case 2:
-        return kill(program);
-      case 3:
-      case 4:
-        return freeze(program);
-      case 5:
-        say("SIGKILL depot-manufacturer");
-        ++faults_["SIGKILL depot-manufacturer"];
-        return agent.kill_and_start();
-      case 6: {
-        const bool cut = any(2) == 0;
-        say(cut ? "a manufacturer's link is cut" : "a manufacturer's link is bad");
-        ++faults_[cut ? "link cut" : "link bad"];
-        return links(agent, cut ? SyncProxy::Link::cut : SyncProxy::Link::bad);
-      }
-      case 7:
-        say("the disk is full");
-        ++faults_["disk full"];
-        cluster_.fill_disk(true);
-        pause(300ms, 1'500ms);
-        return cluster_.fill_disk(false);
-      default: {
-        const std::int64_t gone =
-            cluster_.cut_power(std::uniform_real_distribution<double>(0, 1)(random_));
-        ++faults_["power cut"];
-        return say(fmt::format("power cut: {} bytes of the append-only file are gone", gone));
-      }
-    }
-  }
-
-  void kill(const std::string& program) {
-    const std::vector<pid_t> pids = cluster_.pids(program);
-    if (pids.empty()) return;
-    ::kill(pids[any(pids.size())], SIGKILL);
-    ++faults_["SIGKILL " + program];
-    say("SIGKILL " + program);
-  }
-
-  void freeze(const std::string& program) {
-    const std::vector<pid_t> pids = cluster_.pids(program);
-    if (pids.empty()) return;
-    const pid_t pid = pids[any(pids.size())];
-    say("SIGSTOP " + program);
-    ::kill(pid, SIGSTOP);
-    pause(200ms, 2'500ms);
-    ::kill(pid, SIGCONT);
-    ++faults_["SIGSTOP " + program];
-  }
-
   void heal() {
+    faults_->heal();
     say("all heals");
-    for (const auto& agent : agents_) links(*agent, SyncProxy::Link::good);
   }
 
   void agree() {
@@ -184,22 +117,25 @@ class Nemesis {
                  ? 0.0
                  : waits[static_cast<std::size_t>(part * static_cast<double>(waits.size() - 1))];
     };
-    int kills = 0, all = 0;
-    for (const auto& [fault, count] : faults_) {
+    int all = 0;
+    const int kills = faults_->kills();
+    for (const auto& [fault, count] : faults_->counts()) {
       all += count;
-      if (fault.starts_with("SIGKILL") || fault == "power cut") kills += count;
-      fmt::print("{:<32} {}\n", fault, count);
+      fmt::print("{:<44} {}\n", fault, count);
     }
+    fmt::print("{:<44} {} lost, {} doubled, {} late\n", "frames between gateways and workers",
+               frames_->lost(), frames_->doubled(), frames_->late());
     const auto number = [&](const char* name) {
       return found.contains(name) ? found.at(name).as_int64() : -1;
     };
     fmt::print(
         "\nfaults         {}, of them {} SIGKILLs\npurchases      {} acknowledged, {} refused, in "
-        "{} attempts; {} said again later\ndefinite after p50 {:.0f}  p99 {:.0f}  max {:.0f} ms\n"
+        "{} attempts; {} said again later, {} given up at a 503\ndefinite after p50 {:.0f}  p99 "
+        "{:.0f}  max {:.0f} ms\n"
         "lost {}, doubled {}, oversold {}; {} wrong\n",
         all, kills, shoppers.bought(), shoppers.refused(), shoppers.attempts(),
-        shoppers.said_again(), wait(0.5), wait(0.99), wait(1), number("lost"), number("doubled"),
-        number("oversold"), wrong_);
+        shoppers.said_again(), shoppers.given_up(), wait(0.5), wait(0.99), wait(1), number("lost"),
+        number("doubled"), number("oversold"), wrong_);
     if (wrong_ > 0) fmt::print("{}\n", cluster_.logs());
     if (!options_.record.empty()) {
       std::ofstream(options_.record, std::ios::app)
@@ -213,14 +149,15 @@ class Nemesis {
 
   const Options options_;
   StopSignal& stop_;
-  std::minstd_rand random_;
+  std::optional<RequestProxies> frames_;  // Outlives the cluster, which ends through it.
   Cluster cluster_{{"workers.count", "3"},
                    {"gateway.count", "2"},
                    {"load_balancer.count", "2"},
-                   {"hub.count", "2"}};
+                   {"hub.count", "2"},
+                   {"redis.maxmemory", "128MiB"}};
   std::vector<std::unique_ptr<ProxiedAgent>> agents_;
   std::vector<std::string> offers_;
-  std::map<std::string, int> faults_;
+  std::optional<Faults> faults_;
   TimePoint begin_{};
   int wrong_ = 0;
 };

@@ -1,5 +1,7 @@
 #include "tests/faults/shoppers.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/json.hpp>
 #include <deque>
@@ -14,11 +16,22 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr double kSeveralMakers = 0.3, kSaidAgain = 0.05;
+constexpr double kSeveralMakers = 0.3, kSaidAgain = 0.05, kReads = 0.2, kGivenUp = 0.3;
 constexpr auto kPause = 40ms, kRetry = 100ms;
 constexpr std::size_t kComplaintsMax = 20;
+// What the catalogue may be behind while its hub or gateway is killed, frozen and started anew.
+constexpr auto kLag = 30s;
 
 std::int64_t ns(TimePoint time) { return time.time_since_epoch().count(); }
+
+std::string fingerprint_of(const Lines& lines) {
+  protocol::PlaceOrder request;
+  for (const auto& [offer, quantity] : lines) {
+    request.lines.push_back({.offer = offer, .quantity = quantity, .seen_price = {}});
+  }
+  std::ranges::sort(request.lines, {}, &protocol::OrderLine::offer);
+  return protocol::fingerprint_of(request);
+}
 
 std::string maker_of(const std::string& offer) { return offer.substr(0, offer.find(':')); }
 
@@ -35,12 +48,16 @@ struct Shoppers::Shopper {
       : customer(port), history(file), random(seed) {}
 
   Order order(const std::vector<std::string>& offers);
+  // Notes what the cart (as of now) or the catalogue (as of late) says of an offer's stock.
+  void read(const std::string& offer);
+  void say(Shoppers& all, Order& order);
   bool chance(double of) { return std::uniform_real_distribution<double>(0, 1)(random) < of; }
 
   Customer customer;
   bench::History history;
   std::minstd_rand random;
   std::deque<Order> again;
+  std::size_t bought = 0;
 };
 
 Shoppers::Shopper::Order Shoppers::Shopper::order(const std::vector<std::string>& offers) {
@@ -55,6 +72,33 @@ Shoppers::Shopper::Order Shoppers::Shopper::order(const std::vector<std::string>
     }
   }
   return order;
+}
+
+void Shoppers::Shopper::read(const std::string& offer) {
+  const bool cart = chance(0.5);
+  try {
+    if (cart) customer.request("PUT", "/v1/cart/lines/" + offer, R"({"quantity":1})");
+    const TimePoint sent = steady_now();
+    const HttpReply reply =
+        cart ? customer.cart() : customer.request("GET", "/v1/catalogue/" + offer);
+    if (reply.status != 200) return;
+    std::vector<bench::ToldStock> told;
+    const auto note = [&](const boost::json::object& line) {
+      told.push_back({.offer = std::string(line.at("offer_id").as_string()),
+                      .available = line.at("available").as_int64()});
+    };
+    const boost::json::value body = reply.json();
+    if (!cart) note(body.as_object());
+    if (cart) {
+      for (const auto& line : body.at("lines").as_array()) note(line.as_object());
+    }
+    history.add(bench::StockRead{.client = customer.id(),
+                                 .invoked = sent,
+                                 .done = steady_now(),
+                                 .lag = cart ? Duration(0) : Duration(kLag),
+                                 .told = told});
+  } catch (const WireError&) {  // Nothing was told.
+  }
 }
 
 Shoppers::Shoppers(std::vector<int> ports, std::vector<std::string> offers, int count,
@@ -97,6 +141,11 @@ void Shoppers::complain(const std::string& what) {
   if (complaints_.size() < kComplaintsMax) complaints_.push_back(what);
 }
 
+void Shoppers::add_wait(Duration time) {
+  const std::lock_guard lock(mutex_);
+  waits_.push_back(std::chrono::duration<double, std::milli>(time).count());
+}
+
 std::vector<double> Shoppers::waits() const {
   const std::lock_guard lock(mutex_);
   std::vector<double> sorted = waits_;
@@ -109,54 +158,55 @@ std::vector<std::string> Shoppers::complaints() const {
   return complaints_;
 }
 
+// Until the answer is definite, or says that nothing has happened and the customer leaves it so.
+void Shoppers::Shopper::say(Shoppers& all, Order& order) {
+  const TimePoint begin = steady_now();
+  bool first = order.told == 0;
+  for (std::string why;;) {
+    const TimePoint sent = steady_now();
+    int status = 0;
+    std::string id;
+    std::vector<bench::ToldStock> told;
+    try {
+      const HttpReply reply = customer.buy(order.lines, order.key);
+      status = reply.status;
+      if (status == 201) id = reply.json().at("order_id").as_string();
+      told = bench::shortages(reply.body);
+      why = reply.body;
+    } catch (const WireError& error) {
+      why = error.what();
+    }
+    ++all.attempts_;
+    history.add({customer.id(), order.key, fingerprint_of(order.lines), sent, steady_now(), status,
+                 id, told});
+    if (bench::answer_of(status) != bench::Answer::unknown) {
+      if (order.told != 0 && order.told != status) {
+        all.complain(fmt::format("{}: told {}, and then {}", order.key, order.told, status));
+      }
+      if (bench::answer_of(status) == bench::Answer::rejected) all.complain(order.key + ": " + why);
+      if (order.told == 0) ++(status == 201 ? all.bought_ : all.refused_);
+      if (order.told == 0 && status == 201) ++bought;
+      order.told = status;
+      return all.add_wait(steady_now() - begin);
+    }
+    if (std::exchange(first, false) && status == 503 && chance(kGivenUp)) {
+      ++all.given_up_;
+      return;
+    }
+    if (ns(steady_now()) > all.give_up_ns_) {
+      return all.complain(order.key + ": no answer: " + why);
+    }
+    customer.use_gateway(all.ports_[random() % all.ports_.size()]);
+    all.pause(kRetry, false);
+  }
+}
+
 void Shoppers::shop(Shopper& shopper) {
-  const auto fingerprint = [](const Shopper::Order& order) {
-    protocol::PlaceOrder request;
-    for (const auto& [offer, quantity] : order.lines) {
-      request.lines.push_back({.offer = offer, .quantity = quantity, .seen_price = {}});
-    }
-    std::ranges::sort(request.lines, {}, &protocol::OrderLine::offer);
-    return protocol::fingerprint_of(request);
-  };
-  // Until the answer is definite.
-  const auto say = [&](Shopper::Order& order) {
-    const TimePoint begin = steady_now();
-    for (std::string why;;) {
-      const TimePoint sent = steady_now();
-      int status = 0;
-      std::string id;
-      try {
-        const HttpReply reply = shopper.customer.buy(order.lines, order.key);
-        status = reply.status;
-        if (status == 201) id = reply.json().at("order_id").as_string();
-        why = reply.body;
-      } catch (const WireError& error) {
-        why = error.what();
-      }
-      ++attempts_;
-      shopper.history.add(
-          {shopper.customer.id(), order.key, fingerprint(order), sent, steady_now(), status, id});
-      if (bench::answer_of(status) != bench::Answer::unknown) {
-        if (order.told != 0 && order.told != status) {
-          complain(order.key + ": told " + std::to_string(order.told) + ", and then " +
-                   std::to_string(status));
-        }
-        if (bench::answer_of(status) == bench::Answer::rejected) complain(order.key + ": " + why);
-        if (order.told == 0) ++(status == 201 ? bought_ : refused_);
-        order.told = status;
-        const std::lock_guard lock(mutex_);
-        return waits_.push_back(
-            std::chrono::duration<double, std::milli>(steady_now() - begin).count());
-      }
-      if (ns(steady_now()) > give_up_ns_) return complain(order.key + ": no answer: " + why);
-      shopper.customer.use_gateway(ports_[shopper.random() % ports_.size()]);
-      pause(kRetry, false);
-    }
-  };
   while (!closing_) {
     Shopper::Order order = shopper.order(offers_);
-    say(order);
-    if (shopper.chance(kSaidAgain)) {
+    shopper.say(*this, order);
+    if (shopper.chance(kReads)) shopper.read(offers_[shopper.random() % offers_.size()]);
+    if (order.told != 0 && shopper.chance(kSaidAgain)) {
       order.due = steady_now() + std::chrono::milliseconds(1'000 + shopper.random() % 9'000);
       shopper.again.push_back(order);
     }
@@ -168,13 +218,31 @@ void Shoppers::shop(Shopper& shopper) {
         continue;
       }
       ++said_again_;
-      say(late);
+      shopper.say(*this, late);
     }
     pause(kPause, true);
   }
   for (Shopper::Order& late : shopper.again) {
     ++said_again_;
-    say(late);
+    shopper.say(*this, late);
+  }
+  count_orders(shopper);
+}
+
+// What was answered 201, and nothing else: no 503 was an order all the same.
+void Shoppers::count_orders(Shopper& shopper) {
+  for (std::string why;;) {
+    try {
+      const std::size_t orders = shopper.customer.orders().size();
+      if (orders == shopper.bought) return;
+      return complain(fmt::format("{} has {} orders, and was told of {}", shopper.customer.id(),
+                                  orders, shopper.bought));
+    } catch (const std::runtime_error& error) {
+      why = error.what();
+    }
+    if (ns(steady_now()) > give_up_ns_) return complain("no list of orders: " + why);
+    shopper.customer.use_gateway(ports_[shopper.random() % ports_.size()]);
+    pause(kRetry, false);
   }
 }
 

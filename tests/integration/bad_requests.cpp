@@ -240,6 +240,7 @@ std::vector<BadRequest> door_rows() {
       not_allowed("PUT", "/v1/orders"),
       not_allowed("BREW", "/v1/orders"),
       not_allowed("TRACE", "/v1/orders"),
+      absent("a host to connect to", "CONNECT", "localhost:80"),
       {.name = "cross-site with a cookie",
        .who = Who::nobody,
        .body = one,

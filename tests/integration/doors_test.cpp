@@ -98,7 +98,7 @@ class DoorsTest : public testing::Test {
       return HttpClient(cluster_.port()).request(method, target, body, headers);
     }
     Wire wire(cluster_.port());
-    std::string head = method + " " + target + " HTTP/1.1\r\nHost: depot.test\r\n";
+    std::string head = method + " " + target + " HTTP/1.1\r\nHost: localhost\r\n";
     for (const auto& [name, value] : headers)
       head.append(name).append(": ").append(value).append("\r\n");
     wire.send(head + "\r\n");
@@ -230,7 +230,7 @@ TEST_F(DoorsTest, AnIdOfAnothersIsAsOneThatIsNotThere) {
     const auto page = [&](const std::string& id) {
       Headers headers = both_cookies(other.token(), "");
       headers.insert(headers.end(), {{"Accept", "text/html"}, {"Content-Type", kForm}});
-      headers.emplace_back("Origin", "http://depot.test");
+      headers.emplace_back("Origin", "http://localhost");
       return ask(method, std::string("/orders/").append(id).append(end), "", headers);
     };
     EXPECT_EQ(page(order).status, 404);
@@ -289,9 +289,9 @@ TEST_F(DoorsTest, OtherSitesOtherKindsOfBodiesAndReadingChangeNothing) {
   const std::vector<Headers> foreign = {
       {{"Sec-Fetch-Site", "cross-site"}},
       {{"Sec-Fetch-Site", "same-site"}},
-      {{"Sec-Fetch-Site", "cross-site"}, {"Origin", "http://depot.test"}},
+      {{"Sec-Fetch-Site", "cross-site"}, {"Origin", "http://localhost"}},
       {{"Origin", "https://elsewhere.example"}},
-      {{"Origin", "http://depot.test.elsewhere.example"}},
+      {{"Origin", "http://localhost.elsewhere.example"}},
       {{"Origin", "null"}}};
   std::map<std::string, Operation> described;
   for (Operation& each : operations_of(ask("GET", "/openapi.yaml", "", {}).body)) {

@@ -171,10 +171,13 @@ TEST_F(GarbageTest, InRecordsOfAWelcomedGateway) {
   for (std::uint8_t kind = 0; kind <= protocol::kRequestKindMax + 1; ++kind) {
     for (const std::string& body : hostile_bodies(random_)) {
       std::string frame;
-      messaging::write_header(
-          {.type = messaging::FrameType::request, .count = 1, .session = welcome.session}, frame);
+      messaging::write_header({.type = messaging::FrameType::request,
+                               .count = 1,
+                               .session = welcome.session,
+                               .credit_limit = ++tag},
+                              frame);
       messaging::append_request(
-          {.tag = ++tag, .budget_us = 2'000'000, .tenant = 1, .kind = kind, .body = body}, frame);
+          {.tag = tag, .budget_us = 2'000'000, .tenant = 1, .kind = kind, .body = body}, frame);
       ASSERT_TRUE(wait_until(
           10s, [&] { return dealer.send(frame) == Sent::yes; }, "a request leaves"));
     }

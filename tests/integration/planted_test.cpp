@@ -53,8 +53,9 @@ class PlantedTest : public testing::TestWithParam<Mistake> {
     EXPECT_TRUE(reply.status == 201 || reply.status == 409) << reply.body;
     const std::string id =
         reply.status == 201 ? std::string(reply.json().at("order_id").as_string()) : "";
+    const std::vector<bench::ToldStock> told = bench::shortages(reply.body);
     history_.add({customer.id(), key, protocol::fingerprint_of(order), sent, steady_now(),
-                  reply.status, id});
+                  reply.status, id, told});
   }
   void offer(std::int64_t units) {
     cluster_.import({{.manufacturer = "m1", .sku = "a", .offered = units}});
@@ -113,6 +114,8 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"RefusalsNotRecorded",
                 "for id, record in pairs(batch.refused) do push(refused, id, record) end", "",
                 "H2"},
+        Mistake{"AnotherStockTold", "push(faults, id, quantity, offer and offer.left or 0, found)",
+                "push(faults, id, quantity, offer and offer.left + 1 or 0, found)", "H4"},
         Mistake{"StockNotMoved", "offer.sold, offer.left, offer.packed_left = offer.sold + units",
                 "offer.sold, offer.left, offer.packed_left = offer.sold", "L3"},
         Mistake{"Oversold", "  if quantity <= left then return nil, quantity end\n",

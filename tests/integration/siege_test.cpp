@@ -79,7 +79,7 @@ TEST_F(SessionsTest, ALogInMakesAnIdOfItsOwnAndEndsTheOneThatItCameWith) {
             .request(
                 "POST", door, body,
                 {{"Cookie", "sid=" + planted},
-                 {"Origin", "http://depot.test"},
+                 {"Origin", "http://localhost"},
                  {"Content-Type", api ? "application/json" : "application/x-www-form-urlencoded"}});
     ASSERT_EQ(in.status, api ? 201 : 303) << in.body;
     const std::string fresh = cookie_in(in).substr(sizeof("sid=") - 1);
@@ -147,6 +147,24 @@ TEST(GuessingTest, IsThrottledByAccountAndTheOwnerComesBackWhenRetryAfterSays) {
   EXPECT_TRUE(wait_until(
       30s, [&] { return log_in(kPassword).status == 201; }, "the owner is let in"));
   EXPECT_EQ(log_in("a guess").status, 401) << "counted from none again";
+}
+
+TEST(GuessingTest, FromElsewhereTheOwnerIsNotLockedOut) {
+  Cluster cluster{{"accounts.failed_logins_per_account_max", "3"},
+                  {"gateway.client_address_header", "X-Forwarded-For"}};
+  cluster.start();
+  Customer owner(cluster.port(), false);
+  HttpClient client(cluster.port());
+  const auto log_in = [&](const std::string& from, const std::string& password) {
+    return client
+        .request("POST", "/v1/sessions", log_in_body(owner.email(), password),
+                 {{"X-Forwarded-For", from}})
+        .status;
+  };
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(log_in("203.0.113.9", "a guess"), 401);
+  EXPECT_EQ(log_in("203.0.113.9", kPassword), 429);
+  EXPECT_EQ(log_in("198.51.100.1, 203.0.113.9", kPassword), 429) << "what a client puts there";
+  EXPECT_EQ(log_in("203.0.113.9, 198.51.100.1", kPassword), 201);
 }
 
 TEST(GuessingTest, IsThrottledByAddressWhateverTheAccount) {

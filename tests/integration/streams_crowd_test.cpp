@@ -37,7 +37,7 @@ class Crowd {
     Watcher& watcher = watchers_.emplace_back(port_);
     epoll_event event{.events = EPOLLIN, .data = {.ptr = &watcher}};
     epoll_ctl(poll_, EPOLL_CTL_ADD, watcher.wire.fd(), &event);
-    watcher.wire.send("GET /v1/catalogue/stream HTTP/1.1\r\nHost: depot.test\r\n\r\n");
+    watcher.wire.send("GET /v1/catalogue/stream HTTP/1.1\r\nHost: localhost\r\n\r\n");
   }
   // Reads until all were told `left` last, or `patience` is over.
   bool all_told(std::int64_t left, std::chrono::seconds patience) {

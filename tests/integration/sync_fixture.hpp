@@ -17,7 +17,6 @@
 namespace depot::test {
 
 using namespace std::chrono_literals;
-using Link = SyncProxy::Link;
 inline constexpr auto kPause = 200ms;  // of each customer
 
 class SyncTest : public testing::Test {

@@ -238,6 +238,22 @@ def check_tests(_):
             yield f"{path}:1: no test in it"
 
 
+def check_points(_):
+    """The programs of the release build, where there is one, know nothing of fault points."""
+    names = {b"DEPOT_FAULT_POINTS"}
+    for path in tracked(".cpp"):
+        if path.startswith("tests/"):
+            continue
+        for line in lines_of(path):
+            names.update(name.encode() for name in re.findall(r'fault_point\("([\w.]+)"\)', line))
+    if len(names) < 2:
+        yield "tests/style/style.py:1: no fault point was found; mend this check"
+    for program in sorted((ROOT / "build/release/bin").glob("depot*")):
+        bytes_of = program.read_bytes()
+        for name in sorted(name for name in names if name in bytes_of):
+            yield f"build/release/bin/{program.name}:1: has the fault point {name.decode()}"
+
+
 def check_tidy(options):
     tool = shutil.which("clang-tidy") or sys.exit("clang-tidy is not installed")
     build = pathlib.Path(options.build or sys.exit("tidy needs --build FOLDER"))

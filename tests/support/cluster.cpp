@@ -145,6 +145,7 @@ Cluster::Cluster(std::initializer_list<Settings::value_type> settings) {
   };
   for (const auto& [key, value] : settings) settings_[key] = value;
   write_config();
+  fs::create_directory(fault_points());
 }
 
 Cluster::~Cluster() {
@@ -175,19 +176,26 @@ void Cluster::start(const std::vector<std::string>& words) {
       std::string(kParentVariable) + "=" + std::to_string(getpid()),
       "UBSAN_OPTIONS=print_stacktrace=1",
       std::string("TSAN_OPTIONS=suppressions=") + DEPOT_TSAN_SUPPRESSIONS};
+  environment.push_back("DEPOT_FAULT_POINTS=" + fault_points());
   std::string preloaded;
+  if (!detour_.empty()) {
+    preloaded = DEPOT_DETOUR_LIBRARY;
+    environment.push_back("DEPOT_DETOUR=" + detour_);
+  }
   if (clock_shift_.count() != 0) {
-    preloaded = DEPOT_CLOCK_SHIFT_LIBRARY;
+    preloaded += std::string(preloaded.empty() ? "" : ":") + DEPOT_CLOCK_SHIFT_LIBRARY;
     environment.push_back("DEPOT_CLOCK_SHIFT=" + std::to_string(clock_shift_.count()));
   }
-  if (sync_time_.count() != 0) {
+  if (sync_time_.count() != 0 || disk_bytes_ != 0) {
     preloaded += std::string(preloaded.empty() ? "" : ":") + DEPOT_SYNC_NOTES_LIBRARY;
     environment.push_back("DEPOT_SYNC_MS=" + std::to_string(sync_time_.count()));
+    environment.push_back("DEPOT_DISK_BYTES=" + std::to_string(disk_bytes_));
     environment.push_back("DEPOT_DISK_FULL=" + folder() + "/disk-is-full");
   }
   if (!preloaded.empty()) {
     environment.push_back("LD_PRELOAD=" + preloaded);
-    environment.emplace_back("ASAN_OPTIONS=verify_asan_link_order=0");
+    // A small quarantine, so that a process' memory is about what it uses.
+    environment.emplace_back("ASAN_OPTIONS=verify_asan_link_order=0:quarantine_size_mb=16");
   }
   up_ = Process::start(
       {.arguments = arguments, .environment = environment, .output_path = folder() + "/up.log"});

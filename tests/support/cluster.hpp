@@ -67,12 +67,23 @@ class Cluster {
   void shift_clock(std::chrono::seconds shift) { clock_shift_ = shift; }
   // From the next start on the disk is slow, and it is noted what a power cut would leave.
   void note_syncs(std::chrono::milliseconds each) { sync_time_ = each; }
+  // From the next start on the disk takes so many bytes a second; a purchase has some hundreds.
+  void limit_disk(std::int64_t bytes_a_second) { disk_bytes_ = bytes_a_second; }
   // Redis and the machine's power go at once: its append-only file ends where the last completed
   // fsync did, and behind that with the part of a write that `torn` of 0 to 1 says. `depot up` sees
   // it afterwards. The bytes that are gone.
   std::int64_t cut_power(double torn);
   // REQUIRES: note_syncs(). Redis' disk takes nothing more, or does again.
   void fill_disk(bool full);
+  // From the next start on gateways and workers look for balancers in this folder, which is made:
+  // for RequestProxies.
+  const std::string& detour();
+  // The next process of the cluster, or agent, that passes this point ends there as by SIGKILL;
+  // armed() until then. REQUIRES: the programs are a test build's.
+  void arm(const std::string& fault_point) const;
+  bool armed(const std::string& fault_point) const;
+  void disarm(const std::string& fault_point) const;
+  std::string fault_points() const { return folder() + "/points"; }  // DEPOT_FAULT_POINTS
   void stop();  // SIGTERM, and waits until all have ended
   bool running() { return up_ && up_->running(); }
   Process& supervisor() { return up_.value(); }  // `depot up` itself
@@ -110,6 +121,8 @@ class Cluster {
   std::optional<Process> up_;
   std::chrono::seconds clock_shift_{0};
   std::chrono::milliseconds sync_time_{0};
+  std::string detour_;
+  std::int64_t disk_bytes_ = 0;
   void write_config();
   void check_logs();
 };

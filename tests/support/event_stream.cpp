@@ -8,7 +8,7 @@ boost::json::value Event::json() const { return boost::json::parse(data); }
 
 EventStream::EventStream(int port, const std::string& last_event_id) : wire_(port) {
   wire_.send(
-      "GET /v1/catalogue/stream HTTP/1.1\r\nHost: depot.test\r\nAccept: text/event-stream\r\n" +
+      "GET /v1/catalogue/stream HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n" +
       (last_event_id.empty() ? "" : "Last-Event-ID: " + last_event_id + "\r\n") + "\r\n");
   head_ = wire_.read_head();
   if (head_.status != 200) throw WireError("the stream: " + std::to_string(head_.status));

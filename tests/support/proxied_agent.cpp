@@ -119,7 +119,10 @@ std::string Books::difference(const std::vector<Good>& goods) const {
 
 ProxiedAgent::ProxiedAgent(const Cluster& cluster, const std::string& id, std::vector<Good> goods,
                            std::uint32_t seed)
-    : folder_(cluster.folder() + "/" + id), id_(id), file_(folder_ + "/" + id + ".yml") {
+    : folder_(cluster.folder() + "/" + id),
+      id_(id),
+      file_(folder_ + "/" + id + ".yml"),
+      fault_points_(cluster.fault_points()) {
   const int hubs = cluster.config().hub.count;
   std::filesystem::create_directory(folder_);
   write_file(folder_ + "/config.yml",
@@ -151,7 +154,7 @@ void ProxiedAgent::start() {
   process_ = Process::start(
       {.arguments = {program("depot-manufacturer"), "--config", folder_ + "/config.yml", file_},
        .environment = {std::string(kParentVariable) + "=" + std::to_string(getpid()),
-                       "UBSAN_OPTIONS=print_stacktrace=1"},
+                       "UBSAN_OPTIONS=print_stacktrace=1", "DEPOT_FAULT_POINTS=" + fault_points_},
        .output_path = folder_ + "/agent.log"});
 }
 
@@ -160,6 +163,14 @@ void ProxiedAgent::kill_and_start() {
   ASSERT_TRUE(process_->wait(10s)) << "SIGKILL does not end it";
   start();
 }
+
+bool ProxiedAgent::revive() {
+  if (process_->running()) return false;
+  start();
+  return true;
+}
+
+void ProxiedAgent::freeze(bool frozen) { process_->signal(frozen ? SIGSTOP : SIGCONT); }
 
 std::int64_t ProxiedAgent::made() const {
   std::int64_t made = 0;
@@ -171,7 +182,7 @@ std::int64_t ProxiedAgent::made() const {
   return made;
 }
 
-void ProxiedAgent::set(SyncProxy::Link link) {
+void ProxiedAgent::set(Link link) {
   for (const auto& proxy : proxies_) proxy->set(link);
 }
 

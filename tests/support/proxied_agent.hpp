@@ -60,7 +60,9 @@ class ProxiedAgent {
 
   void offer(std::vector<Good> goods);  // rewrites its file
   void kill_and_start();                // SIGKILL
-  void set(SyncProxy::Link link);       // of all its networks
+  bool revive();                        // Starts it where it has ended; whether it had.
+  void freeze(bool frozen);             // SIGSTOP, SIGCONT
+  void set(Link link);                  // of all its networks
   const SyncProxy& proxy(std::size_t hub = 0) const { return *proxies_.at(hub); }
   const Books& books() const { return *books_; }
   std::string difference() const { return books_->difference(goods_); }
@@ -68,7 +70,7 @@ class ProxiedAgent {
 
  private:
   void start();
-  std::string folder_, id_, file_;
+  std::string folder_, id_, file_, fault_points_;
   std::vector<Good> goods_;
   Config config_;
   std::vector<std::unique_ptr<SyncProxy>> proxies_;

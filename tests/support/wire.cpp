@@ -191,7 +191,7 @@ std::string Wire::read_all(std::chrono::milliseconds timeout) {
 HttpReply HttpClient::request(std::string_view method, std::string_view target,
                               std::string_view body, const Headers& headers) {
   std::string text;
-  text.append(method).append(" ").append(target).append(" HTTP/1.1\r\nHost: depot.test\r\n");
+  text.append(method).append(" ").append(target).append(" HTTP/1.1\r\nHost: localhost\r\n");
   for (const auto& [name, value] : headers) {
     text.append(name).append(": ").append(value).append("\r\n");
   }

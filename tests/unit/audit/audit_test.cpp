@@ -10,46 +10,10 @@
 
 #include "base/crypto.hpp"
 #include "base/ids.hpp"
-#include "tests/unit/audit/shop.hpp"
+#include "tests/unit/audit/audit_fixture.hpp"
 
 namespace depot::control::audit {
 namespace {
-
-using testing::Contains;
-using testing::HasSubstr;
-
-std::vector<std::string> rules(const AuditResult& result) {
-  std::vector<std::string> out;
-  for (const Violation& one : result.first) out.push_back(one.rule + " " + one.text);
-  return out;
-}
-
-class AuditTest : public testing::Test {
- protected:
-  AuditTest() {
-    shop_.offer("acme", "A", 1299, 10);
-    shop_.offer("acme", "B", 250, 5);
-    shop_.offer("bolt", "A", 1199, 3);
-    shop_.sell("one", "alice", {{"acme", "A", 4}, {"acme", "B", 1}, {"bolt", "A", 2}});
-    shop_.sell("two", "bob", {{"acme", "A", 6}});
-    shop_.offer("acme", "A", 1299, 12);  // two more
-    shop_.offer("bolt", "A", 1199, 1);   // one withdrawn, one short
-    shop_.sell("three", "alice", {{"acme", "A", 1}});
-    shop_.cancel("one");
-    shop_.refuse("four");
-  }
-
-  // That the audit finds `count` faults or more, one of them `rule` about `about`.
-  void expect_caught(const std::string& rule, const std::string& about,
-                     const std::string& histories = "") {
-    const AuditResult result = shop_.audit(histories);
-    EXPECT_FALSE(result.clean());
-    EXPECT_THAT(rules(result),
-                Contains(testing::AllOf(testing::StartsWith(rule + " "), HasSubstr(about))));
-  }
-
-  Shop shop_;
-};
 
 TEST_F(AuditTest, FindsCorrectBooksCleanAndCountsThem) {
   const AuditResult result = shop_.audit();
@@ -241,74 +205,6 @@ TEST_F(AuditTest, FindsCorrectBooksCleanWhileTheyAreWritten) {
   }
   stop = true;
   EXPECT_GT(orders, 20u);  // It was written meanwhile.
-}
-
-// What one client saw: alice buys, bob is refused.
-class AuditHistoryTest : public AuditTest {
- protected:
-  AuditHistoryTest() {
-    placed_ = order_id_for(id("carol"), "k1");
-    refused_ = order_id_for(id("carol"), "k2");
-    shop_.sell(placed_, "carol", {{"acme", "A", 1}});
-    shop_.refuse(refused_);
-    std::filesystem::create_directory(folder_);
-    say("k1", "done");
-    say("k2", "no");
-  }
-
-  void say(const std::string& key, const std::string& answer, const std::string& extra = "") {
-    std::ofstream file(folder_ + "/client.jsonl", std::ios::app);
-    file << R"({"client":")" << id("carol") << R"(","key":")" << key << R"(","fingerprint":")"
-         << to_hex(kFingerprint) << R"(","t_invoke_ns":1,"t_done_ns":2,"class":")" << answer << '"'
-         << extra << "}\n";
-  }
-
-  std::string folder_ = shop_.folder() + "/histories";
-  std::string placed_, refused_;
-};
-
-TEST_F(AuditHistoryTest, FindsWhatClientsSawClean) {
-  say("k1", "done");     // a repeat
-  say("k3", "unknown");  // no answer came, and nothing happened
-  const AuditResult result = shop_.audit(folder_);
-  EXPECT_THAT(rules(result), testing::IsEmpty());
-  EXPECT_EQ(result.requests, 4u);
-}
-
-TEST_F(AuditHistoryTest, CatchesAnAcknowledgedOrderWipedEverywhere) {
-  say("k9", "done");
-  expect_caught("H1", "acknowledged, and not there", folder_);
-  EXPECT_EQ(shop_.audit(folder_).lost, 1u);
-}
-
-TEST_F(AuditHistoryTest, CatchesTwoAnswersToOneKey) {
-  say("k1", "no");
-  expect_caught("H2", "both acknowledged and refused", folder_);
-}
-
-TEST_F(AuditHistoryTest, CatchesARefusedOrderThatIsThere) {
-  shop_.sell(refused_, "carol", {{"acme", "A", 1}});
-  expect_caught("H2", "refused, and it is there", folder_);
-}
-
-TEST_F(AuditHistoryTest, CatchesARefusalThatIsNotOnRecord) {
-  say("k5", "no");
-  expect_caught("H2", "refused, and no record of it", folder_);
-}
-
-TEST_F(AuditHistoryTest, CatchesAnAnswerWithASecondOrder) {
-  say("k1", "done", R"(,"order_id":"another-order-id")");
-  expect_caught("H2", "answered with order another-order-id", folder_);
-}
-
-TEST_F(AuditHistoryTest, CatchesAnOrderThatNobodyAskedFor) {
-  shop_.sell("phantom", "carol", {{"acme", "A", 1}});
-  expect_caught("H3", "order " + id("phantom"), folder_);
-}
-
-TEST_F(AuditHistoryTest, RefusesAHistoryItCannotRead) {
-  std::ofstream(folder_ + "/torn.jsonl") << R"({"client":"x)";
-  EXPECT_ANY_THROW(shop_.audit(folder_));
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ TEST_F(PasswordTest, LogInFindsVerifiesAndLogsIn) {
   log_in();
   const auto find = recorder.take();
   EXPECT_EQ(find.arguments, (std::vector<std::string>{"FCALL", "find_login_v1", "0", "a@b.c",
-                                                      "127.0.0.1", "10", "100", "900000"}));
+                                                      "127.0.0.1", "10", "100", "200"}));
   respond(find.tag, {found("hash")});
   const HashTask task = take_task();
   EXPECT_TRUE(task.verify);
@@ -41,10 +41,10 @@ TEST_F(PasswordTest, LogInFindsVerifiesAndLogsIn) {
   EXPECT_EQ(task.to_hash, "");
   worker.on_hashed({.tag = task.tag, .right = true, .hash = ""});
   const auto enter = recorder.take();
-  EXPECT_EQ(
-      enter.arguments,
-      (std::vector<std::string>{"FCALL", "log_in_v1", "0", kSession, kCustomer, "a@b.c",
-                                "127.0.0.1", "1", "900000", "86400000", "1209600000", kRequestId}));
+  EXPECT_EQ(enter.arguments,
+            (std::vector<std::string>{"FCALL", "log_in_v1", "0", kSession, kCustomer, "a@b.c",
+                                      "127.0.0.1", "1", "900000", "86400000", "1209600000",
+                                      kRequestId, "2592000000"}));
   respond(enter.tag, {"Odone"});
   EXPECT_EQ(recorder.answers, (std::vector<Recorder::Answer>{{1, Status::ok, 0, "Odone"}}));
   EXPECT_TRUE(worker.idle());

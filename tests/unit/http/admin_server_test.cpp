@@ -64,10 +64,23 @@ TEST_F(AdminTest, APageOfAnotherSiteDrainsNothing) {
   const AdminServer admin("127.0.0.1:0", metrics, hooks());
   for (const char* told : {"Sec-Fetch-Site: cross-site", "Origin: http://evil.example"}) {
     test::RawPeer peer(admin.port());
-    peer.send(std::string("POST /drain HTTP/1.1\r\nHost: h\r\n") + told + "\r\n\r\n");
+    peer.send(std::string("POST /drain HTTP/1.1\r\nHost: localhost\r\n") + told + "\r\n\r\n");
     EXPECT_EQ(peer.answer().status, 403) << told;
   }
   EXPECT_EQ(drains, 0);
+}
+
+TEST_F(AdminTest, ANameThatWasMadeToMeanThisMachineReadsNothing) {
+  const AdminServer admin("127.0.0.1:0", metrics, hooks());
+  const std::vector<std::pair<std::string, int>> rows = {
+      {"localhost", 200},      {"LocalHost:9080", 200},  {"127.0.0.1:9080", 200},
+      {"[::1]:9080", 200},     {"[::1]", 200},           {"evil.example:9080", 403},
+      {"127.0.0.1.evil", 403}, {"localhost.evil:1", 403}};
+  for (const auto& [host, status] : rows) {
+    test::RawPeer peer(admin.port());
+    peer.send("GET /livez HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+    EXPECT_EQ(peer.answer().status, status) << host;
+  }
 }
 
 TEST_F(AdminTest, OtherPostsAreAnsweredLaterFromAnyThread) {

@@ -51,6 +51,7 @@ const std::vector<Row> kRows = {
     {"AbsoluteForm", "GET http://h/p?q=1 HTTP/1.1\r\nHost: h\r\n\r\n", {200}, 1},
     {"AbsoluteFormWithoutPath", "GET http://h HTTP/1.1\r\nHost: h\r\n\r\n", {200}, 1},
     {"OptionsStar", "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", {200}, 1},
+    {"ConnectAuthority", "CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n\r\n", {200}, 1},
     {"UnknownMethod", "BREW /pot HTTP/1.1\r\nHost: h\r\n\r\n", {200}, 1},
     {"Upgrade", get("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
          "HTTP2-Settings: AAMAAABk\r\n") + kOk, {200, 200}, 2},
@@ -131,6 +132,10 @@ const std::vector<Row> kRows = {
     {"TargetEmpty", "GET  HTTP/1.1\r\nHost: h\r\n\r\n", {400}, 0},
     {"TargetWithBlank", "GET /a b HTTP/1.1\r\nHost: h\r\n\r\n", {400}, 0},
     {"TargetWithFragment", "GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n", {400}, 0},
+    {"TargetStar", "GET * HTTP/1.1\r\nHost: h\r\n\r\n", {400}, 0},
+    {"TargetAuthority", "GET h:80 HTTP/1.1\r\nHost: h\r\n\r\n", {400}, 0},
+    {"OptionsRelative", "OPTIONS a HTTP/1.1\r\nHost: h\r\n\r\n", {400}, 0},
+    {"OptionsStarAndMore", "OPTIONS *a HTTP/1.1\r\nHost: h\r\n\r\n", {400}, 0},
     {"TargetRelative", "GET a HTTP/1.1\r\nHost: h\r\n\r\n", {400}, 0},
     {"MethodWithBadByte", "GE(T / HTTP/1.1\r\nHost: h\r\n\r\n", {400}, 0},
     {"MethodOf64KiB", std::string(65'536, 'A') + " / HTTP/1.1\r\nHost: h\r\n\r\n", {431}, 0},

@@ -76,7 +76,11 @@ class World {
   // Lets time pass until every deadline, and what is added to it, is over.
   void settle() {
     for (int i = 0; i < 80; ++i) pass(100ms);
-    for (auto& [number, gateway] : gateways_) RC_ASSERT(gateway.open.empty());
+    for (auto& [number, gateway] : gateways_) {
+      RC_ASSERT(gateway.open.empty());
+      // All of its window is there again, whatever was lost.
+      RC_ASSERT(gateway.session == 0 || gateway.limit - gateway.sent == kLimits.queued_max);
+    }
     RC_ASSERT(balancer_.queued() == 0 && balancer_.in_flight() == 0);
     balancer_.peers().for_each(
         [](std::uint32_t, const Peer& peer) { RC_ASSERT(peer.outstanding == 0); });
@@ -101,6 +105,8 @@ class World {
     std::vector<std::uint32_t> tags;
   };
 
+  enum class Fate { comes, is_lost, comes_twice };  // of a frame on the way
+
   void hello(Gateway& gateway) { greet(Side::frontend, gateway.id); }
   void hello(Worker& worker) {
     if (!worker.hung) greet(Side::backend, worker.id);
@@ -117,6 +123,7 @@ class World {
     for (auto& [number, gateway] : gateways_) {
       if (gateway.id != id) continue;
       header.session = gateway.session;
+      header.credit_limit = gateway.sent;
       header.aux = gateway.stamp;
     }
     for (auto& [number, worker] : workers_) {
@@ -135,6 +142,8 @@ class World {
   void ask(Gateway& gateway) {
     const auto count = *rc::gen::inRange<std::uint16_t>(1, 20);
     std::string records;
+    const auto fate = *rc::gen::weightedElement<Fate>(
+        {{18, Fate::comes}, {1, Fate::is_lost}, {1, Fate::comes_twice}});
     std::uint16_t sent = 0;
     for (; sent < count; ++sent) {
       const auto credit = static_cast<std::int32_t>(gateway.limit - gateway.sent);
@@ -145,10 +154,14 @@ class World {
       record.flags =
           *rc::gen::weightedElement<std::uint8_t>({{9, 0}, {1, messaging::kRecordAlone}});
       messaging::append_request(record, records);
-      gateway.open.insert(record.tag);
+      if (fate != Fate::is_lost) gateway.open.insert(record.tag);
       ++gateway.sent;
     }
-    if (sent > 0) say(Side::frontend, gateway.id, FrameType::request, sent, records);
+    if (sent == 0 || fate == Fate::is_lost) return;
+    const std::string id = gateway.id;
+    say(Side::frontend, id, FrameType::request, sent, records);
+    if (fate == Fate::comes_twice)
+      say(Side::frontend, gateway.id, FrameType::request, sent, records);
   }
   void reply(Worker& worker) {
     if (worker.hung || worker.tags.empty()) return;
@@ -232,10 +245,11 @@ class World {
       worker.tags.clear();
     }
     if (header.type != FrameType::request) return;
+    worker.got = header.credit_limit;
+    if (*rc::gen::weightedElement<bool>({{19, false}, {1, true}})) return;  // Lost on the way.
     messaging::RequestReader reader(frame, header);
     for (messaging::RequestRecord record; reader.next(record);) {
       worker.tags.push_back(record.tag);
-      ++worker.got;
       RC_ASSERT(record.flags == 0 || header.count == 1);
     }
     RC_ASSERT(reader.ok());

@@ -24,6 +24,43 @@ TEST_F(BalancerSessionsTest, ARepeatedHelloIsWelcomedToTheSameSession) {
   EXPECT_EQ(h.balancer.peers().size(), 1u);
 }
 
+TEST_F(BalancerSessionsTest, APeerThatHasForgottenItsSessionGetsANewOne) {
+  h.gateway("g");
+  const std::uint32_t session = h.session("g");
+  h.request("g", {record(1)});
+  h.gateway("g");
+  EXPECT_NE(h.session("g"), session);
+  EXPECT_EQ(h.balancer.peers().size(), 1u);
+  h.worker("w", 10);
+  h.request("g", {record(2)});  // The first of the new session.
+  h.turn();
+  EXPECT_EQ(h.requests("w").size(), 1u);
+}
+
+TEST_F(BalancerSessionsTest, RequestsThatComeTwiceOrWereOvertakenAreNotAnswered) {
+  h.gateway("g");
+  h.worker("w", 10);
+  h.request("g", {record(1)});
+  h.request("g", {record(2)});
+  h.request_again("g", 0, {record(2)});
+  h.request_again("g", 1, {record(1)});
+  h.turn();
+  EXPECT_EQ(h.requests("w").size(), 2u);
+  EXPECT_EQ(h.balancer.counts().requests.value(), 2u);
+}
+
+TEST_F(BalancerSessionsTest, WhatIsLostOnTheWayTakesNoCredit) {
+  h.gateway("g");
+  h.worker("w", 10);
+  h.request("g", {record(1)});
+  h.lose_requests("g", 19'000);
+  h.pass(200ms, {"g", "w"});
+  EXPECT_EQ(h.credit_of_gateway("g"), 1u + 19'000u + 19'999u);
+  // And a worker hears in each frame how many it was sent.
+  EXPECT_EQ(h.take("w", FrameType::request).at(0).header.credit_limit, 1u);
+  EXPECT_EQ(h.take("w", FrameType::ping).at(0).header.credit_limit, 1u);
+}
+
 TEST_F(BalancerSessionsTest, ReportsRequestsOfSilentWorkerLost) {
   h.gateway("g");
   h.worker("w", 10);

@@ -271,53 +271,6 @@ TEST_F(BalancerTest, WhatWaitsWhenTheBackEndGoesDownIsRefused) {
   EXPECT_EQ(replies[0].status, Status::backend_down);
 }
 
-TEST_F(BalancerTest, TheQueueIsBoundedAndTheRestRefusedAtOnce) {
-  Harness small({.queued_max = 100, .queued_per_tenant_max = 100});
-  small.gateway("g1");
-  small.gateway("g2");
-  small.worker("w", 0);
-  for (std::uint32_t i = 0; i < 60; ++i) small.request("g1", {record(i, i)});
-  for (std::uint32_t i = 0; i < 60; ++i) small.request("g2", {record(i, 1'000 + i)});
-  small.turn();
-  EXPECT_EQ(small.balancer.queued(), 100u);
-  const auto refused = small.replies("g2");
-  ASSERT_EQ(refused.size(), 20u);
-  EXPECT_EQ(refused[0].status, Status::overload);
-  EXPECT_EQ(refused[0].retry_after_ms, 1'000);
-}
-
-TEST_F(BalancerTest, OneTenantCannotFillTheQueue) {
-  Harness small({.queued_max = 100, .queued_per_tenant_max = 10});
-  small.gateway("g");
-  small.worker("w", 0);
-  for (std::uint32_t i = 0; i < 50; ++i) small.request("g", {record(i, 1)});
-  small.request("g", {record(99, 2)});
-  small.turn();
-  EXPECT_EQ(small.replies("g").size(), 40u);
-  EXPECT_EQ(small.balancer.queued(), 11u);
-}
-
-TEST_F(BalancerTest, ABacklogThatWouldWaitTooLongIsRefusedBeforeTheHardCap) {
-  h.gateway("g");
-  h.worker("w", 0);
-  std::uint32_t tag = 0;
-  std::size_t longest = 0;
-  for (std::uint32_t credit = 0; credit < 6'000; credit += 60) {  // 1,200 a second are served,
-    for (int frame = 0; frame < 10; ++frame) {                    // 12,800 a second are asked for.
-      std::vector<messaging::RequestRecord> batch;
-      for (int i = 0; i < 64; ++i, ++tag) batch.push_back(record(tag, tag % 97));
-      h.request("g", batch);
-    }
-    h.grant("w", credit);
-    h.pass(50ms, {"g", "w"});
-    for (const auto& request : h.requests("w")) h.reply("w", {{.tag = request.tag}});
-    if (credit > 2'000) longest = std::max(longest, h.balancer.queued());
-  }
-  EXPECT_LT(longest, 6'000u);  // It filled up before the rate was known, and came down from there.
-  EXPECT_LT(h.balancer.queued(), 2'000u);
-  EXPECT_GT(h.balancer.queued(), 900u);
-}
-
 TEST_F(BalancerTest, TheTimeSpentHereIsTakenOffTheBudget) {
   h.gateway("g");
   h.worker("w", 0);

@@ -59,25 +59,55 @@ TEST(FairQueueTest, AFloodDoesNotHoldUpAnotherTenant) {
   EXPECT_NE(std::find(tags.begin(), tags.end(), 2u), tags.end());
 }
 
-TEST(FairQueueTest, ATenantsPlacesAreBoundedAndSoAreAll) {
-  FairQueue queue(10, 4, kPlenty, 0);
+TEST(FairQueueTest, ATenantsPlacesAreBounded) {
+  FairQueue queue(100, 4, kPlenty, 0);
   for (int i = 0; i < 4; ++i) EXPECT_TRUE(queue.push({}, kLater, record(1)));
   EXPECT_FALSE(queue.push({}, kLater, record(1)));
-  for (int i = 0; i < 4; ++i) EXPECT_TRUE(queue.push({}, kLater, record(2)));
-  for (int i = 0; i < 2; ++i) EXPECT_TRUE(queue.push({}, kLater, record(3)));
-  EXPECT_FALSE(queue.push({}, kLater, record(3)));
+  EXPECT_TRUE(queue.push({}, kLater, record(2)));
+}
+
+TEST(FairQueueTest, AFloodLeavesOthersAsManyPlacesAsItHas) {
+  FairQueue queue(10, 10, kPlenty, 0);
+  const auto pushed = [&](std::uint32_t tenant) {
+    int count = 0;
+    while (queue.push({}, kLater, record(tenant))) ++count;
+    return count;
+  };
+  EXPECT_EQ(pushed(1), 5);
+  EXPECT_EQ(pushed(2), 3) << "of the five";
+  EXPECT_EQ(pushed(3), 1);
+  EXPECT_EQ(pushed(4), 1) << "the last, for one who has none";
+  EXPECT_EQ(pushed(5), 0);
   EXPECT_EQ(queue.size(), 10u);
 }
 
-TEST(FairQueueTest, BytesAreBounded) {
-  FairQueue queue(10, 10, 40 * 1024, 0);
+TEST(FairQueueTest, TakesInNoMoreThanItsLimitOfNow) {
+  FairQueue queue(100, 100, kPlenty, 0);
+  for (std::uint32_t i = 0; i < 20; ++i) EXPECT_TRUE(queue.push({}, kLater, record(i)));
+  queue.limit(10, 12);
+  EXPECT_FALSE(queue.push({}, kLater, record(99)));
+  EXPECT_EQ(queue.size(), 20u) << "what is there stays";
+  serve(queue, 10);
+  EXPECT_TRUE(queue.push({}, kLater, record(98)));
+  EXPECT_TRUE(queue.push({}, kLater, record(99))) << "who has less than a share";
+  EXPECT_FALSE(queue.push({}, kLater, record(99)));
+  EXPECT_FALSE(queue.push({}, kLater, record(100)));
+  queue.limit(100, 100);
+  EXPECT_TRUE(queue.push({}, kLater, record(99)));
+}
+
+TEST(FairQueueTest, BytesAreBoundedAndSharedLikePlaces) {
+  FairQueue queue(100, 100, 60 * 1024, 0);
   const std::string large(15'000, 'x');
   EXPECT_TRUE(queue.push({}, kLater, record(1, large)));
   EXPECT_TRUE(queue.push({}, kLater, record(1, large)));
   EXPECT_FALSE(queue.push({}, kLater, record(1, large)));
   EXPECT_TRUE(queue.push({}, kLater, record(1, "small")));
-  queue.front();
-  queue.pop();
+  EXPECT_TRUE(queue.push({}, kLater, record(2, large))) << "the other half is for others";
+  for (int i = 0; i < 2; ++i) {
+    queue.front();
+    queue.pop();
+  }
   EXPECT_TRUE(queue.push({}, kLater, record(1, large)));
 }
 
@@ -139,7 +169,7 @@ RC_GTEST_PROP(FairQueueTest, BehavesLikeAQueuePerTenant, ()) {
   for (const std::uint8_t step : program) {
     if (step % 4 < 2) {
       const std::uint32_t tenant = step % 5u;
-      const bool room = size < 64 && model[tenant].size() < 16;
+      const bool room = size + model[tenant].size() < 64 && model[tenant].size() < 16;
       RC_ASSERT(queue.push({tenant, next}, kLater, record(tenant)) == room);
       if (room) {
         model[tenant].push_back(next);

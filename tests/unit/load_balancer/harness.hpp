@@ -70,6 +70,8 @@ class Harness {
   }
   void send(const std::string& peer, Header header, const std::string& records = {}) {
     if (header.session == 0) header.session = session(peer);
+    // Of a gateway: what it has sent.
+    if (header.type == FrameType::request) limits_[peer] += header.count;
     header.credit_limit = limits_[peer];
     if (messaging::carries_stamp(header.type)) {  // A gateway says what it heard.
       header.aux = sides_[peer] == Side::backend ? messaging::stamp_of(now) : stamps_[peer];
@@ -102,6 +104,16 @@ class Harness {
     for (const auto& record : records) messaging::append_reply(record, bytes);
     send(peer, {.type = FrameType::reply, .count = static_cast<std::uint16_t>(records.size())},
          bytes);
+  }
+  // The network loses it: the gateway has sent it all the same.
+  void lose_requests(const std::string& peer, std::uint32_t count) { limits_[peer] += count; }
+  // As it was sent `back` requests ago.
+  void request_again(const std::string& peer, std::uint32_t back,
+                     std::vector<messaging::RequestRecord> records) {
+    const std::uint32_t sent = limits_[peer];
+    limits_[peer] = sent - back - static_cast<std::uint32_t>(records.size());
+    request(peer, std::move(records));
+    limits_[peer] = sent;
   }
   void turn() {
     balancer.turn(now);
@@ -158,7 +170,10 @@ class Harness {
       SentFrame sent;
       if (!messaging::read_header(out.bytes, sent.header)) std::abort();
       sent.bytes = out.bytes.size();
-      if (sent.header.type == FrameType::welcome) sessions_[out.routing_id] = sent.header.session;
+      if (sent.header.type == FrameType::welcome) {
+        const std::uint32_t before = std::exchange(sessions_[out.routing_id], sent.header.session);
+        if (before != sent.header.session) limits_[out.routing_id] = 0;
+      }
       if (out.side == Side::frontend) {
         granted_[out.routing_id] = sent.header.credit_limit;
         stamps_[out.routing_id] = sent.header.aux;

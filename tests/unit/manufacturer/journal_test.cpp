@@ -87,6 +87,13 @@ TEST(AgentStateTest, ARecordOfAPastCycleKeepsItsNumberAndIsEmpty) {
   EXPECT_EQ(all_of(state_after(changes_to(state))), all_of(state));
 }
 
+TEST(AgentStateTest, ACycleThatIsSaidAgainBeginsNothing) {
+  AgentState state = state_after(kLife);
+  const std::vector<Change> before = changes_to(state);
+  EXPECT_TRUE(apply(state, {Kind::cycle, 0, 0, state.cycle}));
+  EXPECT_EQ(changes_to(state), before);
+}
+
 TEST(AgentStateTest, AnEpochKeepsWhatWasMadeInItsDataSetOnly) {
   AgentState state = state_after(kLife);
   EXPECT_TRUE(apply(state, {Kind::epoch, 1'001, 0, "store-1"}));

@@ -195,9 +195,16 @@ TEST(LinkStateTest, CountsTheRequestsOfTheSession) {
   LinkState state = welcomed();
   Header header = from_balancer(FrameType::request);
   header.count = 64;
+  header.credit_limit = 64;
   EXPECT_EQ(state.hear(header, kStart), Heard::records);
+  EXPECT_EQ(state.hear(header, kStart), Heard::ignored) << "the same frame again";
+  header.credit_limit = 192;
   EXPECT_EQ(state.hear(header, kStart), Heard::records);
-  EXPECT_EQ(state.received(), 128u);
+  EXPECT_EQ(state.received(), 192u) << "64 were lost on the way";
+  header.credit_limit = 128;
+  EXPECT_EQ(state.hear(header, kStart), Heard::ignored) << "they were not: but overtaken";
+  EXPECT_EQ(state.hear(from_balancer(FrameType::ping, 7, 200), kStart), Heard::ignored);
+  EXPECT_EQ(state.received(), 200u);
 }
 
 }  // namespace

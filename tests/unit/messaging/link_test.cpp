@@ -167,9 +167,12 @@ TEST_F(LinkTest, FramesHoldAtMost256RecordsOr32KiB) {
   welcome(7, 1'000);
   for (std::uint32_t i = 0; i < 514; ++i) ASSERT_TRUE(link->send_request({.tag = i}));
   ASSERT_TRUE(until([&] { return balancer->frames.size() == 3; }));
-  EXPECT_EQ(take_frame().header.count, 256);
-  EXPECT_EQ(take_frame().header.count, 256);
-  EXPECT_EQ(take_frame().header.count, 2);
+  std::uint32_t sent = 0;
+  for (const auto count : {std::uint16_t{256}, std::uint16_t{256}, std::uint16_t{2}}) {
+    const Header header = take_frame().header;
+    EXPECT_EQ(header.count, count);
+    EXPECT_EQ(header.credit_limit, sent += count);  // Each frame says how many were sent.
+  }
 
   const std::string large(20'000, 'x');
   const std::string alone(kRecordBytesMax - kRequestRecordHead, 'y');
@@ -194,7 +197,7 @@ TEST_F(LinkTest, AWorkerGrantsCreditAndSaysWhetherItsBackEndIsThere) {
   EXPECT_EQ(credit.header.credit_limit, 128u);
   EXPECT_EQ(credit.header.flags, 0);
 
-  balancer->send({.type = FrameType::request, .count = 1, .session = 7},
+  balancer->send({.type = FrameType::request, .count = 1, .session = 7, .credit_limit = 1},
                  [](std::string& frame) { append_request({.tag = 9, .body = "order"}, frame); });
   ASSERT_TRUE(until([&] { return events.records.size() == 1; }));
   EXPECT_EQ(link->received(), 1u);
@@ -207,6 +210,31 @@ TEST_F(LinkTest, AWorkerGrantsCreditAndSaysWhetherItsBackEndIsThere) {
   EXPECT_TRUE(balancer->frames.empty());
 }
 
+TEST_F(LinkTest, RequestsThatCameTwiceOrWereOvertakenAreNotTaken) {
+  start(Role::worker);
+  link->set_credit(128, false);
+  welcome();
+  const auto send = [&](FrameType type, std::uint32_t sent) {
+    const bool one = type == FrameType::request;
+    balancer->send({.type = type,
+                    .count = one ? std::uint16_t{1} : std::uint16_t{0},
+                    .session = 7,
+                    .credit_limit = sent},
+                   [&](std::string& frame) {
+                     if (one) append_request({.tag = sent}, frame);
+                   });
+  };
+  send(FrameType::request, 1);
+  send(FrameType::request, 1);
+  send(FrameType::request, 3);
+  send(FrameType::request, 2);
+  send(FrameType::ping, 5);  // Two were lost, and give their credit back.
+  send(FrameType::request, 4);
+  send(FrameType::request, 6);
+  ASSERT_TRUE(until([&] { return link->received() == 6; }));
+  EXPECT_EQ(events.records, (std::vector<Record>{{1, ""}, {3, ""}, {6, ""}}));
+}
+
 TEST_F(LinkTest, AWorkerStampsWhatItSaysAndTakesTheAgeOfItsStampOffTheBudget) {
   start(Role::worker);
   link->set_credit(128, false);
@@ -216,11 +244,15 @@ TEST_F(LinkTest, AWorkerStampsWhatItSaysAndTakesTheAgeOfItsStampOffTheBudget) {
   EXPECT_LT(age_of(stamp, steady_now()), 5s);
   EXPECT_FALSE(link->timely(steady_now()));
   const TimePoint asked = steady_now() - 2s;
-  balancer->send({.type = FrameType::request, .count = 2, .session = 7, .aux = stamp_of(asked)},
-                 [](std::string& frame) {
-                   append_request({.tag = 1, .budget_us = 60'000'000}, frame);
-                   append_request({.tag = 2, .budget_us = 1'000'000}, frame);
-                 });
+  const Header two{.type = FrameType::request,
+                   .count = 2,
+                   .session = 7,
+                   .credit_limit = 2,
+                   .aux = stamp_of(asked)};
+  balancer->send(two, [](std::string& frame) {
+    append_request({.tag = 1, .budget_us = 60'000'000}, frame);
+    append_request({.tag = 2, .budget_us = 1'000'000}, frame);
+  });
   ASSERT_TRUE(until([&] { return events.records.size() == 2; }));
   EXPECT_LE(events.budgets_us[0], 58'000'000u);
   EXPECT_GT(events.budgets_us[0], 50'000'000u);
@@ -314,7 +346,8 @@ TEST_F(LinkTest, AWorkerDrainsAndSaysBye) {
 TEST_F(LinkTest, NonsenseIsCountedAndHarmless) {
   start(Role::gateway);
   welcome();
-  balancer->send({.type = FrameType::request, .count = 1, .session = 7});  // Not for a gateway.
+  // Not for a gateway.
+  balancer->send({.type = FrameType::request, .count = 1, .session = 7, .credit_limit = 1});
   balancer->send({.type = FrameType::reply, .count = 5, .session = 7},
                  [](std::string& frame) { append_reply({.tag = 3, .body = "x"}, frame); });
   balancer->send({.type = static_cast<FrameType>(99), .session = 7});

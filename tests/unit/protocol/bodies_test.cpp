@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "base/money.hpp"
 #include "protocol/accounts.hpp"
 #include "protocol/carts.hpp"
 #include "protocol/manufacturers.hpp"
@@ -27,6 +28,25 @@ void expect_exact(const std::string& body, Decode decode) {
   EXPECT_FALSE(decode(body + "x"));
   for (std::size_t size = 0; size < body.size(); ++size) {
     EXPECT_FALSE(decode(std::string_view(body).substr(0, size))) << size;
+  }
+}
+
+TEST(LedgerRowTest, IsSoundWhileItsNumbersCanBeAddedUp) {
+  constexpr std::int64_t kExact = std::int64_t{1} << 53;
+  const auto sound = [](std::int64_t LedgerRow::*field, std::int64_t value) {
+    LedgerRow row;
+    row.*field = value;
+    return is_sound(row);
+  };
+  EXPECT_TRUE(sound(&LedgerRow::quantity, kOfferedMax));
+  EXPECT_FALSE(sound(&LedgerRow::quantity, kOfferedMax + 1));
+  EXPECT_FALSE(sound(&LedgerRow::quantity, -1));
+  for (const auto field : {&LedgerRow::unit_price, &LedgerRow::offered_after, &LedgerRow::cut_after,
+                           &LedgerRow::available_after}) {
+    EXPECT_TRUE(sound(field, kExact));
+    EXPECT_TRUE(sound(field, -kExact));
+    EXPECT_FALSE(sound(field, kExact + 1));
+    EXPECT_FALSE(sound(field, INT64_MIN));
   }
 }
 

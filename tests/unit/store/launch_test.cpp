@@ -65,6 +65,24 @@ TEST_F(LaunchTest, TheLibraryIsLoadedOnceAndReplacedWhenItDiffers) {
   EXPECT_EQ(shop_.call("get_cycle_v1", {})[0], 'X');
 }
 
+TEST_F(LaunchTest, AMissingOrOlderLibraryIsRestoredAndANewerOneStays) {
+  auto redis = BlockingRedis::connect(shop_.config().redis_login(RedisRole::operate));
+  EXPECT_EQ(restore_library(*redis).value(), "");
+  const std::string newer = library_text() + "register('later_v2', function() return 'new' end)\n";
+  shop_.redis({"FUNCTION", "LOAD", "REPLACE", newer});
+  EXPECT_EQ(restore_library(*redis).value(), "");
+  EXPECT_EQ(shop_.call("later_v2", {}), "new");
+  std::string older = library_text();
+  const std::string name = "place_orders_v1";
+  older.replace(older.find("register('" + name), 10 + name.size(), "register('place_orders_v0");
+  shop_.redis({"FUNCTION", "LOAD", "REPLACE", older});
+  EXPECT_EQ(restore_library(*redis).value(), name);
+  EXPECT_EQ(restore_library(*redis).value(), "");
+  shop_.redis({"FUNCTION", "FLUSH"});
+  EXPECT_NE(restore_library(*redis).value(), "");
+  EXPECT_EQ(shop_.call("get_cycle_v1", {})[0], 'X');
+}
+
 TEST_F(LaunchTest, DataSurvivesARestart) {
   shop_.start_cycle();
   shop_.add_customer("anna");

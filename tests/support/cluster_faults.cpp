@@ -18,6 +18,22 @@ void Cluster::fill_disk(bool full) {
   full ? write_file(path, "") : void(fs::remove(path));
 }
 
+const std::string& Cluster::detour() {
+  detour_ = folder() + "/detour";
+  fs::create_directory(detour_);
+  return detour_;
+}
+
+void Cluster::arm(const std::string& fault_point) const {
+  write_file(fault_points() + "/" + fault_point, "");
+}
+bool Cluster::armed(const std::string& fault_point) const {
+  return fs::exists(fault_points() + "/" + fault_point);
+}
+void Cluster::disarm(const std::string& fault_point) const {
+  fs::remove(fault_points() + "/" + fault_point);
+}
+
 std::int64_t Cluster::cut_power(double torn) {
   // `depot up` stands still meanwhile, or Redis would be back before its file is cut.
   const auto wait_for = [this](bool there, const char* what) {

@@ -1,0 +1,166 @@
+// What clients saw, set beside the books: what is right is clean, and each planted fault is caught.
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/crypto.hpp"
+#include "base/ids.hpp"
+#include "control/audit_books.hpp"
+#include "tests/unit/audit/audit_fixture.hpp"
+
+namespace depot::control::audit {
+namespace {
+
+// What one client saw: alice buys, bob is refused.
+class AuditHistoryTest : public AuditTest {
+ protected:
+  AuditHistoryTest() {
+    placed_ = order_id_for(id("carol"), "k1");
+    refused_ = order_id_for(id("carol"), "k2");
+    shop_.sell(placed_, "carol", {{"acme", "A", 1}});
+    shop_.refuse(refused_);
+    std::filesystem::create_directory(folder_);
+    say("k1", "done");
+    say("k2", "no");
+  }
+
+  struct Time {  // milliseconds
+    int invoked = 1, answered = 2;
+  };
+
+  void say(const std::string& key, const std::string& answer, const std::string& extra = "") {
+    say(key, {}, answer, extra);
+  }
+  void say(const std::string& key, Time time, const std::string& answer,
+           const std::string& extra = "") {
+    write(fmt::format(R"("key":"{}","fingerprint":"{}",)", key, to_hex(kFingerprint)), time, answer,
+          extra);
+  }
+  void write(const std::string& what, Time time, const std::string& answer,
+             const std::string& extra) {
+    std::ofstream(folder_ + "/client.jsonl", std::ios::app)
+        << fmt::format(
+               R"({{"client":"{}",{}"t_invoke_ns":{}000000,"t_done_ns":{}000000,"class":"{}"{}}})",
+               id("carol"), what, time.invoked, time.answered, answer, extra)
+        << '\n';
+  }
+  static std::string told(const ToldStock& told) {
+    return fmt::format(R"(,"told":[{{"offer":"{}","requested":{},"available":{}}}])", told.offer,
+                       told.requested, told.available);
+  }
+
+  static std::string order_of(const std::string& key) { return order_id_for(id("carol"), key); }
+  void sell(const std::string& key, Time time) {  // One A of acme.
+    shop_.sell(order_of(key), "carol", {{"acme", "A", 1}});
+    say(key, time, "done");
+  }
+  void refuse(const std::string& key, Time time, const ToldStock& stock) {
+    shop_.refuse(order_of(key));
+    say(key, time, "no", told(stock));
+  }
+  void read(Time time, const ToldStock& stock, int lag = 0) {
+    write("", time, "read", fmt::format(R"(,"lag_ms":{})", lag) + told(stock));
+  }
+
+  std::string folder_ = shop_.folder() + "/histories";
+  std::string placed_, refused_;
+};
+
+TEST_F(AuditHistoryTest, FindsWhatClientsSawClean) {
+  say("k1", "done");     // a repeat
+  say("k3", "unknown");  // no answer came, and nothing happened
+  const AuditResult result = shop_.audit(folder_);
+  EXPECT_THAT(rules(result), testing::IsEmpty());
+  EXPECT_EQ(result.requests, 4u);
+}
+
+TEST_F(AuditHistoryTest, CatchesAnAcknowledgedOrderWipedEverywhere) {
+  say("k9", "done");
+  expect_caught("H1", "acknowledged, and not there", folder_);
+  EXPECT_EQ(shop_.audit(folder_).lost, 1u);
+}
+
+TEST_F(AuditHistoryTest, CatchesTwoAnswersToOneKey) {
+  say("k1", "no");
+  expect_caught("H2", "both acknowledged and refused", folder_);
+}
+
+TEST_F(AuditHistoryTest, CatchesARefusedOrderThatIsThere) {
+  shop_.sell(refused_, "carol", {{"acme", "A", 1}});
+  expect_caught("H2", "refused, and it is there", folder_);
+}
+
+TEST_F(AuditHistoryTest, CatchesARefusalThatIsNotOnRecord) {
+  say("k5", "no");
+  expect_caught("H2", "refused, and no record of it", folder_);
+}
+
+TEST_F(AuditHistoryTest, CatchesAnAnswerWithASecondOrder) {
+  say("k1", "done", R"(,"order_id":"another-order-id")");
+  expect_caught("H2", "answered with order another-order-id", folder_);
+}
+
+TEST_F(AuditHistoryTest, CatchesAnOrderThatNobodyAskedFor) {
+  shop_.sell("phantom", "carol", {{"acme", "A", 1}});
+  expect_caught("H3", "order " + id("phantom"), folder_);
+}
+
+TEST_F(AuditHistoryTest, FindsTimesAndStockToldClean) {
+  // A of acme: 4 left, then 3, 2, and 12 behind an offer of 22 in all.
+  sell("k6", {10, 20});
+  sell("k7", {15, 30});  // overlaps k6: either may come first
+  refuse("k8", {25, 50}, {"acme:A", 9, 3});
+  read({31, 32}, {"acme:A", 0, 2});
+  read({31, 32}, {"acme:A", 0, 4}, 25);  // as much as 25 ms earlier
+  read({31, 32}, {"acme:C", 0, 0});      // never offered
+  shop_.offer("acme", "A", 1299, 22);
+  read({40, 50}, {"acme:A", 0, 12});
+  EXPECT_THAT(rules(shop_.audit(folder_)), testing::IsEmpty());
+}
+
+TEST_F(AuditHistoryTest, CatchesARefusalWithStockThatNeverWas) {
+  sell("k6", {10, 20});
+  refuse("k8", {25, 50}, {"acme:A", 9, 4});  // so many were left until k6
+  expect_caught("H4", "told that 4 of acme:A were left", folder_);
+}
+
+TEST_F(AuditHistoryTest, CatchesARefusalOfWhatWasThere) {
+  refuse("k8", {25, 50}, {"acme:A", 4, 4});
+  expect_caught("H4", "refused 4 x acme:A, with 4 left", folder_);
+}
+
+TEST_F(AuditHistoryTest, CatchesOtherStockToldTheSecondTime) {
+  refuse("k8", {25, 50}, {"acme:A", 9, 4});
+  say("k8", {60, 70}, "no", told({"acme:A", 9, 3}));
+  expect_caught("H2", "refused twice, with other stock told", folder_);
+}
+
+TEST_F(AuditHistoryTest, CatchesAnOrderBehindOneThatWasAskedForLater) {
+  sell("k6", {30, 40});
+  sell("k7", {10, 20});
+  expect_caught("H5", order_of("k7") + " was answered before " + order_of("k6"), folder_);
+}
+
+TEST_F(AuditHistoryTest, CatchesAReadOfStockThatIsNoMore) {
+  sell("k6", {10, 20});
+  read({31, 32}, {"acme:A", 0, 4});
+  read({31, 32}, {"acme:A", 0, 4}, 10);  // k6 was answered before that, too
+  expect_caught("H6", "told that 4 of acme:A were left", folder_);
+  EXPECT_EQ(shop_.audit(folder_).violations, 2u);
+}
+
+TEST_F(AuditHistoryTest, CatchesAReadOfStockThatIsNotYet) {
+  read({1, 2}, {"acme:A", 0, 3});
+  sell("k6", {10, 20});
+  expect_caught("H6", "told that 3 of acme:A were left", folder_);
+}
+
+TEST_F(AuditHistoryTest, RefusesAHistoryItCannotRead) {
+  std::ofstream(folder_ + "/torn.jsonl") << R"({"client":"x)";
+  EXPECT_ANY_THROW(shop_.audit(folder_));
+}
+
+}  // namespace
+}  // namespace depot::control::audit
