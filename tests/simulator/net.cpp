@@ -27,7 +27,8 @@ bool may_be_lost(unsigned dealer, std::string_view frame) {
   }
   const auto type = static_cast<FrameType>(frame[2]);
   return type == FrameType::hello || type == FrameType::welcome || type == FrameType::credit ||
-         type == FrameType::ping || type == FrameType::pong || type == FrameType::reply;
+         type == FrameType::ping || type == FrameType::pong || type == FrameType::reply ||
+         type == FrameType::request;
 }
 
 }  // namespace

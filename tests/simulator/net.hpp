@@ -4,7 +4,7 @@
 //   requests  gateway, worker - balancer: ZeroMQ over a stream keeps order, neither loses nor
 //             doubles within a connection, and what a process had not sent dies with it. So a
 //             stalled link delays all, a connection breaks with what is on the way. Beyond that,
-//             frames that the protocol says it can miss (HELLO, WELCOME, CREDIT, PING, PONG, REPLY)
+//             all that the protocol says it can miss (not RESET, DRAIN, DRAINED, BYE)
 //             get lost, doubled and late, and overtake each other.
 //   sync      agent - hub: anything may get lost, doubled, late, and overtake: numbers repair it.
 //             gateway - hub: as requests have it, since a gateway follows one connection.
