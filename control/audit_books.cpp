@@ -68,6 +68,7 @@ void Books::note_stock(std::uint32_t maker, std::string_view sku, Position at,
                        std::int64_t available) {
   if (!keeps_stock) return;
   Availability& offer = stock[makers[maker] + ':' + std::string(sku)];
+  offer.maker = maker;
   offer.rows[available].push_back(offer.at.size());
   offer.at.push_back(at);
 }

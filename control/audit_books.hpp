@@ -46,6 +46,7 @@ struct Record {  // all that is recorded of one order
 
 // What a ledger says was available of one offer: after each of its rows, over all cycles.
 struct Availability {
+  std::uint32_t maker = 0;                                // index into Books::makers
   std::vector<Position> at;                               // of each row, ascending
   std::map<std::int64_t, std::vector<std::size_t>> rows;  // units -> the rows that left so many
 };

@@ -101,9 +101,7 @@ class TimesJudge {
     Position low = kFirst, high = kLast;
     const auto offer = books_.stock.find(told.offer);
     if (offer != books_.stock.end()) {
-      const std::string maker = told.offer.substr(0, told.offer.find(':'));
-      const auto index = std::ranges::find(books_.makers, maker) - books_.makers.begin();
-      const Sales& ledger = ledgers_[static_cast<std::size_t>(index)];
+      const Sales& ledger = ledgers_[offer->second.maker];
       low = ledger.before(statement.invoked);
       high = ledger.behind(statement.answered);
     }

@@ -86,6 +86,7 @@ TEST(ClientAddressTest, IsWhatTheProxySaysOrThePeers) {
       {"127.0.0.1", "X-Real-IP", {}, "127.0.0.1"},
       {"2001:db8:1:2:3:4:5:6", "", {}, "2001:db8:1:2::"},
       {"::1", "X-Real-IP", {{"X-Real-IP", "2001:db8:1:2::9"}}, "2001:db8:1:2::"},
+      {"::1", "X-Real-IP", {{"X-Real-IP", "::ffff:203.0.113.9"}}, "203.0.113.9"},
       {"unix", "", {}, "unix"},
   };
   for (const Row& row : rows) {
