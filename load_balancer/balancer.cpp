@@ -108,14 +108,16 @@ void Balancer::on_requests(Peer& gateway, std::string_view frame, const Header& 
   messaging::RequestReader reader(frame, header);
   counts_.requests.add(header.count);
   const Duration waited = messaging::age_of(header.aux, now_);  // at most, and mostly on the way
+  const auto overloaded = [&](const Asker& whose) { refuse(whose, Status::overload); };
   for (RequestRecord record; reader.next(record);) {
     ++gateway.outstanding;
     asker.tag = record.tag;
     const Duration left = std::max(Duration{}, microseconds(record.budget_us) - waited);
     if (available != Status::ok) {
       refuse(asker, available);
-    } else if (gateway.outstanding > queued_max_ || !queue_.push(asker, now_ + left, record)) {
-      refuse(asker, Status::overload);
+    } else if (gateway.outstanding > queued_max_ ||
+               !queue_.push(asker, now_ + left, record, overloaded)) {
+      overloaded(asker);
     }
   }
   if (!reader.ok()) complain(gateway.side, gateway.routing_id);
@@ -281,8 +283,7 @@ void Balancer::adapt_queue(Duration since_last) {
   }
   const auto reached = static_cast<std::size_t>(rate * seconds(limits_.queue_wait_max));
   const std::size_t places = std::min(std::max(reached, kQueuedLeast), queued_max_);
-  // The rate goes up and down, and those who flood fill what there was: a quarter more for others.
-  queue_.limit(places, all_the_time ? std::min(places + places / 4, queued_max_) : queued_max_);
+  queue_.limit(places, all_the_time ? places : queued_max_);
 }
 
 // Answers everything in flight that `over` says yes to.

@@ -38,8 +38,7 @@ class OverloadTest : public testing::Test {
   static double served(const bench::FloodReport& report, TimePoint begin, TimePoint end);
   // All were answered; by 503 with Retry-After, or by 504 hardly any, where they were not placed.
   static void expect_placed_or_refused(const bench::FloodReport& report);
-  // All were answered, and so many of them placed.
-  static void expect_placed(const bench::FloodReport& report, double part);
+  static void expect_all_placed(const bench::FloodReport& report);
   // The books are right, and hold what was answered by 201, some of what was by 504, and nothing
   // that was refused.
   void expect_what_was_told();

@@ -12,6 +12,15 @@ namespace {
 messaging::RequestRecord record(std::uint32_t tenant, std::string_view body = {}) {
   return {.tenant = tenant, .body = body};
 }
+// Notes who made room for others.
+struct Queue : FairQueue {
+  using FairQueue::FairQueue;
+  bool push(const Asker& asker, TimePoint deadline, const messaging::RequestRecord& given) {
+    return FairQueue::push(asker, deadline, given,
+                           [this](const Asker& one) { out.push_back(one); });
+  }
+  std::vector<Asker> out = {};
+};
 constexpr std::size_t kPlenty = 1 << 30;  // bytes
 constexpr TimePoint kLater = TimePoint::max();
 
@@ -26,7 +35,7 @@ std::vector<std::uint32_t> serve(FairQueue& queue, std::size_t count) {
 }
 
 TEST(FairQueueTest, ServesOneTenantInOrderOfArrival) {
-  FairQueue queue(100, 100, kPlenty, 0);
+  Queue queue(100, 100, kPlenty, 0);
   for (std::uint32_t i = 0; i < 20; ++i) ASSERT_TRUE(queue.push({0, i}, kLater, record(7)));
   const auto tags = serve(queue, 100);
   ASSERT_EQ(tags.size(), 20u);
@@ -34,7 +43,7 @@ TEST(FairQueueTest, ServesOneTenantInOrderOfArrival) {
 }
 
 TEST(FairQueueTest, KeepsRecordAndBody) {
-  FairQueue queue(10, 10, kPlenty, 0);
+  Queue queue(10, 10, kPlenty, 0);
   messaging::RequestRecord given = record(3, "the body");
   given.kind = 4;
   given.attempt = 2;
@@ -52,7 +61,7 @@ TEST(FairQueueTest, KeepsRecordAndBody) {
 }
 
 TEST(FairQueueTest, AFloodDoesNotHoldUpAnotherTenant) {
-  FairQueue queue(10'000, 10'000, kPlenty, 0);
+  Queue queue(10'000, 10'000, kPlenty, 0);
   for (std::uint32_t i = 0; i < 5'000; ++i) queue.push({0, 1}, kLater, record(1));
   ASSERT_TRUE(queue.push({0, 2}, kLater, record(2)));
   const auto tags = serve(queue, 16);  // At most one quantum of the flood comes before.
@@ -60,59 +69,78 @@ TEST(FairQueueTest, AFloodDoesNotHoldUpAnotherTenant) {
 }
 
 TEST(FairQueueTest, ATenantsPlacesAreBounded) {
-  FairQueue queue(100, 4, kPlenty, 0);
+  Queue queue(100, 4, kPlenty, 0);
   for (int i = 0; i < 4; ++i) EXPECT_TRUE(queue.push({}, kLater, record(1)));
   EXPECT_FALSE(queue.push({}, kLater, record(1)));
   EXPECT_TRUE(queue.push({}, kLater, record(2)));
 }
 
-TEST(FairQueueTest, AFloodLeavesOthersAsManyPlacesAsItHas) {
-  FairQueue queue(10, 10, kPlenty, 0);
-  const auto pushed = [&](std::uint32_t tenant) {
-    int count = 0;
-    while (queue.push({}, kLater, record(tenant))) ++count;
-    return count;
-  };
-  EXPECT_EQ(pushed(1), 5);
-  EXPECT_EQ(pushed(2), 3) << "of the five";
-  EXPECT_EQ(pushed(3), 1);
-  EXPECT_EQ(pushed(4), 1) << "the last, for one who has none";
-  EXPECT_EQ(pushed(5), 0);
+TEST(FairQueueTest, WhoHasMostWaitingMakesRoomForWhoHasLess) {
+  Queue queue(10, 10, kPlenty, 0);
+  for (std::uint32_t i = 0; i < 10; ++i) EXPECT_TRUE(queue.push({0, i}, kLater, record(1)));
+  EXPECT_FALSE(queue.push({0, 10}, kLater, record(1))) << "nobody has more";
+  for (std::uint32_t i = 0; i < 5; ++i) EXPECT_TRUE(queue.push({2, i}, kLater, record(2)));
+  EXPECT_FALSE(queue.push({2, 5}, kLater, record(2))) << "it has half of the places";
+  ASSERT_EQ(queue.out.size(), 5u);
+  for (std::uint32_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(queue.out[i].gateway, 0u);
+    EXPECT_EQ(queue.out[i].tag, 9 - i) << "the newest goes first";
+  }
   EXPECT_EQ(queue.size(), 10u);
 }
 
+TEST(FairQueueTest, NobodyLosesTheOnlyOneThatWaits) {
+  Queue queue(4, 4, kPlenty, 0);
+  EXPECT_TRUE(queue.push({}, kLater, record(1, std::string(40'000, 'x'))));
+  for (std::uint32_t tenant = 2; tenant < 5; ++tenant) {
+    EXPECT_TRUE(queue.push({}, kLater, record(tenant)));
+  }
+  EXPECT_FALSE(queue.push({}, kLater, record(5)));
+  EXPECT_TRUE(queue.out.empty());
+}
+
 TEST(FairQueueTest, TakesInNoMoreThanItsLimitOfNow) {
-  FairQueue queue(100, 100, kPlenty, 0);
+  Queue queue(100, 100, kPlenty, 0);
   for (std::uint32_t i = 0; i < 20; ++i) EXPECT_TRUE(queue.push({}, kLater, record(i)));
-  queue.limit(10, 12);
-  EXPECT_FALSE(queue.push({}, kLater, record(99)));
+  queue.limit(10, 22);
+  EXPECT_FALSE(queue.push({}, kLater, record(0)));
   EXPECT_EQ(queue.size(), 20u) << "what is there stays";
-  serve(queue, 10);
-  EXPECT_TRUE(queue.push({}, kLater, record(98)));
-  EXPECT_TRUE(queue.push({}, kLater, record(99))) << "who has less than a share";
-  EXPECT_FALSE(queue.push({}, kLater, record(99)));
-  EXPECT_FALSE(queue.push({}, kLater, record(100)));
-  queue.limit(100, 100);
+  EXPECT_TRUE(queue.push({}, kLater, record(98))) << "of whom none waits yet";
   EXPECT_TRUE(queue.push({}, kLater, record(99)));
+  EXPECT_FALSE(queue.push({}, kLater, record(99)));
+  EXPECT_FALSE(queue.push({}, kLater, record(97)));
+  serve(queue, 13);
+  EXPECT_TRUE(queue.push({}, kLater, record(99)));
+  EXPECT_FALSE(queue.push({}, kLater, record(99)));
+  EXPECT_TRUE(queue.out.empty());
+}
+
+TEST(FairQueueTest, AShorterLimitDoesNotKeepOutWhoHasLess) {
+  Queue queue(100, 100, kPlenty, 0);
+  for (int i = 0; i < 80; ++i) EXPECT_TRUE(queue.push({}, kLater, record(1)));
+  queue.limit(10, 10);
+  for (std::uint32_t tenant = 2; tenant < 12; ++tenant) {
+    EXPECT_TRUE(queue.push({}, kLater, record(tenant)));
+  }
+  EXPECT_EQ(queue.out.size(), 10u);
+  EXPECT_EQ(queue.size(), 80u) << "one for one";
 }
 
 TEST(FairQueueTest, BytesAreBoundedAndSharedLikePlaces) {
-  FairQueue queue(100, 100, 60 * 1024, 0);
+  Queue queue(100, 100, 60 * 1024, 0);
   const std::string large(15'000, 'x');
-  EXPECT_TRUE(queue.push({}, kLater, record(1, large)));
-  EXPECT_TRUE(queue.push({}, kLater, record(1, large)));
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(queue.push({}, kLater, record(1, large)));
   EXPECT_FALSE(queue.push({}, kLater, record(1, large)));
-  EXPECT_TRUE(queue.push({}, kLater, record(1, "small")));
-  EXPECT_TRUE(queue.push({}, kLater, record(2, large))) << "the other half is for others";
-  for (int i = 0; i < 2; ++i) {
-    queue.front();
-    queue.pop();
-  }
-  EXPECT_TRUE(queue.push({}, kLater, record(1, large)));
+  EXPECT_TRUE(queue.push({}, kLater, record(2, large)));
+  EXPECT_TRUE(queue.push({}, kLater, record(2, large)));
+  EXPECT_FALSE(queue.push({}, kLater, record(2, large))) << "it has half of the bytes";
+  EXPECT_FALSE(queue.push({}, kLater, record(3, std::string(20'000, 'x'))))
+      << "one of the others would not be enough";
+  EXPECT_EQ(queue.out.size(), 2u);
 }
 
 TEST(FairQueueTest, ALargeRecordCostsItsTenantMoreTurns) {
-  FairQueue queue(2'000, 2'000, kPlenty, 0);
+  Queue queue(2'000, 2'000, kPlenty, 0);
   const std::string large(64 * 1024, 'x');
   for (int i = 0; i < 20; ++i) queue.push({0, 1}, kLater, record(1, large));
   for (int i = 0; i < 1'000; ++i) queue.push({0, 2}, kLater, record(2));
@@ -122,7 +150,7 @@ TEST(FairQueueTest, ALargeRecordCostsItsTenantMoreTurns) {
 }
 
 TEST(FairQueueTest, RemovesWhatIsAskedForAndKeepsTheOrderOfTheRest) {
-  FairQueue queue(100, 100, kPlenty, 0);
+  Queue queue(100, 100, kPlenty, 0);
   for (std::uint32_t i = 0; i < 30; ++i) queue.push({0, i}, kLater, record(1));
   for (std::uint32_t i = 0; i < 3; ++i) queue.push({0, 2}, kLater, record(2));
   queue.remove_if([](const Waiting& w) { return w.asker.tag % 2 == 0; });
@@ -137,7 +165,7 @@ TEST(FairQueueTest, RemovesWhatIsAskedForAndKeepsTheOrderOfTheRest) {
 
 // While two tenants both wait, neither gets ahead by more than a quantum and a largest record.
 RC_GTEST_PROP(FairQueueTest, TwoBackloggedTenantsShareEvenly, ()) {
-  FairQueue queue(4'000, 2'000, kPlenty, 12345);
+  Queue queue(4'000, 2'000, kPlenty, 12345);
   const auto sizes = *rc::gen::container<std::vector<std::size_t>>(
       200, rc::gen::element<std::size_t>(0, 10, 500, 1'500, 4'000));
   std::string body;
@@ -160,7 +188,7 @@ RC_GTEST_PROP(FairQueueTest, TwoBackloggedTenantsShareEvenly, ()) {
 
 // Against a model: nothing is lost, doubled or reordered within a tenant, whatever the program.
 RC_GTEST_PROP(FairQueueTest, BehavesLikeAQueuePerTenant, ()) {
-  FairQueue queue(64, 16, kPlenty, 99);
+  Queue queue(24, 16, kPlenty, 99);
   std::map<std::uint32_t, std::deque<std::uint32_t>> model;  // tenant to tags
   std::size_t size = 0;
   std::uint32_t next = 0;
@@ -169,9 +197,18 @@ RC_GTEST_PROP(FairQueueTest, BehavesLikeAQueuePerTenant, ()) {
   for (const std::uint8_t step : program) {
     if (step % 4 < 2) {
       const std::uint32_t tenant = step % 5u;
-      const bool room = size + model[tenant].size() < 64 && model[tenant].size() < 16;
-      RC_ASSERT(queue.push({tenant, next}, kLater, record(tenant)) == room);
-      if (room) {
+      const std::size_t mine = model[tenant].size();
+      queue.out.clear();
+      const bool taken = queue.push({tenant, next}, kLater, record(tenant));
+      RC_ASSERT(taken || size == 24 || mine == 16);
+      RC_ASSERT(!taken || mine < 16);
+      RC_ASSERT(queue.out.size() == (taken && size == 24 ? 1u : 0u));
+      for (const Asker& one : queue.out) {  // The newest of one who has more.
+        RC_ASSERT(model[one.gateway].size() > mine + 1 && model[one.gateway].back() == one.tag);
+        model[one.gateway].pop_back();
+        --size;
+      }
+      if (taken) {
         model[tenant].push_back(next);
         ++size;
       }
