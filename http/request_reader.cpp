@@ -36,6 +36,22 @@ bool has_folded_line(std::string_view head) {
   return false;
 }
 
+// Whether the line of a chunk's size ends within quotes of an extension: Beast looks for the other
+// quote in all that follows, and takes the size from the body's limit each time it does.
+bool ends_in_quotes(std::string_view bytes) {
+  if (bytes.starts_with("\r\n")) bytes.remove_prefix(2);  // the end of the chunk before
+  const std::size_t end = bytes.find("\r\n");
+  bool quoted = false;
+  for (std::size_t i = 0; end != bytes.npos && i < end; ++i) {
+    if (quoted && bytes[i] == '\\') {
+      ++i;
+    } else if (bytes[i] == '"') {
+      quoted = !quoted;
+    }
+  }
+  return quoted;
+}
+
 bool is_authority(std::string_view text) {
   constexpr std::string_view kPunctuation = "-._~:[]!$&'()*+;=%";
   return std::ranges::all_of(text, [&](char c) {
@@ -186,7 +202,10 @@ RequestReader::Step RequestReader::read_chunks(std::string_view bytes, std::size
     parser.in_chunk = false;
     const std::size_t size = parser.put(boost::asio::const_buffer(rest.data(), rest.size()), error);
     used += size;
-    if (error == beast::http::error::need_more) break;
+    if (error == beast::http::error::need_more) {
+      if (ends_in_quotes(rest)) return Step::malformed;
+      break;
+    }
     // As below, where all of it has come at once.
     if (!parser.in_chunk && size > header_bytes_max_) return Step::malformed;
     if (error == beast::http::error::body_limit) return Step::body_too_large;
