@@ -203,6 +203,8 @@ HttpReply HttpClient::request(std::string_view method, std::string_view target,
     text += "Content-Length: " + std::to_string(body.size()) + "\r\n";
   }
   text.append("\r\n").append(body);
+  // It may have been idle for too long.
+  if (!wire_.empty() && wire_.front().closes(std::chrono::milliseconds(0))) wire_.clear();
   if (wire_.empty()) wire_.emplace_back(port_);
   try {
     wire_.front().send(text);
