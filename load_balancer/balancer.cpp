@@ -21,8 +21,10 @@ constexpr std::uint32_t kOutstandingPerWorkerMax = 4'096;
 constexpr std::uint32_t kBatch = 64;  // orders that a worker makes one call of, at most
 constexpr std::size_t kQueuedLeast = 64;
 constexpr double kRateAssumed = 1'000;  // a second, of workers that were not seen at their limit,
-constexpr double kRateTrusted = 0.35;   // and as if that had been seen for so many seconds
+constexpr double kRateTrusted = 0.15;   // and as if that had been seen for so many seconds;
+constexpr double kRateSeen = 0.35;      // or if more was, for so many
 constexpr double kRateMemory = 0.95;    // a tick: a second, in which a slow Redis has some turns
+constexpr double kWaitReckoned = 0.95;  // of queue_wait_max: turns come in quanta, not evenly
 constexpr std::uint16_t kRetryAfterMs = 1'000;
 constexpr Duration kNoWorkerGrace = std::chrono::milliseconds(100);
 constexpr Duration kTickEvery = std::chrono::milliseconds(50);
@@ -108,16 +110,14 @@ void Balancer::on_requests(Peer& gateway, std::string_view frame, const Header& 
   messaging::RequestReader reader(frame, header);
   counts_.requests.add(header.count);
   const Duration waited = messaging::age_of(header.aux, now_);  // at most, and mostly on the way
-  const auto overloaded = [&](const Asker& whose) { refuse(whose, Status::overload); };
   for (RequestRecord record; reader.next(record);) {
     ++gateway.outstanding;
     asker.tag = record.tag;
     const Duration left = std::max(Duration{}, microseconds(record.budget_us) - waited);
     if (available != Status::ok) {
       refuse(asker, available);
-    } else if (gateway.outstanding > queued_max_ ||
-               !queue_.push(asker, now_ + left, record, overloaded)) {
-      overloaded(asker);
+    } else if (gateway.outstanding > queued_max_ || !queue_.push(asker, now_ + left, record)) {
+      refuse(asker, Status::overload);
     }
   }
   if (!reader.ok()) complain(gateway.side, gateway.routing_id);
@@ -278,12 +278,14 @@ void Balancer::adapt_queue(Duration since_last) {
   double rate = recent_.dispatched / recent_.seconds;
   const bool all_the_time = std::exchange(backlog_, !queue_.empty()) && backlog_;
   if (!all_the_time) {
+    const double seen = rate > kRateAssumed ? kRateSeen : kRateTrusted;
     rate = std::max(rate, kRateAssumed);
-    recent_ = {rate * kRateTrusted, kRateTrusted};
+    recent_ = {rate * seen, seen};
   }
-  const auto reached = static_cast<std::size_t>(rate * seconds(limits_.queue_wait_max));
-  const std::size_t places = std::min(std::max(reached, kQueuedLeast), queued_max_);
-  queue_.limit(places, all_the_time ? places : queued_max_);
+  const double wait = kWaitReckoned * seconds(limits_.queue_wait_max);
+  const auto reached = static_cast<std::size_t>(rate * wait);
+  const std::size_t turns = std::min(std::max(reached, kQueuedLeast), queued_max_);
+  queue_.limit(turns, all_the_time ? turns : queued_max_);
 }
 
 // Answers everything in flight that `over` says yes to.

@@ -1,18 +1,24 @@
 // Records that wait for a worker: fair between tenants, bounded in number and bytes.
 //
-// Where it is full, the newest record of the tenant who has most waiting makes room for one of a
-// tenant who has less: a flood is refused alone. Deficit round robin over 4,096 buckets that
-// tenants are hashed into (stochastic fairness queueing): every step takes constant time and a
-// flood of tenants costs no memory. A large record costs more of its bucket's share than a small
-// one. Places and their buffers are used again: nothing is allocated per record.
+// Deficit round robin over 4,096 buckets that tenants are hashed into (stochastic fairness
+// queueing): every step takes constant time and a flood of tenants costs no memory. A large record
+// costs more of its bucket's share than a small one. Places and their buffers are used again:
+// nothing is allocated per record.
+//
+// How many are served before a record follows from that: of each tenant as many as its own has by
+// then. So a record is taken in by its own wait, and what a flood has waiting behind that is no
+// matter. Of places and bytes a tenant may have as many as are still free: one that floods has half
+// of them, and whoever comes next finds one.
 //
 // Threads: one owner.
-// Source:  Shreedhar and Varghese 1995 (the rounds), McKenney 1990 (the hashing), RFC 8290
-//          section 4.1 (whose makes room).
+// Source:  Shreedhar and Varghese 1995 (the rounds), McKenney 1990 (the hashing), Choudhury and
+//          Hahne 1998 (the places).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <list>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,31 +52,25 @@ class FairQueue {
         salt_(salt),
         free_(records_max) {}
 
-  // From now on it is full with so many; records_max at first. `firsts`: for tenants of whom none
-  // waits yet.
-  void limit(std::size_t records, std::size_t firsts) {
-    records_now_max_ = records;
-    firsts_now_max_ = firsts;
+  // From now on a record is taken in whose turn comes within so many; records_max at first.
+  // `firsts`: where none of its tenant waits yet.
+  void limit(std::size_t turns, std::size_t firsts) {
+    turns_max_ = turns;
+    firsts_max_ = firsts;
   }
 
-  // Copies the record's body. False when the tenant's part of the queue is full, or the queue is
-  // and nobody has more in it. Calls `out` with the asker of the record that makes room.
-  template <typename F>
-  bool push(const Asker& asker, TimePoint deadline, const messaging::RequestRecord& record,
-            F&& out) {
+  // False when the queue is full, or the tenant's part of it is, or the record would wait too long.
+  // Copies the record's body.
+  bool push(const Asker& asker, TimePoint deadline, const messaging::RequestRecord& record) {
     // The upper 12 bits of a multiplicative hash depend on all bits of the tenant.
     const auto index = static_cast<std::uint16_t>(((record.tenant ^ salt_) * 2654435769u) >> 20);
     Bucket& bucket = buckets_[index];
     Records& records = bucket.records;
-    if (records.size() >= per_tenant_max_) return false;
-    const std::size_t bytes = bytes_ + record.body.size();
-    if (size() >= (records.empty() ? firsts_now_max_ : records_now_max_) || bytes > bytes_max_) {
-      Bucket& most = buckets_[most_];
-      if (most.records.size() < 2 || most.cost <= bucket.cost + cost_of(record.body)) return false;
-      const Waiting& newest = most.records.back();
-      if (bytes - newest.body.size() > bytes_max_) return false;
-      out(newest.asker);
-      release(most, std::prev(most.records.end()));
+    const std::size_t turns_max = records.empty() ? firsts_max_ : turns_max_;
+    if (size() + records.size() >= records_max_ || records.size() >= per_tenant_max_ ||
+        bytes_ + bucket.bytes + record.body.size() > bytes_max_ ||
+        (size() >= turns_max && turns_until(records.size() + 1) > turns_max)) {
+      return false;
     }
     Waiting& waiting = free_.front();
     waiting.asker = asker;
@@ -78,17 +78,17 @@ class FairQueue {
     waiting.record = record;
     waiting.body.assign(record.body);
     bytes_ += record.body.size();
-    bucket.cost += cost_of(record.body);
-    if (bucket.cost > buckets_[most_].cost) most_ = index;
+    bucket.bytes += record.body.size();
     if (records.empty()) ring_[ring_last_++ % kBuckets] = index;
     records.splice(records.end(), free_, free_.begin());
+    ++with_[records.size()];
     return true;
   }
 
   // Whose turn it is; pop() removes it. REQUIRES: !empty().
   const Waiting& front() {
     DEPOT_ASSERT(!empty());
-    while (turn().deficit < cost_of(turn().records.front().body)) {
+    while (turn().deficit < cost_of(turn().records.front())) {
       rotate();
       turn().deficit += kQuantum;
     }
@@ -96,7 +96,7 @@ class FairQueue {
   }
   void pop() {
     Bucket& bucket = turn();
-    bucket.deficit -= cost_of(bucket.records.front().body);
+    bucket.deficit -= cost_of(bucket.records.front());
     release(bucket, bucket.records.begin());
     if (bucket.records.empty()) leave_ring();
   }
@@ -124,10 +124,15 @@ class FairQueue {
   using Records = std::list<Waiting>;
   struct Bucket {
     Records records;
-    std::size_t deficit = 0, cost = 0;  // cost: of all its records
+    std::size_t deficit = 0, bytes = 0;
   };
 
-  static std::size_t cost_of(std::string_view body) { return 1 + body.size() / 1024; }
+  static std::size_t cost_of(const Waiting& waiting) { return 1 + waiting.body.size() / 1024; }
+  // When a tenant's record has its turn that is its nth then, small ones assumed.
+  std::size_t turns_until(std::size_t nth) const {
+    return std::accumulate(with_.begin() + 1, with_.begin() + static_cast<std::ptrdiff_t>(nth) + 1,
+                           std::size_t{1});
+  }
   Bucket& turn() { return buckets_[ring_[ring_first_ % kBuckets]]; }
   void rotate() { ring_[ring_last_++ % kBuckets] = ring_[ring_first_++ % kBuckets]; }
   void leave_ring() {
@@ -136,22 +141,23 @@ class FairQueue {
   }
   void release(Bucket& from, Records::iterator at) {
     bytes_ -= at->body.size();
-    from.cost -= cost_of(at->body);
+    from.bytes -= at->body.size();
+    --with_[from.records.size()];
     if (at->body.capacity() > kBufferKeptMax) std::string().swap(at->body);
     free_.splice(free_.begin(), from.records, at);
   }
 
   const std::size_t records_max_, per_tenant_max_, bytes_max_;
   const std::uint32_t salt_;
-  std::size_t records_now_max_ = records_max_, firsts_now_max_ = records_max_;
+  std::size_t turns_max_ = records_max_, firsts_max_ = records_max_;
   Records free_;
   std::vector<Bucket> buckets_{kBuckets};
   std::vector<std::uint16_t> ring_ = std::vector<std::uint16_t>(kBuckets);  // not empty; in turn
   std::size_t ring_first_ = 0, ring_last_ = 0;
   std::size_t bytes_ = 0;
-  // The bucket that cost most when one was last pushed into: who grows past it takes its place, and
-  // while all are served alike it stays the largest.
-  std::uint16_t most_ = 0;
+  // [n]: the buckets with n records or more.
+  std::vector<std::uint32_t> with_ =
+      std::vector<std::uint32_t>(std::min(per_tenant_max_, records_max_) + 2);
 };
 
 }  // namespace depot::load_balancer
