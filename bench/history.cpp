@@ -77,6 +77,13 @@ void History::add(const StockRead& read) {
   end_line();
 }
 
+void History::add_healed(TimePoint at, Duration within) {
+  if (file_ == nullptr) return;
+  line_ = fmt::format(R"({{"class":"healed","t_ns":{},"within_ms":{})", nanoseconds(at),
+                      std::chrono::ceil<std::chrono::milliseconds>(within).count());
+  end_line();
+}
+
 void History::add_told(std::span<const ToldStock> told) {
   if (told.empty()) return;
   line_.append(R"(,"told":[)");

@@ -7,7 +7,10 @@
 // unknown (everything else: it may have happened), read (of stock: no key, fingerprint, status).
 // What the answer says of stock: "told":[{"offer":"m1:sku","requested":3,"available":1}], in a
 // refusal for the lines that are short or sold out; "lag_ms": a read may be behind by so much.
-// Times are of the steady clock, so the files of one folder are of one machine since it started.
+// A line {"class":"healed","t_ns":3,"within_ms":20000}: all faults had an end by then, and each
+// order a definite answer within that time of it, or of its first attempt; 503 and 429 are one,
+// too. Times are of the steady clock, so the files of one folder are of one machine since it
+// started.
 //
 // Threads: one; each thread of a load writes a file of its own.
 // Errors:  StartupError (exit 1) where the file cannot be written.
@@ -58,6 +61,7 @@ class History {
   bool kept() const { return file_ != nullptr; }
   void add(const Attempt& attempt);
   void add(const StockRead& read);
+  void add_healed(TimePoint at, Duration within);
   void close();  // Throws where not all of it could be written.
 
  private:

@@ -34,14 +34,15 @@ class Audit {
  public:
   Audit(const RedisLogin& login, const Progress& progress) : redis_(login), progress_(progress) {}
 
-  AuditResult run(const std::string& histories) {
-    books_.keeps_stock = !histories.empty();
+  AuditResult run(const Witnesses& witnesses) {
+    books_.keeps_stock = !witnesses.histories.empty();
     read_rows();
     read_ledgers();
     judge_packs();
     count();
     judge_orders();
-    if (!histories.empty()) judge_histories(histories, books_, result_);
+    if (!witnesses.histories.empty()) judge_histories(witnesses.histories, books_, result_);
+    if (!witnesses.agents.empty()) judge_agents(witnesses.agents, redis_, result_);
     return std::move(result_);
   }
 
@@ -268,8 +269,8 @@ void Audit::read_again(const std::vector<Id>& orders) {
 
 }  // namespace
 
-AuditResult run(const RedisLogin& login, const std::string& histories, const Progress& progress) {
-  return Audit(login, progress).run(histories);
+AuditResult run(const RedisLogin& login, const Witnesses& witnesses, const Progress& progress) {
+  return Audit(login, progress).run(witnesses);
 }
 
 }  // namespace depot::control::audit

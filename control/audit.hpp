@@ -18,10 +18,13 @@
 //   nobody asked for     H4 a refusal tells what its ledger had left at a moment while it was asked
 //   for, and less than was asked for     H5 an order that was answered before another was asked for
 //   stands before it in each ledger that both are in     H6 what a read tells, a ledger had left
-//   while it was read, or as much earlier as such a read may be behind
+//   while it was read, or as much earlier as such a read may be behind     H7 what an agent keeps
+//   of its ledger is the ledger's, entry by entry, from the first on     H8 where the histories say
+//   that all had healed: each order was answered in the time that they give for it
 //
 // Threads: any; one run per call.
-// Errors:  StartupError (exit 69) where Redis cannot be read, (exit 1) an unreadable history.
+// Errors:  StartupError (exit 69) where Redis cannot be read, (exit 1) an unreadable history, or
+//          no agent's file.
 // Source:  docs/STORE.md; docs/ARCHITECTURE.md, "Stock".
 #pragma once
 
@@ -57,7 +60,8 @@ struct AuditResult {
   std::uint64_t manufacturers = 0, offers = 0, entries = 0, orders = 0, cancelled = 0;
   std::uint64_t refusals = 0, customers = 0, requests = 0;  // requests: read from histories
   std::uint64_t packs = 0;                                  // of settlements
-  std::int64_t units_sold = 0;                              // net of what was cancelled
+  std::uint64_t agents = 0, behind = 0;  // agents' files read, entries that they do not have yet
+  std::int64_t units_sold = 0;           // net of what was cancelled
   Money money_minor = 0;
   std::int64_t oversold = 0;            // units, at the worst moment
   std::uint64_t lost = 0, doubled = 0;  // orders
@@ -80,15 +84,20 @@ struct AuditResult {
 // Of what is done: what is being read, and how many of it were.
 using Progress = std::function<void(std::string_view what, std::uint64_t done)>;
 
-// `histories`: a folder of clients' *.jsonl (bench/history.hpp), or "". `progress` is called many
-// times a second.
-AuditResult run(const RedisLogin& login, const std::string& histories = "",
+// What others say of the books, to be set beside them: folders, or "".
+struct Witnesses {
+  std::string histories;  // clients' *.jsonl (bench/history.hpp)
+  std::string agents;     // <manufacturer>/ledger-<store id>.jsonl (docs/MANUFACTURERS.md)
+};
+
+// `progress` is called many times a second.
+AuditResult run(const RedisLogin& login, const Witnesses& witnesses = {},
                 const Progress& progress = {});
 
 std::string to_text(const AuditResult& result, const Currency& currency);
 boost::json::object json_of(const AuditResult& result);
 
 // `depot audit`: prints the result; 0 clean, 1 otherwise.
-int run_audit(const Config& config, const std::string& histories, bool json);
+int run_audit(const Config& config, const Witnesses& witnesses, bool json);
 
 }  // namespace depot::control::audit

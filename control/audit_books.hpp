@@ -127,8 +127,11 @@ class Ledger {
 // L5 to L8 for one order; true when all is well. `redis` is asked only to explain.
 bool judge_order(const Id& id, const Books& books, Redis& redis, AuditResult& result);
 
-// H1 to H6 from the *.jsonl files in `folder`.
+// H1 to H6, and H8, from the *.jsonl files in `folder`.
 void judge_histories(const std::string& folder, const Books& books, AuditResult& result);
+
+// H7 from the agents' folders in `folder`.
+void judge_agents(const std::string& folder, Redis& redis, AuditResult& result);
 
 // What clients were told of stock, and when; for H4 to H6.
 struct ToldStock {

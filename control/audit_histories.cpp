@@ -19,6 +19,8 @@ namespace {
 struct Asked {  // one attempt of a client
   Id order, client, fingerprint;
   bool done, no;
+  bool settled;  // whatever becomes of other attempts
+  bool undone;   // It did nothing, and may be made again.
   std::int64_t invoked, answered;
   std::vector<ToldStock> told;
   auto operator<=>(const Asked&) const = default;
@@ -54,13 +56,22 @@ class Histories {
   std::vector<Asked> asked_;
   boost::unordered_map<Id, Span, IdHash> spans_;  // by order
   std::vector<Statement> refusals_, reads_;
+  struct Healed {
+    std::int64_t at = 0, within = 0;
+  };
+  std::optional<Healed> healed_;
 };
 
 void Histories::read_line(const std::string& line) {
   const auto row = json::parse(line).as_object();
   const auto text = [&row](const char* name) { return std::string(row.at(name).as_string()); };
   const auto number = [](const json::value& value) { return value.to_number<std::int64_t>(); };
-  const std::string client = text("client"), answer = text("class");
+  const std::string answer = text("class");
+  if (answer == "healed") {
+    healed_ = {number(row.at("t_ns")), number(row.at("within_ms")) * 1'000'000};
+    return;
+  }
+  const std::string client = text("client");
   std::vector<ToldStock> told;
   if (const json::value* list = row.if_contains("told")) {
     for (const json::value& one : list->as_array()) {
@@ -77,9 +88,12 @@ void Histories::read_line(const std::string& line) {
     return;
   }
   const std::string order = order_id_for(client, text("key"));
+  const json::value* status = row.if_contains("status");
   asked_.push_back({to_id(order).value(), to_id(client).value(),
                     to_id(boost::algorithm::unhex(text("fingerprint"))).value(), answer == "done",
-                    answer == "no", invoked, answered, std::move(told)});
+                    answer == "no", answer != "unknown",
+                    status != nullptr && (*status == 503 || *status == 429), invoked, answered,
+                    std::move(told)});
   if (answer == "done" && row.contains("order_id") && text("order_id") != order) {
     result_.add("H2", Harm::doubled, "client {}, key {}: answered with order {}, not {}", client,
                 text("key"), text("order_id"), order);
@@ -106,6 +120,20 @@ void Histories::judge_key(std::span<const Asked> attempts) {
     add("H1", Harm::lost, "acknowledged, and not there");
   } else if (done && (placed->customer != one.client || placed->fingerprint != one.fingerprint)) {
     add("H1", Harm::lost, "acknowledged, and another one is there");
+  }
+  if (healed_) {
+    std::int64_t settled = Span::kNever, last = 0;
+    for (const Asked& each : attempts) {
+      if (each.settled) settled = std::min(settled, each.answered);
+      last = std::max(last, each.answered);
+    }
+    if (std::ranges::all_of(attempts, &Asked::undone)) settled = last;
+    const std::int64_t due = std::max(healed_->at, span.invoked) + healed_->within;
+    if (settled == Span::kNever) {
+      add("H8", Harm::other, "never had a definite answer");
+    } else if (settled > due) {
+      add("H8", Harm::other, "had no definite answer in time");
+    }
   }
   if (refused == nullptr) return;
   if (done) return add("H2", Harm::doubled, "both acknowledged and refused");

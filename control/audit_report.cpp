@@ -41,6 +41,10 @@ std::string to_text(const AuditResult& result, const Currency& currency) {
                   grouped_money(money, currency));
   if (result.packs > 0) row("settlement", counted(result.packs, "statement"));
   if (result.requests > 0) row("histories", counted(result.requests, "request"));
+  if (result.agents > 0) {
+    row("agents", fmt::format("{} have their ledgers, {} behind", result.agents,
+                              counted(result.behind, "entry", "entries")));
+  }
   row("oversold", std::to_string(result.oversold));
   row("doubled", std::to_string(result.doubled));
   row("lost", std::to_string(result.lost));
@@ -67,6 +71,8 @@ boost::json::object json_of(const AuditResult& result) {
           {"refusals", result.refusals},
           {"requests", result.requests},
           {"packs", result.packs},
+          {"agents", result.agents},
+          {"behind", result.behind},
           {"units_sold", result.units_sold},
           {"money_minor", money_of(result)},
           {"oversold", result.oversold},
@@ -76,8 +82,8 @@ boost::json::object json_of(const AuditResult& result) {
           {"items", std::move(items)}};
 }
 
-int run_audit(const Config& config, const std::string& histories, bool json) {
-  const AuditResult result = run(config.redis_login(RedisRole::audit), histories);
+int run_audit(const Config& config, const Witnesses& witnesses, bool json) {
+  const AuditResult result = run(config.redis_login(RedisRole::audit), witnesses);
   const std::string text =
       json ? boost::json::serialize(json_of(result)) + "\n" : to_text(result, config.currency);
   std::fwrite(text.data(), 1, text.size(), stdout);

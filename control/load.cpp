@@ -121,7 +121,9 @@ bench::Tally Load::buy(bench::Source& source, const char* unit, std::uint64_t to
 
 Closing Load::close(const bench::Tally& tally, bool json, const Extras& extras) {
   Closing closing;
-  if (audited_) closing.audit = audit::run(config.redis_login(RedisRole::audit), folder_);
+  if (audited_)
+    closing.audit =
+        audit::run(config.redis_login(RedisRole::audit), {.histories = folder_, .agents = ""});
   const bool answered = tally.failed_total() == 0;
   closing.good = closing.audit.clean() && answered;
   if (!closing.audit.clean() || (!answered && !interrupted())) {

@@ -55,6 +55,7 @@ struct Words {  // what the command line says, bound by CLI11
   control::CycleOptions cycle;
   control::KeysOptions keys = {};
   control::SettlementOptions settlement;
+  control::audit::Witnesses witnesses;
   bool from_file = false;  // config.yml as it is, not what a running `depot up` goes by
   std::function<int(const Config&)> run;
 };
@@ -116,8 +117,9 @@ void add_trade_commands(CLI::App& app, Words& words) {
 
   CLI::App& audit =
       add(app, words, "audit", "recompute the books; exit 1 where they are wrong",
-          [&](auto& c) { return control::audit::run_audit(c, words.file, words.json); });
-  audit.add_option("--histories", words.file, "a folder of what customers saw");
+          [&](auto& c) { return control::audit::run_audit(c, words.witnesses, words.json); });
+  audit.add_option("--histories", words.witnesses.histories, "a folder of what customers saw");
+  audit.add_option("--agents", words.witnesses.agents, "the folder of agents' --data");
   audit.add_flag("--json", words.json, "one JSON document");
 }
 

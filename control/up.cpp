@@ -163,7 +163,7 @@ void Up::audit_books(const std::string& redis_url) {
     log_.info("auditing the books", {{"read", what}, {"so_far", done}});
   };
   const audit::AuditResult books =
-      audit::run(config_.redis_login(RedisRole::audit, redis_url), "", progress);
+      audit::run(config_.redis_login(RedisRole::audit, redis_url), {}, progress);
   const std::chrono::duration<double> seconds = steady_now() - begin;
   state_.books_wrong.clear();
   if (books.clean()) {

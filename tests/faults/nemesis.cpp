@@ -107,9 +107,11 @@ class Nemesis {
   }
 
   int report(const Shoppers& shoppers) {
-    const CommandResult audit = cluster_.depot({"audit", "--json", "--histories", histories()});
+    const CommandResult audit = cluster_.depot(
+        {"audit", "--json", "--histories", histories(), "--agents", cluster_.agents()});
     json::object found;
     if (audit.out.starts_with('{')) found = json::parse(audit.out).as_object();
+    if (found.contains("behind") && found.at("behind") != 0) complain("an agent lacks entries");
     if (audit.exit_code != 0) complain("the audit: " + audit.out + audit.err);
     const std::vector<double> waits = shoppers.waits();
     const auto wait = [&](double part) {

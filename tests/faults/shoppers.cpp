@@ -123,11 +123,15 @@ Shoppers::Shoppers(std::vector<int> ports, std::vector<std::string> offers, int 
 Shoppers::~Shoppers() { finish(1s); }
 
 void Shoppers::finish(std::chrono::seconds patience) {
-  give_up_ns_ = ns(steady_now() + patience);
+  const TimePoint healed = steady_now();
+  give_up_ns_ = ns(healed + patience);
   closing_ = true;
   woken_.notify_all();
   threads_.clear();
-  for (const auto& one : shoppers_) one->history.close();
+  for (const auto& one : shoppers_) {
+    one->history.add_healed(healed, patience);
+    one->history.close();
+  }
 }
 
 // As customers think, and clients back off: nothing is waited for. finish() may end it.

@@ -47,7 +47,8 @@ TEST_P(FaultPointsTest, WhatIsAcknowledgedIsKeptOnce) {
   EXPECT_TRUE(wait_until(
       20s, [&] { return agent.difference().empty(); }, "both sides hold the same totals",
       [&] { return agent.difference(); }));
-  const CommandResult audit = cluster.depot({"audit", "--histories", histories});
+  const CommandResult audit =
+      cluster.depot({"audit", "--histories", histories, "--agents", cluster.agents()});
   EXPECT_EQ(audit.exit_code, 0) << audit.out << audit.err;
 }
 

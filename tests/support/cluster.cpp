@@ -300,7 +300,10 @@ void Cluster::import(const std::vector<Offer>& offers) const {
 }
 
 void Cluster::expect_clean_audit() const {
-  const CommandResult result = depot({"audit"});
+  std::vector<std::string> command = {"audit"};
+  if (!files_below(agents(), ".jsonl").empty())
+    command.insert(command.end(), {"--agents", agents()});
+  const CommandResult result = depot(command);
   EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
 }
 

@@ -89,6 +89,7 @@ class Cluster {
   Process& supervisor() { return up_.value(); }  // `depot up` itself
 
   const std::string& folder() const { return folder_.path(); }
+  std::string agents() const { return folder() + "/var/manufacturers"; }  // their --data
   std::string config_path() const { return folder_.path() + "/config.yml"; }
   const Config& config() const { return config_; }
   void rewrite_config(const Settings& changes);  // as an operator's editor would, in one rename

@@ -120,6 +120,7 @@ std::string Books::difference(const std::vector<Good>& goods) const {
 ProxiedAgent::ProxiedAgent(const Cluster& cluster, const std::string& id, std::vector<Good> goods,
                            std::uint32_t seed)
     : folder_(cluster.folder() + "/" + id),
+      data_(cluster.agents()),
       id_(id),
       file_(folder_ + "/" + id + ".yml"),
       fault_points_(cluster.fault_points()) {
@@ -152,7 +153,8 @@ void ProxiedAgent::offer(std::vector<Good> goods) {
 
 void ProxiedAgent::start() {
   process_ = Process::start(
-      {.arguments = {program("depot-manufacturer"), "--config", folder_ + "/config.yml", file_},
+      {.arguments = {program("depot-manufacturer"), "--config", folder_ + "/config.yml", "--data",
+                     data_, file_},
        .environment = {std::string(kParentVariable) + "=" + std::to_string(getpid()),
                        "UBSAN_OPTIONS=print_stacktrace=1", "DEPOT_FAULT_POINTS=" + fault_points_},
        .output_path = folder_ + "/agent.log"});

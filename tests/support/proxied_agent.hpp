@@ -70,7 +70,7 @@ class ProxiedAgent {
 
  private:
   void start();
-  std::string folder_, id_, file_, fault_points_;
+  std::string folder_, data_, id_, file_, fault_points_;
   std::vector<Good> goods_;
   Config config_;
   std::vector<std::unique_ptr<SyncProxy>> proxies_;

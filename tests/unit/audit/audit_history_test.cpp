@@ -157,6 +157,38 @@ TEST_F(AuditHistoryTest, CatchesAReadOfStockThatIsNotYet) {
   expect_caught("H6", "told that 3 of acme:A were left", folder_);
 }
 
+// Where all had healed at 100 ms, and what was open by then was to be answered within 50.
+class AuditHealedTest : public AuditHistoryTest {
+ protected:
+  AuditHealedTest() {
+    std::ofstream(folder_ + "/healed.jsonl")
+        << R"({"class":"healed","t_ns":100000000,"within_ms":50})" << '\n';
+  }
+  static constexpr const char* kUnknown = R"(,"status":504)";
+  static constexpr const char* kNothingDone = R"(,"status":503)";
+};
+
+TEST_F(AuditHealedTest, FindsAnswersInTimeClean) {
+  say("k3", {20, 30}, "unknown", kUnknown);
+  say("k3", {140, 150}, "rejected", R"(,"status":410)");
+  say("k4", {20, 30}, "unknown", kNothingDone);  // and it was left so
+  sell("k5", {300, 350});
+  EXPECT_THAT(rules(shop_.audit(folder_)), testing::IsEmpty());
+}
+
+TEST_F(AuditHealedTest, CatchesOneThatNeverHadADefiniteAnswer) {
+  say("k3", {20, 30}, "unknown", kUnknown);
+  say("k3", {40, 50}, "unknown", kNothingDone);  // which says nothing of the first
+  expect_caught("H8", order_of("k3") + " of client " + id("carol") + ": never had", folder_);
+}
+
+TEST_F(AuditHealedTest, CatchesOneThatHadItTooLate) {
+  sell("k5", {20, 151});
+  say("k6", {200, 251}, "unknown", kNothingDone);
+  expect_caught("H8", order_of("k5") + " of client " + id("carol") + ": had no", folder_);
+  EXPECT_EQ(shop_.audit(folder_).violations, 2u);
+}
+
 TEST_F(AuditHistoryTest, RefusesAHistoryItCannotRead) {
   std::ofstream(folder_ + "/torn.jsonl") << R"({"client":"x)";
   EXPECT_ANY_THROW(shop_.audit(folder_));

@@ -55,8 +55,9 @@ Shop::~Shop() {
   std::filesystem::remove_all(folder_);
 }
 
-AuditResult Shop::audit(const std::string& histories) const {
-  return run(RedisLogin{"unix://" + folder_ + "/redis.sock"}, histories);
+AuditResult Shop::audit(const std::string& histories, const std::string& agents) const {
+  return run(RedisLogin{"unix://" + folder_ + "/redis.sock"},
+             {.histories = histories, .agents = agents});
 }
 
 void Shop::append(const std::string& maker, std::int64_t kind,

@@ -47,7 +47,7 @@ class Shop {
   void refuse(const std::string& order);
 
   Reply redis(const std::vector<std::string>& arguments) { return redis_->command(arguments); }
-  AuditResult audit(const std::string& histories = "") const;
+  AuditResult audit(const std::string& histories = "", const std::string& agents = "") const;
   const std::string& folder() const { return folder_; }
 
   // Writes the entry as the ledger's next and moves the head.
