@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "tests/support/cluster.hpp"
@@ -23,10 +24,25 @@ void let_buy(const Load& load, int count) {
       std::to_string(count) + " more orders"));
 }
 
-TEST(FaultsTest, WorkersKilledUnderLoadFailNoOrder) {
-  Cluster cluster{{"workers.count", "3"}};
+void on_sale(Cluster& cluster) {
   cluster.start();
   cluster.import({{.manufacturer = "m1", .sku = "a", .offered = kPlenty}});
+}
+
+// No order failed, and all that were placed are there, once, and in the catalogue.
+void expect_all_kept(Load& load, const Cluster& cluster) {
+  load.stop();
+  EXPECT_THAT(load.failures(), testing::IsEmpty());
+  EXPECT_EQ(load.remembered(), load.placed());
+  EXPECT_TRUE(wait_until(
+      20s, [&] { return available(cluster.port(), "m1:a") == kPlenty - load.placed(); },
+      "the catalogue agrees with the orders"));
+  cluster.expect_clean_audit();
+}
+
+TEST(FaultsTest, WorkersKilledUnderLoadFailNoOrder) {
+  Cluster cluster{{"workers.count", "3"}};
+  on_sale(cluster);
   Load load({cluster.port()}, "m1:a", 6);
   for (int kills = 0; kills < 6 && load.failures().empty(); ++kills) {
     // Found dead first, or an order may be lost three times: that is a failure by design.
@@ -41,35 +57,34 @@ TEST(FaultsTest, WorkersKilledUnderLoadFailNoOrder) {
     cluster.kill("depot-worker");
   }
   let_buy(load, 40);
-  load.stop();
-  EXPECT_THAT(load.failures(), testing::IsEmpty());
-  EXPECT_EQ(load.remembered(), load.placed());
-  EXPECT_TRUE(wait_until(
-      5s, [&] { return available(cluster.port(), "m1:a") == kPlenty - load.placed(); },
-      "the catalogue agrees with the orders"));
-  cluster.expect_clean_audit();
+  expect_all_kept(load, cluster);
 }
 
-TEST(FaultsTest, BalancerKilledUnderLoadLosesNothing) {
-  Cluster cluster;
-  cluster.start();
-  cluster.import({{.manufacturer = "m1", .sku = "a", .offered = kPlenty}});
-  Load load({cluster.port()}, "m1:a", 4, false);
+class KilledUnderLoadTest : public testing::TestWithParam<const char*> {};
+
+TEST_P(KilledUnderLoadTest, LosesNothing) {
+  Cluster cluster{{"gateway.count", "2"}};
+  on_sale(cluster);
+  Load load({cluster.port(0), cluster.port(1)}, "m1:a", 4, false);
   for (int kills = 0; kills < 2; ++kills) {
     let_buy(load, 30);
-    cluster.kill("depot-load-balancer");
+    cluster.kill(GetParam());
   }
   let_buy(load, 30);
-  load.stop();
-  EXPECT_THAT(load.failures(), testing::IsEmpty());
-  EXPECT_EQ(load.remembered(), load.placed());
-  cluster.expect_clean_audit();
+  expect_all_kept(load, cluster);
 }
+
+INSTANTIATE_TEST_SUITE_P(Each, KilledUnderLoadTest,
+                         testing::Values("depot-gateway", "depot-load-balancer", "redis-server"),
+                         [](const auto& program) {
+                           std::string name = program.param;
+                           std::ranges::replace(name, '-', '_');
+                           return name;
+                         });
 
 TEST(FaultsTest, OneOfTwoBalancersKilledUnderLoadFailsNoOrder) {
   Cluster cluster{{"load_balancer.count", "2"}};
-  cluster.start();
-  cluster.import({{.manufacturer = "m1", .sku = "a", .offered = kPlenty}});
+  on_sale(cluster);
   Load load({cluster.port()}, "m1:a", 6);
   for (int kills = 0; kills < 3; ++kills) {
     ASSERT_TRUE(wait_until(
@@ -83,16 +98,12 @@ TEST(FaultsTest, OneOfTwoBalancersKilledUnderLoadFailsNoOrder) {
     cluster.kill("depot-load-balancer");
   }
   let_buy(load, 40);
-  load.stop();
-  EXPECT_THAT(load.failures(), testing::IsEmpty());
-  EXPECT_EQ(load.remembered(), load.placed());
-  cluster.expect_clean_audit();
+  expect_all_kept(load, cluster);
 }
 
 TEST(FaultsTest, OneOfTwoHubsKilledUnderLoadKeepsStockShownAndOffersComingIn) {
   Cluster cluster{{"hub.count", "2"}};
-  cluster.start();
-  cluster.import({{.manufacturer = "m1", .sku = "a", .offered = kPlenty}});
+  on_sale(cluster);
   Load load({cluster.port()}, "m1:a", 4);
   for (int kills = 0; kills < 2; ++kills) {
     let_buy(load, 30);
@@ -101,44 +112,17 @@ TEST(FaultsTest, OneOfTwoHubsKilledUnderLoadKeepsStockShownAndOffersComingIn) {
     EXPECT_TRUE(wait_until(
         10s, [&] { return available(cluster.port(), "m2:b") == 10 + kills; }, "the new offer"));
   }
-  load.stop();
-  EXPECT_THAT(load.failures(), testing::IsEmpty());
-  EXPECT_TRUE(wait_until(
-      10s, [&] { return available(cluster.port(), "m1:a") == kPlenty - load.placed(); },
-      "the catalogue agrees with the orders"));
-  cluster.expect_clean_audit();
-}
-
-TEST(FaultsTest, GatewayKilledUnderLoadLosesNothing) {
-  Cluster cluster{{"gateway.count", "2"}};
-  cluster.start();
-  cluster.import({{.manufacturer = "m1", .sku = "a", .offered = kPlenty}});
-  Load load({cluster.port(0), cluster.port(1)}, "m1:a", 4, false);
-  for (int kills = 0; kills < 2; ++kills) {
-    let_buy(load, 30);
-    cluster.kill("depot-gateway");
-  }
-  let_buy(load, 30);
-  load.stop();
-  EXPECT_THAT(load.failures(), testing::IsEmpty());
-  EXPECT_EQ(load.remembered(), load.placed());
-  cluster.expect_clean_audit();
+  expect_all_kept(load, cluster);
 }
 
 TEST(FaultsTest, HubKilledUnderLoadStopsNoSaleAndStockIsShownAgain) {
   Cluster cluster;
-  cluster.start();
-  cluster.import({{.manufacturer = "m1", .sku = "a", .offered = kPlenty}});
+  on_sale(cluster);
   Load load({cluster.port()}, "m1:a", 4);
   let_buy(load, 30);
   cluster.kill("depot-hub");
   let_buy(load, 30);
-  load.stop();
-  EXPECT_THAT(load.failures(), testing::IsEmpty());
-  EXPECT_TRUE(wait_until(
-      20s, [&] { return available(cluster.port(), "m1:a") == kPlenty - load.placed(); },
-      "the new hub brings the catalogue up to date"));
-  cluster.expect_clean_audit();
+  expect_all_kept(load, cluster);
 }
 
 TEST(FaultsTest, RedisAwayIs503WithRetryAfterAndItsReturnLosesNothing) {
@@ -166,22 +150,6 @@ TEST(FaultsTest, RedisAwayIs503WithRetryAfterAndItsReturnLosesNothing) {
   EXPECT_EQ(customer.orders().size(), 2u);
   EXPECT_TRUE(wait_until(
       10s, [&] { return available(cluster.port(), "m1:a") == 98; }, "98 are left"));
-  cluster.expect_clean_audit();
-}
-
-TEST(FaultsTest, RedisKilledUnderLoadLosesNothing) {
-  Cluster cluster;
-  cluster.start();
-  cluster.import({{.manufacturer = "m1", .sku = "a", .offered = kPlenty}});
-  Load load({cluster.port()}, "m1:a", 4, false);
-  for (int kills = 0; kills < 2; ++kills) {
-    let_buy(load, 30);
-    cluster.kill("redis-server");
-  }
-  let_buy(load, 30);
-  load.stop();
-  EXPECT_THAT(load.failures(), testing::IsEmpty());
-  EXPECT_EQ(load.remembered(), load.placed());
   cluster.expect_clean_audit();
 }
 

@@ -12,39 +12,33 @@
 #include <thread>
 #include <vector>
 
-#include "base/clock.hpp"
 #include "base/config.hpp"
-#include "messaging/socket.hpp"
-#include "messaging/sync_frame.hpp"
+#include "bench/maker_session.hpp"
 
 namespace depot::test {
 
-// One of them, on `sync` alone.
+// One of them.
 class Announcer {
  public:
-  Announcer(messaging::Context& context, const Config& config, std::string id);
+  Announcer(messaging::Context& context, const Config& config, std::string id)
+      : session_(context, config.hub_sync_endpoint(), std::move(id)) {}
   // From now on it states `offered` of each of `skus` goods, by its next record.
   void state(int skus, std::int64_t offered);
   // Reads what has come, says what is due.
   void turn(TimePoint now);
-  bool acknowledged() const { return acknowledged_; }
-  bool welcomed() const { return welcomed_; }
+  bool acknowledged() const { return session_.acknowledged() >= number_; }
 
-  // For the Flooder.
-  std::string record_frame() const;
-  void send(const messaging::SyncHeader& header, const std::string& body = "");
-  messaging::Socket& own_socket() { return socket_; }
+  // For the Flooder. REQUIRES: acknowledged().
+  const std::string& record() const { return record_; }
+  bool send(const std::string& frame) { return session_.send(frame); }
 
  private:
-  void on_frame(std::string_view frame);
-  const std::string id_;
-  messaging::Socket socket_;
-  std::string cycle_, record_;
-  std::uint64_t epoch_ = 0, number_ = 0;
+  bench::MakerSession session_;
+  std::string record_;  // a frame
+  std::uint64_t number_ = 0;
   int skus_ = 0;
   std::int64_t offered_ = 0;
-  bool welcomed_ = false, acknowledged_ = true;
-  TimePoint hello_due_{}, record_due_{}, head_due_{};
+  TimePoint record_due_{}, head_due_{};
 };
 
 // Until all have an acknowledgement of a record of `skus` rows; how long that took.
