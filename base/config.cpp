@@ -112,9 +112,9 @@ void bind_servers(YamlTable& t, Config& c) {
   t.text("load_balancer.frontend", c.load_balancer.frontend, check_endpoint);
   t.text("load_balancer.backend", c.load_balancer.backend, check_endpoint);
   t.integer("load_balancer.count", c.load_balancer.count, 1, 8);
-  t.integer("load_balancer.queued_max", c.load_balancer.queued_max, 1, 1'000'000);
+  t.integer("load_balancer.queued_max", c.load_balancer.queued_max, 1, 100'000);
   t.integer("load_balancer.queued_per_tenant_max", c.load_balancer.queued_per_tenant_max, 1,
-            1'000'000);
+            100'000);
   t.size("load_balancer.queued_bytes_max", c.load_balancer.queued_bytes_max, 1 << 20, 64LL << 30);
   t.duration("load_balancer.queue_wait_max", c.load_balancer.queue_wait_max, 10ms, 60s);
   t.integer("load_balancer.peers_max", c.load_balancer.peers_max, 1, 100'000);

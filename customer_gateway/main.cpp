@@ -49,7 +49,7 @@ int main(int argc, char** argv) try {
   Metrics metrics;
   messaging::Context context(
       config.zmq_io_threads,
-      messaging::open_security(config, messaging::Party::gateway, options.name));
+      messaging::open_security(config, messaging::Party::gateway, options.name, log));
 
   customer_gateway::Gateway gateway(context, config, options.name, metrics, log);
   http::AdminServer admin("unix:" + config.admin_socket(options.name), metrics,

@@ -23,7 +23,7 @@ int main(int argc, char** argv) try {
   Metrics metrics;
   messaging::Context context(
       config.zmq_io_threads,
-      messaging::open_security(config, messaging::Party::worker, options.name));
+      messaging::open_security(config, messaging::Party::worker, options.name, log));
   distributor_worker::WorkerLoop loop(context, config, options.name, metrics, log);
   const http::AdminServer admin("unix:" + config.admin_socket(options.name), metrics,
                                 http::hooks_of(loop.board(), stop));

@@ -24,7 +24,7 @@ constexpr double kRateAssumed = 1'000;  // a second, of workers that were not se
 constexpr double kRateTrusted = 0.15;   // and as if that had been seen for so many seconds;
 constexpr double kRateSeen = 0.35;      // or if more was, for so many
 constexpr double kRateMemory = 0.95;    // a tick: a second, in which a slow Redis has some turns
-constexpr double kWaitReckoned = 0.95;  // of queue_wait_max: turns come in quanta, not evenly
+constexpr double kWaitReckoned = 0.95;  // of queue_wait_max: workers take in batches, not evenly
 constexpr std::uint16_t kRetryAfterMs = 1'000;
 constexpr Duration kNoWorkerGrace = std::chrono::milliseconds(100);
 constexpr Duration kTickEvery = std::chrono::milliseconds(50);
@@ -234,6 +234,7 @@ bool Balancer::hand_over(Peer& worker) {
   messaging::append_request(record, worker.frame);
   ++worker.moved;  // The frame says so.
   ++worker.outstanding;
+  given_ += FairQueue::turns_of(waiting.body);
   if (alone) finish_frame(worker);
   queue_.pop();
   counts_.dispatched.add();
@@ -271,11 +272,9 @@ void Balancer::tick() {
 // out, and workers that are slow for long are known to be after half a second. A crowd that comes
 // at once is let in, a customer each, before that is known.
 void Balancer::adapt_queue(Duration since_last) {
-  const std::uint64_t before = std::exchange(dispatched_at_tick_, counts_.dispatched.value());
-  recent_.dispatched =
-      recent_.dispatched * kRateMemory + static_cast<double>(dispatched_at_tick_ - before);
+  recent_.turns = recent_.turns * kRateMemory + static_cast<double>(std::exchange(given_, 0));
   recent_.seconds = recent_.seconds * kRateMemory + seconds(since_last);
-  double rate = recent_.dispatched / recent_.seconds;
+  double rate = recent_.turns / recent_.seconds;
   const bool all_the_time = std::exchange(backlog_, !queue_.empty()) && backlog_;
   if (!all_the_time) {
     const double seen = rate > kRateAssumed ? kRateSeen : kRateTrusted;

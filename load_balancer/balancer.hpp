@@ -107,8 +107,8 @@ class Balancer {
     TimePoint sent, deadline;
   };
 
-  struct Recent {  // what workers got
-    double dispatched = 0, seconds = 0;
+  struct Recent {  // what workers got, in the queue's turns
+    double turns = 0, seconds = 0;
   };
 
   Peer* find(Side side, std::string_view routing_id);
@@ -157,8 +157,8 @@ class Balancer {
   TimePoint worker_seen_;    // when there last was one
   TimePoint ticked_;
   TimePoint stranger_complained_{};
-  std::uint64_t dispatched_at_tick_ = 0;
-  bool backlog_ = false;  // at the last tick
+  std::uint64_t given_ = 0;  // turns, since the last tick
+  bool backlog_ = false;     // at the last tick
   Recent recent_;
 };
 

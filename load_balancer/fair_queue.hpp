@@ -1,25 +1,24 @@
 // Records that wait for a worker: fair between tenants, bounded in number and bytes.
 //
 // Deficit round robin over 4,096 buckets that tenants are hashed into (stochastic fairness
-// queueing): every step takes constant time and a flood of tenants costs no memory. A large record
-// costs more of its bucket's share than a small one. Places and their buffers are used again:
-// nothing is allocated per record.
+// queueing): each who waits has one turn a round. A record takes a turn, and one more for each KiB;
+// a push or pop costs as many steps, whatever waits, and a flood of tenants costs no memory. Places
+// and their buffers are used again: nothing is allocated per record.
 //
-// How many are served before a record follows from that: of each tenant as many as its own has by
-// then. So a record is taken in by its own wait, and what a flood has waiting behind that is no
-// matter. Of places and bytes a tenant may have as many as are still free: one that floods has half
-// of them, and whoever comes next finds one.
+// While nobody else comes, a record's turn is there after as many rounds as its tenant's records
+// take turns, of a turn for each who waits now. It is taken in by that, and what a flood has
+// waiting behind it is no matter. Of places and bytes a tenant may have as many as are still free:
+// one that floods has half of them, and whoever comes next finds one.
 //
 // Threads: one owner.
 // Source:  Shreedhar and Varghese 1995 (the rounds), McKenney 1990 (the hashing), Choudhury and
 //          Hahne 1998 (the places).
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <list>
-#include <numeric>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -52,8 +51,8 @@ class FairQueue {
         salt_(salt),
         free_(records_max) {}
 
-  // From now on a record is taken in whose turn comes within so many; records_max at first.
-  // `firsts`: where none of its tenant waits yet.
+  // From now on a record is taken in whose turn comes within so many, or while half as many turns
+  // are all that wait; records_max at first. `firsts`: where none of its tenant waits yet.
   void limit(std::size_t turns, std::size_t firsts) {
     turns_max_ = turns;
     firsts_max_ = firsts;
@@ -66,10 +65,12 @@ class FairQueue {
     const auto index = static_cast<std::uint16_t>(((record.tenant ^ salt_) * 2654435769u) >> 20);
     Bucket& bucket = buckets_[index];
     Records& records = bucket.records;
-    const std::size_t turns_max = records.empty() ? firsts_max_ : turns_max_;
+    const std::size_t turns = turns_of(record.body),
+                      turns_max = records.empty() ? firsts_max_ : turns_max_;
+    const std::size_t round = ring_last_ - ring_first_ + (records.empty() ? 1 : 0);
     if (size() + records.size() >= records_max_ || records.size() >= per_tenant_max_ ||
         bytes_ + bucket.bytes + record.body.size() > bytes_max_ ||
-        (size() >= turns_max && turns_until(records.size() + 1) > turns_max)) {
+        (turns_ + turns > turns_max / 2 && (bucket.turns + turns) * round > turns_max)) {
       return false;
     }
     Waiting& waiting = free_.front();
@@ -79,24 +80,28 @@ class FairQueue {
     waiting.body.assign(record.body);
     bytes_ += record.body.size();
     bucket.bytes += record.body.size();
-    if (records.empty()) ring_[ring_last_++ % kBuckets] = index;
+    turns_ += turns;
+    bucket.turns += turns;
+    if (records.empty()) {
+      bucket.deficit = 1;
+      ring_[ring_last_++ % kBuckets] = index;
+    }
     records.splice(records.end(), free_, free_.begin());
-    ++with_[records.size()];
     return true;
   }
 
   // Whose turn it is; pop() removes it. REQUIRES: !empty().
   const Waiting& front() {
     DEPOT_ASSERT(!empty());
-    while (turn().deficit < cost_of(turn().records.front())) {
+    while (turn().deficit < turns_of(turn().records.front().body)) {
+      ++turn().deficit;
       rotate();
-      turn().deficit += kQuantum;
     }
     return turn().records.front();
   }
   void pop() {
     Bucket& bucket = turn();
-    bucket.deficit -= cost_of(bucket.records.front());
+    bucket.deficit -= turns_of(bucket.records.front().body);
     release(bucket, bucket.records.begin());
     if (bucket.records.empty()) leave_ring();
   }
@@ -114,35 +119,27 @@ class FairQueue {
     }
   }
 
+  static std::size_t turns_of(std::string_view body) { return 1 + body.size() / 1024; }
   bool empty() const { return ring_first_ == ring_last_; }
   std::size_t size() const { return records_max_ - free_.size(); }
 
  private:
   static constexpr std::size_t kBuckets = 4'096;
-  static constexpr std::size_t kQuantum = 8;
   static constexpr std::size_t kBufferKeptMax = 4 * 1024;
   using Records = std::list<Waiting>;
   struct Bucket {
     Records records;
-    std::size_t deficit = 0, bytes = 0;
+    std::size_t deficit = 0, turns = 0, bytes = 0;
   };
 
-  static std::size_t cost_of(const Waiting& waiting) { return 1 + waiting.body.size() / 1024; }
-  // When a tenant's record has its turn that is its nth then, small ones assumed.
-  std::size_t turns_until(std::size_t nth) const {
-    return std::accumulate(with_.begin() + 1, with_.begin() + static_cast<std::ptrdiff_t>(nth) + 1,
-                           std::size_t{1});
-  }
   Bucket& turn() { return buckets_[ring_[ring_first_ % kBuckets]]; }
   void rotate() { ring_[ring_last_++ % kBuckets] = ring_[ring_first_++ % kBuckets]; }
-  void leave_ring() {
-    turn().deficit = 0;
-    ++ring_first_;
-  }
+  void leave_ring() { ++ring_first_; }
   void release(Bucket& from, Records::iterator at) {
     bytes_ -= at->body.size();
     from.bytes -= at->body.size();
-    --with_[from.records.size()];
+    turns_ -= turns_of(at->body);
+    from.turns -= turns_of(at->body);
     if (at->body.capacity() > kBufferKeptMax) std::string().swap(at->body);
     free_.splice(free_.begin(), from.records, at);
   }
@@ -154,10 +151,7 @@ class FairQueue {
   std::vector<Bucket> buckets_{kBuckets};
   std::vector<std::uint16_t> ring_ = std::vector<std::uint16_t>(kBuckets);  // not empty; in turn
   std::size_t ring_first_ = 0, ring_last_ = 0;
-  std::size_t bytes_ = 0;
-  // [n]: the buckets with n records or more.
-  std::vector<std::uint32_t> with_ =
-      std::vector<std::uint32_t>(std::min(per_tenant_max_, records_max_) + 2);
+  std::size_t turns_ = 0, bytes_ = 0;
 };
 
 }  // namespace depot::load_balancer

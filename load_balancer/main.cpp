@@ -23,7 +23,7 @@ int main(int argc, char** argv) try {
   Metrics metrics;
   messaging::Context context(
       config.zmq_io_threads,
-      messaging::open_security(config, messaging::Party::balancer, options.name));
+      messaging::open_security(config, messaging::Party::balancer, options.name, log));
   const int index = instance_index(options.name);
   load_balancer::BalancerLoop loop(context, config.frontend_endpoint(index),
                                    config.backend_endpoint(index), config.load_balancer, metrics,

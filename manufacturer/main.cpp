@@ -40,9 +40,9 @@ int main(int argc, char** argv) try {
   Log log(config.log, options.name);
   StopSignal stop{SIGINT, SIGTERM};  // Before any thread exists, so that all inherit the mask.
   Metrics metrics;
-  messaging::Context context(
-      config.zmq_io_threads,
-      messaging::open_security(config, messaging::Party::manufacturer, "manufacturer-" + agent.id));
+  messaging::Context context(config.zmq_io_threads,
+                             messaging::open_security(config, messaging::Party::manufacturer,
+                                                      "manufacturer-" + agent.id, log));
   if (data.empty()) data = manufacturer::data_folder(config);
   manufacturer::AgentLoop loop(context, config, std::move(agent), data, log, metrics);
   http::AdminHooks hooks = http::hooks_of(loop.board(), stop);

@@ -20,8 +20,9 @@ int main(int argc, char** argv) try {
   Log log(config.log, options.name);
   StopSignal stop{SIGINT, SIGTERM};  // Before any thread exists, so that all inherit the mask.
   Metrics metrics;
-  messaging::Context context(config.zmq_io_threads,
-                             messaging::open_security(config, messaging::Party::hub, options.name));
+  messaging::Context context(
+      config.zmq_io_threads,
+      messaging::open_security(config, messaging::Party::hub, options.name, log));
   manufacturer_hub::HubLoop loop(context, config, instance_index(options.name), log, metrics);
   const http::AdminServer admin("unix:" + config.admin_socket(options.name), metrics,
                                 http::hooks_of(loop.board(), stop));

@@ -98,10 +98,11 @@ std::string_view role_of(std::string_view name) {
 }
 
 Security::Security(std::string folder, const std::string& own, std::vector<Door> doors,
-                   const std::vector<Way>& ways)
+                   const std::vector<Way>& ways, Say say)
     : folder_(std::move(folder)),
       own_(read_curve_keys(folder_ + "/" + own + ".key")),
-      doors_(std::move(doors)) {
+      doors_(std::move(doors)),
+      say_(std::move(say)) {
   if (own_.secret_key.empty()) {
     throw StartupError(folder_ + "/" + own + ".key: no secret key in it", kExitConfig);
   }
@@ -174,20 +175,37 @@ std::string Security::name_of(std::string_view public_key, std::string_view doma
   return comes_in ? name->second : "";
 }
 
-// A file that cannot be read is nobody's key.
+// Who is known is out where his file is gone. Where it, or the folder, cannot be read, all is as it
+// was: anybody can have a process run out of file descriptors.
 void Security::read_folder() {
   std::map<std::string, std::string, std::less<>> names;
   std::map<std::string, bool, std::less<>> known;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder_, ignored)) {
-    const std::string name = entry.path().stem();
-    if (entry.path().extension() != ".pub" || role_of(name).empty()) continue;
+  std::string trouble;
+  std::error_code error;
+  fs::directory_iterator at(folder_, error);
+  for (; !error && at != fs::directory_iterator(); at.increment(error)) {
+    const fs::path path = at->path();
+    const std::string name = path.stem();
+    if (path.extension() != ".pub" || role_of(name).empty()) continue;
+    std::string key;
     try {
-      names.emplace(read_curve_keys(entry.path()).public_key, name);
-      known.emplace(name, true);
-    } catch (const StartupError&) {
+      key = read_curve_keys(path).public_key;
+    } catch (const StartupError& why) {
+      const auto before =
+          std::ranges::find(names_, name, [](const auto& pair) { return pair.second; });
+      std::error_code gone;
+      if (!fs::exists(path, gone)) continue;
+      trouble = why.what();
+      if (before == names_.end()) continue;
+      key = before->first;
     }
+    names.emplace(key, name);
+    known.emplace(name, true);
   }
+  if (error) trouble = folder_ + ": " + error.message();
+  if (!trouble.empty() && !troubled_ && say_) say_(trouble);
+  troubled_ = !trouble.empty();
+  if (error) return;
   const std::lock_guard lock(mutex_);
   names_.swap(names);
   known_.swap(known);
@@ -262,8 +280,8 @@ void Security::prove(void* socket, const std::string& endpoint) const {
                      kExitUnavailable);
 }
 
-std::unique_ptr<Security> open_security(const Config& config, Party party,
-                                        const std::string& name) {
+std::unique_ptr<Security> open_security(const Config& config, Party party, const std::string& name,
+                                        Log& log) {
   std::vector<Security::Door> doors;
   std::vector<Security::Way> ways;
   const auto door = [&](const std::string& endpoint, std::string domain,
@@ -308,7 +326,10 @@ std::unique_ptr<Security> open_security(const Config& config, Party party,
             doors.empty() ? ways.front().endpoint : doors.front().endpoint, file, name),
         kExitConfig);
   }
-  return std::make_unique<Security>(config.keys_dir, name, std::move(doors), ways);
+  return std::make_unique<Security>(
+      config.keys_dir, name, std::move(doors), ways, [&log](const std::string& why) {
+        log.warning("keys cannot be read, so those of before hold", {{"why", why}});
+      });
 }
 
 }  // namespace depot::messaging

@@ -3,7 +3,8 @@
 //
 // A key is known by a file in keys.dir: NAME.pub, its public half. NAME begins with a role:
 // "gateway-1", "manufacturer-tea-co". What a peer is comes from its key and never from what it
-// says. A file that is removed ends the trust within kReadAgain, also in connections that are open.
+// says. A file that is removed ends the trust within kReadAgain, also in connections that are open;
+// one that cannot be read, while it is there, does not.
 //
 // Threads: one makes it and its sockets; the handler has its own, and knows() is anybody's.
 // Errors:  StartupError naming the file or endpoint: no key, one that others may read, an endpoint
@@ -13,6 +14,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -22,6 +24,7 @@
 #include <vector>
 
 #include "base/config.hpp"
+#include "base/log.hpp"
 
 namespace depot::messaging {
 
@@ -46,8 +49,10 @@ class Security {
     std::string endpoint;
     std::string server;  // the name of the process that binds it
   };
+  // What cannot be read while it runs; from the handler's thread.
+  using Say = std::function<void(const std::string& why)>;
   Security(std::string folder, const std::string& own, std::vector<Door> doors,
-           const std::vector<Way>& ways);
+           const std::vector<Way>& ways, Say say = {});
   ~Security();
   Security(const Security&) = delete;
   Security& operator=(const Security&) = delete;
@@ -75,13 +80,17 @@ class Security {
   mutable std::mutex mutex_;
   std::map<std::string, std::string, std::less<>> names_;  // public key -> name
   std::map<std::string, bool, std::less<>> known_;         // names
+  const Say say_;
+  bool troubled_ = false;  // at the last reading
   void* context_ = nullptr;
   std::atomic<bool> stop_ = false;
   std::thread handler_;
 };
 
 enum class Party { balancer, hub, gateway, worker, manufacturer };
-// What a process of that kind and name needs; nullptr where all its endpoints are ipc.
-std::unique_ptr<Security> open_security(const Config& config, Party party, const std::string& name);
+// What a process of that kind and name needs; nullptr where all its endpoints are ipc. `log`
+// outlives it.
+std::unique_ptr<Security> open_security(const Config& config, Party party, const std::string& name,
+                                        Log& log);
 
 }  // namespace depot::messaging

@@ -131,5 +131,33 @@ TEST_F(BalancerQueueTest, AFloodOfOneTenantIsRefusedAndNobodyElse) {
   for (const auto& [number, status] : others) EXPECT_EQ(status, Status::ok) << number;
 }
 
+TEST_F(BalancerQueueTest, OfACrowdOfStrangersWhoIsLetInIsServedInTime) {
+  h.gateway("g");
+  h.worker("w", 0);
+  std::uint32_t tag = 0;
+  std::map<std::uint32_t, int> asked;  // tick
+  std::size_t refused = 0;
+  int longest = 0;
+  for (int tick = 0; tick < 200; ++tick) {  // 1,000 a second of 3,000, each a customer.
+    std::vector<messaging::RequestRecord> batch;
+    for (int i = 0; i < 150; ++i, ++tag) {
+      batch.push_back(record(tag, 1 + tag * 7919));
+      asked[tag] = tick;
+    }
+    h.request("g", batch);
+    h.grant("w", static_cast<std::uint32_t>(tick + 1) * 50);
+    h.pass(50ms, {"g", "w"});
+    for (const auto& request : h.requests("w")) h.reply("w", {{.tag = request.tag}});
+    h.turn();
+    for (const SentReply& reply : h.replies("g")) {
+      if (reply.status == Status::ok) longest = std::max(longest, tick - asked.at(reply.tag));
+      refused += reply.status == Status::overload;
+      EXPECT_NE(reply.status, Status::expired);
+    }
+  }
+  EXPECT_LE(longest, 24) << "of 50 ms";
+  EXPECT_GE(refused, 18'000u);
+}
+
 }  // namespace
 }  // namespace depot::load_balancer

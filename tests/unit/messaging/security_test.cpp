@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 
@@ -112,6 +113,34 @@ TEST_F(SecurityTest, ARevokedKeyIsOutAtOnceAlsoInAConnectionThatIsOpen) {
   while (here->security()->knows("gateway-1") && steady_now() < end) {
   }
   EXPECT_EQ(heard(router, dealer, kSilence), "");
+}
+
+TEST_F(SecurityTest, WhoIsKnownStaysSoWhileTheKeysCannotBeRead) {
+  for (const char* name : {"hub-1", "gateway-1", "gateway-2"}) make(name);
+  std::atomic<int> said = 0;
+  Context context(1,
+                  std::make_unique<Security>(
+                      folder(), "hub-1", std::vector<Security::Door>{{kAny, "door", {"gateway"}}},
+                      std::vector<Security::Way>{}, [&](const std::string&) { ++said; }));
+  const auto told = [&](int times) {
+    const TimePoint end = steady_now() + kPatience;
+    while (said < times && steady_now() < end) {
+    }
+    return said == times;
+  };
+  const fs::path aside = fs::path(folder()).parent_path().string() + "-aside";
+  fs::rename(folder_ / "", aside);
+  EXPECT_TRUE(told(1)) << "the folder is away";
+  EXPECT_TRUE(context.security()->knows("gateway-1"));
+  fs::rename(aside, folder_ / "");
+  fs::remove(folder_ / "gateway-2.pub");
+  const TimePoint end = steady_now() + kPatience;
+  while (context.security()->knows("gateway-2") && steady_now() < end) {
+  }
+  EXPECT_FALSE(context.security()->knows("gateway-2")) << "it is read again";
+  std::ofstream(folder_ / "gateway-1.pub") << "being written";
+  EXPECT_TRUE(told(2)) << "a file is no key";
+  EXPECT_TRUE(context.security()->knows("gateway-1"));
 }
 
 TEST_F(SecurityTest, ASubscriberIsGrantedItsTopicsOnly) {
