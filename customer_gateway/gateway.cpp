@@ -43,6 +43,17 @@ RouteMetrics& Shared::metrics_of(const Route* route) {
                : route_metrics.back();
 }
 
+std::string Shared::address_of(const http::Request& request) {
+  const std::string& header = config.gateway.client_address_header;
+  if (header.empty()) return std::string(request.address);
+  if (auto named = named_address(request, header)) return *std::move(named);
+  if (!unnamed.exchange(true)) {
+    log.warning("a request names no customer's address, so its peer's counts",
+                {{"header", header}, {"peer", request.address}});
+  }
+  return std::string(request.address);
+}
+
 class Gateway::IoThread {
  public:
   IoThread(Shared& shared, const MakeBackend& make_backend, Metrics& metrics, int index)
@@ -147,7 +158,7 @@ void Gateway::IoThread::handle(const http::Request& request, http::Responder res
                                              shared_.config.currency.code, shared_.log);
   Requester& who = exchange->requester;
   who.request_id = make_request_id();
-  who.address = client_address(request, shared_.config.gateway.client_address_header);
+  who.address = shared_.address_of(request);
   const bool secure = shared_.config.gateway.secure_cookie;
   if (const auto token = token_of(request, secure)) who.caller = {token->hash(), token->customer};
   if (const auto token = manufacturer_token_of(request, secure)) {

@@ -5,6 +5,7 @@
 // Errors:  StartupError where the port is taken.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <string>
@@ -27,6 +28,8 @@ class CatalogueFeed;
 struct Shared {
   Shared(const Config& c, std::string n, Metrics& metrics, Log& l);
   RouteMetrics& metrics_of(const struct Route* route);  // `route` may be nullptr
+  // The customer's: where a proxy is to name it and does not, its own, and it is said once.
+  std::string address_of(const http::Request& request);
 
   const Config& config;
   const std::string name;
@@ -37,6 +40,7 @@ struct Shared {
   const std::shared_ptr<http::ConnectionCounts> connections =
       std::make_shared<http::ConnectionCounts>();
   std::deque<RouteMetrics> route_metrics;
+  std::atomic<bool> unnamed{false};
 };
 
 class Gateway {

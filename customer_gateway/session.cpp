@@ -1,12 +1,10 @@
 #include "customer_gateway/session.hpp"
 
 #include <algorithm>
-#include <boost/asio/ip/address.hpp>
-#include <boost/asio/ip/network_v6.hpp>
+
+#include "http/address.hpp"
 
 namespace depot::customer_gateway {
-
-namespace ip = boost::asio::ip;
 
 namespace {
 
@@ -23,13 +21,6 @@ std::string_view token_text(const http::Request& request, std::string_view cooki
     return authorization.substr(kScheme.size());
   }
   return cookie_value(request.header("cookie"), full_name(cookie, secure)).value_or("");
-}
-
-std::string customer_of(const ip::address& address) {
-  if (address.is_v4()) return address.to_string();
-  const ip::address_v6 v6 = address.to_v6();
-  return v6.is_v4_mapped() ? ip::make_address_v4(ip::v4_mapped, v6).to_string()
-                           : ip::network_v6(v6, 64).network().to_string();
 }
 
 }  // namespace
@@ -56,19 +47,12 @@ std::optional<ManufacturerToken> manufacturer_token_of(const http::Request& requ
   return parse_manufacturer_token(token_text(request, kManufacturerCookie, secure));
 }
 
-std::string client_address(const http::Request& request, std::string_view header) {
-  if (!header.empty()) {
-    std::string_view value;
-    for (const http::Request::Field& field : request.fields) {
-      if (http::equal_folded(field.name, header)) value = field.value;
-    }
-    value.remove_prefix(value.find_last_of(", \t") + 1);  // npos + 1 is 0.
-    boost::system::error_code error;
-    const auto address = ip::make_address(value, error);
-    if (!error) return customer_of(address);
+std::optional<std::string> named_address(const http::Request& request, std::string_view header) {
+  std::string_view value;
+  for (const http::Request::Field& field : request.fields) {
+    if (http::equal_folded(field.name, header)) value = field.value;
   }
-  if (request.address.find(':') == request.address.npos) return std::string(request.address);
-  return customer_of(ip::make_address(request.address));
+  return http::customer_part(value.substr(value.find_last_of(", \t") + 1));  // npos + 1 is 0.
 }
 
 std::string make_cookie(std::string_view name, std::string_view value, bool secure,

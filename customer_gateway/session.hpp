@@ -24,9 +24,8 @@ inline constexpr std::string_view kCustomerCookie = "sid", kManufacturerCookie =
 std::optional<Token> token_of(const http::Request& request, bool secure);
 std::optional<ManufacturerToken> manufacturer_token_of(const http::Request& request, bool secure);
 
-// Of the customer: the last in `header`, where a proxy names it there, else the peer's. Of IPv6 the
-// network of 64 bits, since that is what one customer has.
-std::string client_address(const http::Request& request, std::string_view header);
+// Of the customer, as the last in `header` says, by http/address.hpp; nullopt where that is none.
+std::optional<std::string> named_address(const http::Request& request, std::string_view header);
 
 // Set-Cookie; without `max_age`, in seconds, it ends with the browser.
 std::string make_cookie(std::string_view name, std::string_view value, bool secure,

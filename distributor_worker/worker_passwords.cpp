@@ -108,7 +108,10 @@ void Worker::apply(Job job, const HashResult& result) {
                 {log_in->session, work.customer, log_in->email, log_in->address,
                  result.right ? "1" : "0", to_string(accounts.login_window.count()),
                  to_string(accounts.session_idle.count()), to_string(accounts.session_max.count()),
-                 work.request_id, to_string(accounts.address_known_for.count())});
+                 work.request_id, to_string(accounts.address_known_for.count()),
+                 to_string(accounts.failed_logins_per_account_max),
+                 to_string(accounts.failed_logins_per_address_max),
+                 to_string(accounts.failed_logins_from_anywhere_max)});
   }
   if (!result.right) {
     const protocol::Caller& caller = caller_of(work.request);

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "base/fatal.hpp"
+#include "http/address.hpp"
 
 namespace depot::http {
 namespace {
@@ -96,11 +97,8 @@ Peer peer_of(const StreamSocket& socket) {
   const Endpoint endpoint = socket.remote_endpoint(error);
   if (error) return {"unknown", false};
   if (endpoint.protocol().family() == AF_UNIX) return {"unix", true};
-  net::ip::address address = to_tcp(endpoint).address();
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-    address = net::ip::make_address_v4(net::ip::v4_mapped, address.to_v6());
-  }
-  return {address.to_string(), address.is_loopback()};
+  const std::string address = customer_part(to_tcp(endpoint).address());
+  return {address, net::ip::make_address(address).is_loopback()};
 }
 
 std::uint16_t port_of(const Acceptor& acceptor) {

@@ -28,7 +28,7 @@ Acceptor open_listener(boost::asio::io_context& io, const std::string& listen, P
 std::pair<std::string, std::string> split_address(const std::string& address);
 
 struct Peer {
-  std::string address;  // "unix" for a unix socket
+  std::string address;  // as customer_part() of address.hpp; "unix" for a unix socket
   bool loopback = false;
 };
 Peer peer_of(const StreamSocket& socket);

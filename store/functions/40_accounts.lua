@@ -55,6 +55,16 @@ local function throttled(keys, maxima)
   end
 end
 
+-- The same of a log-in, whose maxima are the last three of `args`.
+local function throttled_login(customer, email, address, args)
+  local maxima = {to_integer(args[#args - 2]), to_integer(args[#args - 1]), to_integer(args[#args])}
+  if not maxima[1] or not maxima[2] or not maxima[3] then
+    return problem('malformed', 'account_max address_max anywhere_max')
+  end
+  if customer and call('EXISTS', known_key(customer, address)) == 1 then maxima[3] = nil end
+  return throttled(attempt_keys(email, address), maxima)
+end
+
 local function count_failure(keys, window)
   for _, key in ipairs(keys) do
     if call('INCR', key) == 1 then call('PEXPIRE', key, window) end
@@ -62,13 +72,11 @@ local function count_failure(keys, window)
 end
 
 register('find_login_v1', function(args)
-  local maxima = {to_integer(args[3]), to_integer(args[4]), to_integer(args[5])}
-  if not fits(args, 254, 64) or not maxima[1] or not maxima[2] or not maxima[3] then
+  if #args ~= 5 or not fits(args, 254, 64) then
     return problem('malformed', 'find_login_v1 email address account_max address_max anywhere_max')
   end
   local customer = owner_of(args[1])
-  if customer and call('EXISTS', known_key(customer, args[2])) == 1 then maxima[3] = nil end
-  local limit = throttled(attempt_keys(args[1], args[2]), maxima)
+  local limit = throttled_login(customer, args[1], args[2], args)
   if limit then return limit end
   return customer and 'O' .. array(customer, read_account(customer)[2]) or DONE
 end, {'no-writes'})
@@ -78,13 +86,16 @@ register('log_in_v1', function(args)
   local window, idle, longest = to_integer(args[6]), to_integer(args[7]), to_integer(args[8])
   local known_for = to_integer(args[10])
   if not is_bytes(session, 16) or not fits({email, address}, 254, 64) or not longest or not idle
-    or not window or not known_for then
+    or not window or not known_for or #args ~= 13 then
     return problem('malformed', 'log_in_v1')
   end
+  local kept = kept_answer(args[9])
+  if kept then return kept end -- Counted already.
+  -- Again: of many guesses at once, those beyond the maximum learn nothing, also the right one.
+  local limit = throttled_login(customer, email, address, args)
+  if limit then return limit end
   local buyer, attempts = call('HGET', 'buyer:{s0}', customer), attempt_keys(email, address)
   if right ~= '1' or not buyer then
-    local kept = kept_answer(args[9])
-    if kept then return kept end -- Counted already.
     count_failure(attempts, args[6])
     return keep_answer(args[9], problem('unauthenticated'))
   end

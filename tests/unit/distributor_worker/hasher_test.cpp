@@ -3,6 +3,10 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <atomic>
+#include <set>
+#include <thread>
+
 #include "base/clock.hpp"
 
 namespace depot::distributor_worker {
@@ -53,6 +57,32 @@ TEST(HasherTest, NothingMatchesTheHashOfNobody) {
   const auto results = wait_for(hasher, 1);
   ASSERT_EQ(results.size(), 1u);
   EXPECT_FALSE(results[0].right);
+}
+
+TEST(HasherTest, DoesEachOnceAlsoWhereNoCoreHasTimeLeft) {
+  crypto_start();
+  Hasher hasher({.passes = 2, .memory_bytes = 8 * 1024 * 1024});
+  std::atomic<bool> done = false;
+  std::vector<std::jthread> busy;
+  for (unsigned i = 0; i < 2 * std::thread::hardware_concurrency(); ++i) {
+    busy.emplace_back([&] {
+      while (!done) {
+      }
+    });
+  }
+  for (std::uint32_t tag = 1; tag <= 8; ++tag) {
+    hasher.submit({.tag = tag, .verify = false, .against = "", .password = "", .to_hash = "x"});
+  }
+  std::set<std::uint32_t> tags;
+  const auto made = wait_for(hasher, 8);
+  for (const HashResult& result : made) tags.insert(result.tag);
+  EXPECT_EQ(tags.size(), 8u);
+  done = true;
+  busy.clear();
+  hasher.submit({.tag = 9, .verify = false, .against = "", .password = "", .to_hash = "x"});
+  const auto last = wait_for(hasher, 1);
+  ASSERT_EQ(last.size(), 1u);
+  EXPECT_EQ(last[0].tag, 9u) << "what the idle thread was at was done by the other one";
 }
 
 TEST(HasherTest, EndsWithoutFinishingWhatWaits) {

@@ -44,7 +44,7 @@ TEST_F(PasswordTest, LogInFindsVerifiesAndLogsIn) {
   EXPECT_EQ(enter.arguments,
             (std::vector<std::string>{"FCALL", "log_in_v1", "0", kSession, kCustomer, "a@b.c",
                                       "127.0.0.1", "1", "900000", "86400000", "1209600000",
-                                      kRequestId, "2592000000"}));
+                                      kRequestId, "2592000000", "10", "100", "200"}));
   respond(enter.tag, {"Odone"});
   EXPECT_EQ(recorder.answers, (std::vector<Recorder::Answer>{{1, Status::ok, 0, "Odone"}}));
   EXPECT_TRUE(worker.idle());

@@ -48,7 +48,7 @@ class AccountsTest : public testing::Test {
                      std::int64_t idle = kSessionIdle, std::int64_t longest = 14 * kSessionIdle) {
     return shop_.call("log_in_v1",
                       {id(session), id(customer), email, address, right ? "1" : "0", "60000",
-                       std::to_string(idle), std::to_string(longest), "", "60000"});
+                       std::to_string(idle), std::to_string(longest), "", "60000", "3", "5", "8"});
   }
   std::string find_login(const std::string& email, const std::string& address = "10.0.0.1") {
     return shop_.call("find_login_v1", {email, address, "3", "5", "8"});
@@ -254,6 +254,18 @@ TEST_F(AccountsTest, FailedLogInsAreThrottledByAccount) {
   EXPECT_EQ(find_login("anna@example.org", "10.9.9.9")[0], 'O') << "the owner, from elsewhere";
 }
 
+TEST_F(AccountsTest, OfManyGuessesAtOnceThoseBeyondTheMaximumLearnNothing) {
+  create("anna", "anna@example.org");
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(find_login("anna@example.org")[0], 'O') << "all at once";
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(text_of(log_in("s", "anna", "anna@example.org", false)), "X unauthenticated");
+  }
+  EXPECT_EQ(text_of(log_in("s", "anna", "anna@example.org", false)), "X rate_limited");
+  EXPECT_EQ(text_of(log_in("s", "anna", "anna@example.org", true)), "X rate_limited");
+  EXPECT_EQ(text_of(check({.session = id("s"), .customer = id("anna")})), "X unauthenticated");
+  EXPECT_EQ(shop_.redis({"GET", "attempts:{s0}:e:anna@example.org"}).text, "3");
+}
+
 TEST_F(AccountsTest, GuessesFromManyAddressesKeepOutStrangersAndNotTheOwner) {
   create("anna", "anna@example.org");
   log_in("s", "anna", "anna@example.org", true, "10.0.0.7");
@@ -269,9 +281,10 @@ TEST_F(AccountsTest, GuessesFromManyAddressesKeepOutStrangersAndNotTheOwner) {
 TEST_F(AccountsTest, AFailedLogInCountsOnceHoweverOftenItIsTried) {
   create("anna", "anna@example.org");
   for (int attempt = 0; attempt < 5; ++attempt) {
-    EXPECT_EQ(text_of(shop_.call("log_in_v1", {id("s"), id("anna"), "anna@example.org", "10.0.0.1",
-                                               "0", "60000", "1", "1", id("log in"), "1"})),
-              "X unauthenticated");
+    EXPECT_EQ(
+        text_of(shop_.call("log_in_v1", {id("s"), id("anna"), "anna@example.org", "10.0.0.1", "0",
+                                         "60000", "1", "1", id("log in"), "1", "3", "5", "8"})),
+        "X unauthenticated");
   }
   EXPECT_EQ(shop_.redis({"GET", "attempts:{s0}:e:anna@example.org"}).text, "1");
 }
@@ -296,7 +309,8 @@ TEST_F(AccountsTest, ASuccessfulLogInClearsTheAccountsFailures) {
 }
 
 TEST_F(AccountsTest, AttemptsAreForgottenAfterTheWindow) {
-  shop_.call("log_in_v1", {id("s"), "", "x@example.org", "10.0.0.1", "0", "80", "1", "1", "", "1"});
+  shop_.call("log_in_v1", {id("s"), "", "x@example.org", "10.0.0.1", "0", "80", "1", "1", "", "1",
+                           "3", "5", "8"});
   EXPECT_GT(shop_.redis({"PTTL", "attempts:{s0}:e:x@example.org"}).integer, 0);
   EXPECT_TRUE(wait_until(
       10s,
