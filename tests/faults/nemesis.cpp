@@ -67,8 +67,10 @@ class Nemesis {
         Faults::Hurt{cluster_, *frames_, agents_}, options_.seed, stop_.fd(),
         [this](const std::string& what) { say(what); }, options_.only);
     std::filesystem::create_directory(histories());
+    // All: the agents begin behind bad networks, and the last one may be the first.
+    const auto offered = [&](const auto& offer) { return available(cluster_.port(), offer) > 0; };
     const bool on_sale = wait_until(
-        30s, [&] { return available(cluster_.port(), offers_.back()) > 0; }, "it is on sale");
+        30s, [&] { return std::ranges::all_of(offers_, offered); }, "they are on sale");
     if (!on_sale) complain("the goods are not on sale");
     Shoppers shoppers({cluster_.port(0), cluster_.port(1)}, offers_, kCustomers, histories(),
                       options_.seed);
