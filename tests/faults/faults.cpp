@@ -54,11 +54,11 @@ const std::vector<Faults::Kind>& Faults::kinds() {
     std::vector<Kind> kinds;
     for (const auto& [name, program] : kPrograms) {
       kinds.push_back({std::string("kill:") + name, "SIGKILL of one", 6,
-                       [program](Faults& faults) { faults.kill(program); }});
+                       [program = program](Faults& faults) { faults.kill(program); }});
     }
     for (const auto& [name, program] : kPrograms) {
       kinds.push_back({std::string("freeze:") + name, "SIGSTOP of one, SIGCONT 0.2 to 2.5 s later",
-                       4, [program](Faults& faults) { faults.freeze(program); }});
+                       4, [program = program](Faults& faults) { faults.freeze(program); }});
     }
     const auto add = [&](const char* name, unsigned weight, void (Faults::*happen)(),
                          const char* how) {
