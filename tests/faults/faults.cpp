@@ -8,6 +8,8 @@
 #include <charconv>
 #include <csignal>
 #include <filesystem>
+#include <iterator>
+#include <utility>
 
 #include "store/library.hpp"
 #include "tests/support/wait.hpp"
@@ -20,8 +22,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kPrograms[] = {"depot-worker", "depot-load-balancer", "depot-gateway",
-                                     "depot-hub", "redis-server"};
+constexpr std::pair<const char*, const char*> kPrograms[] = {{"worker", "depot-worker"},
+                                                             {"balancer", "depot-load-balancer"},
+                                                             {"gateway", "depot-gateway"},
+                                                             {"hub", "depot-hub"},
+                                                             {"redis", "redis-server"}};
 constexpr const char* kBallast = "ballast-of-a-test";
 constexpr std::size_t kDeafMax = 8;
 constexpr int kIdle = 20;           // connections
@@ -44,34 +49,53 @@ rlim_t highest_descriptor(pid_t pid) {
 
 }  // namespace
 
-struct Faults::Kind {
-  unsigned weight;
-  void (Faults::*happen)();
-};
-
 const std::vector<Faults::Kind>& Faults::kinds() {
-  static const std::vector<Kind> all = {
-      {6, &Faults::kill},
-      {4, &Faults::freeze},
-      {2, &Faults::kill_agent},
-      {1, &Faults::freeze_agent},
-      {2, &Faults::agents_link},
-      {4, &Faults::frames},
-      {6, &Faults::fault_point},
-      {2, &Faults::cut_power},
-      {1, &Faults::fill_disk},
-      {1, &Faults::fill_memory},
-      {1, &Faults::take_descriptors},
-      {1, &Faults::break_config},
-      {1, &Faults::damage_library},
-      {1, &Faults::keep_redis_busy},
-      {1, &Faults::add_deaf_subscriber},
-  };
+  static const std::vector<Kind> all = [] {
+    std::vector<Kind> kinds;
+    for (const auto& [name, program] : kPrograms) {
+      kinds.push_back({std::string("kill:") + name, "SIGKILL of one", 6,
+                       [program = program](Faults& faults) { faults.kill(program); }});
+    }
+    for (const auto& [name, program] : kPrograms) {
+      kinds.push_back({std::string("freeze:") + name, "SIGSTOP of one, SIGCONT 0.2 to 2.5 s later",
+                       4, [program = program](Faults& faults) { faults.freeze(program); }});
+    }
+    const auto add = [&](const char* name, unsigned weight, void (Faults::*happen)(),
+                         const char* how) {
+      kinds.push_back({name, how, weight, [happen](Faults& faults) { (faults.*happen)(); }});
+    };
+    add("kill:agent", 10, &Faults::kill_agent, "SIGKILL, started again");
+    add("freeze:agent", 5, &Faults::freeze_agent, "SIGSTOP, SIGCONT 2 to 6 s later");
+    add("link", 10, &Faults::agents_link,
+        "a proxy between an agent and the hubs: frames lost, doubled, late, or cut off");
+    add("frames", 20, &Faults::frames,
+        "a proxy between gateways and balancers, or balancers and workers: lost, doubled, late, "
+        "mixed "
+        "up, or cut off");
+    add("point", 30, &Faults::fault_point, "SIGKILL of who passes a fault point next");
+    add("power", 10, &Faults::cut_power,
+        "SIGKILL of Redis, its file cut within the write behind the last fsync");
+    add("disk", 5, &Faults::fill_disk, "writes of the append-only file fail for 0.3 to 1.5 s");
+    add("memory", 5, &Faults::fill_memory, "a value larger than `redis.maxmemory`");
+    add("descriptors", 5, &Faults::take_descriptors,
+        "`prlimit` of a gateway or hub, and 40 connections");
+    add("config", 5, &Faults::break_config, "`config.yml` does not parse for 0.7 to 1.5 s");
+    add("library", 5, &Faults::damage_library,
+        "`FUNCTION FLUSH`, `DELETE`, or an older one loaded");
+    add("busy", 5, &Faults::keep_redis_busy, "a script in Redis that runs for 1 to 2 s");
+    add("deaf", 5, &Faults::add_deaf_subscriber, "raw ZMTP to a hub, up to 8 that read nothing");
+    return kinds;
+  }();
   return all;
 }
 
-Faults::Faults(const Hurt& hurt, std::uint32_t seed, int wake_fd, Say say)
-    : hurt_(hurt), random_(seed), wake_fd_(wake_fd), say_(std::move(say)) {}
+Faults::Faults(const Hurt& hurt, std::uint32_t seed, int wake_fd, Say say,
+               const std::vector<std::string>& only)
+    : hurt_(hurt), random_(seed), wake_fd_(wake_fd), say_(std::move(say)) {
+  std::ranges::copy_if(kinds(), std::back_inserter(kinds_), [&](const Kind& kind) {
+    return only.empty() || std::ranges::find(only, kind.name) != only.end();
+  });
+}
 
 Faults::~Faults() = default;
 
@@ -100,10 +124,10 @@ void Faults::happen() {
   if (bad_ > 0) --bad_;
   end_last();
   unsigned sum = 0;
-  for (const Kind& kind : kinds()) sum += kind.weight;
+  for (const Kind& kind : kinds_) sum += kind.weight;
   auto at = static_cast<unsigned>(any(sum));
-  for (const Kind& kind : kinds()) {
-    if (at < kind.weight) return (this->*kind.happen)();
+  for (const Kind& kind : kinds_) {
+    if (at < kind.weight) return kind.happen(*this);
     at -= kind.weight;
   }
 }
@@ -143,16 +167,14 @@ void Faults::ask_redis(const std::vector<std::string>& command) {
   }
 }
 
-void Faults::kill() {
-  const std::string program = kPrograms[any(std::size(kPrograms))];
+void Faults::kill(const std::string& program) {
   const pid_t pid = pid_of_any(program);
   if (pid == 0) return;
   ::kill(pid, SIGKILL);
   note("SIGKILL " + program);
 }
 
-void Faults::freeze() {
-  const std::string program = kPrograms[any(std::size(kPrograms))];
+void Faults::freeze(const std::string& program) {
   const pid_t pid = pid_of_any(program);
   if (pid == 0) return;
   note("SIGSTOP " + program);

@@ -33,9 +33,17 @@ class Faults {
     RequestProxies& frames;
     std::vector<std::unique_ptr<ProxiedAgent>>& agents;
   };
+  struct Kind {
+    std::string name;
+    std::string how;  // it is injected
+    unsigned weight;
+    std::function<void(Faults&)> happen;
+  };
+  static const std::vector<Kind>& kinds();
   using Say = std::function<void(const std::string&)>;
-  // `wake_fd`: readable when a pause is to end at once.
-  Faults(const Hurt& hurt, std::uint32_t seed, int wake_fd, Say say);
+  // `wake_fd`: readable when a pause is to end at once. `only`: the names of kinds; none are all.
+  Faults(const Hurt& hurt, std::uint32_t seed, int wake_fd, Say say,
+         const std::vector<std::string>& only);
   ~Faults();
   Faults(const Faults&) = delete;
   Faults& operator=(const Faults&) = delete;
@@ -48,17 +56,14 @@ class Faults {
   int kills() const;  // of them, power cuts among them
 
  private:
-  struct Kind;
-  static const std::vector<Kind>& kinds();
-
   std::size_t any(std::size_t count) { return random_() % count; }
   void note(const std::string& what);
   void end_last();
   void ask_redis(const std::vector<std::string>& command);
   pid_t pid_of_any(const std::string& program);
 
-  void kill();
-  void freeze();
+  void kill(const std::string& program);
+  void freeze(const std::string& program);
   void kill_agent();
   void freeze_agent();
   void agents_link();
@@ -78,6 +83,7 @@ class Faults {
   std::minstd_rand random_;
   const int wake_fd_;
   const Say say_;
+  std::vector<Kind> kinds_;  // that may happen
   std::map<std::string, int> counts_;
   std::string armed_;    // fault point
   std::size_t bad_ = 0;  // so many more faults that frames suffer through

@@ -4,13 +4,16 @@
 //
 //   nemesis --seconds 60                 a schedule by chance; its seed is printed
 //   nemesis --seconds 60 --seed 7        the same faults in the same order
-//   nemesis --seconds 600 --record FILE  a row of docs/RELIABILITY.md's table
+//   nemesis --only kill:worker,link      faults of these kinds alone; --list names all
+//   nemesis --seconds 600 --record FILE  a row of docs/RELIABILITY.md's table; with --only that of
+//                                        the table which tests/faults/record makes
 //
 // Exit code 0 when every customer had a definite answer, nothing was lost, doubled or oversold, and
 // each manufacturer's numbers are the distributor's.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <boost/json.hpp>
 #include <csignal>
 #include <filesystem>
@@ -36,6 +39,7 @@ struct Options {
   int seconds = 60;
   std::uint32_t seed = 0;
   std::string record;
+  std::vector<std::string> only;
 };
 
 class Nemesis {
@@ -59,11 +63,14 @@ class Nemesis {
   }
 
   int run() {
-    faults_.emplace(Faults::Hurt{cluster_, *frames_, agents_}, options_.seed, stop_.fd(),
-                    [this](const std::string& what) { say(what); });
+    faults_.emplace(
+        Faults::Hurt{cluster_, *frames_, agents_}, options_.seed, stop_.fd(),
+        [this](const std::string& what) { say(what); }, options_.only);
     std::filesystem::create_directory(histories());
+    // All: the agents begin behind bad networks, and the last one may be the first.
+    const auto offered = [&](const auto& offer) { return available(cluster_.port(), offer) > 0; };
     const bool on_sale = wait_until(
-        30s, [&] { return available(cluster_.port(), offers_.back()) > 0; }, "it is on sale");
+        30s, [&] { return std::ranges::all_of(offers_, offered); }, "they are on sale");
     if (!on_sale) complain("the goods are not on sale");
     Shoppers shoppers({cluster_.port(0), cluster_.port(1)}, offers_, kCustomers, histories(),
                       options_.seed);
@@ -106,6 +113,17 @@ class Nemesis {
     }
   }
 
+  // Their names and how they are made, as two cells of a table.
+  std::string kinds() const {
+    std::string names, hows;
+    for (const Faults::Kind& kind : Faults::kinds()) {
+      if (std::ranges::find(options_.only, kind.name) == options_.only.end()) continue;
+      names += (names.empty() ? "" : ", ") + kind.name;
+      hows += (hows.empty() ? "" : "; ") + kind.how;
+    }
+    return names + " | " + hows;
+  }
+
   int report(const Shoppers& shoppers) {
     const CommandResult audit = cluster_.depot(
         {"audit", "--json", "--histories", histories(), "--agents", cluster_.agents()});
@@ -140,11 +158,16 @@ class Nemesis {
         number("doubled"), number("oversold"), wrong_);
     if (wrong_ > 0) fmt::print("{}\n", cluster_.logs());
     if (!options_.record.empty()) {
+      const std::string sums =
+          fmt::format("{} | {} | {} | {} | {} | {}", all, kills, shoppers.bought(), number("lost"),
+                      number("doubled"), number("oversold"));
       std::ofstream(options_.record, std::ios::app)
-          << fmt::format("| {} | {} | {} s | {} | {} | {} | {} | {} | {} | {:.0f} | {:.0f} |\n",
-                         to_rfc3339(wall_now()).substr(0, 10), options_.seed, options_.seconds, all,
-                         kills, shoppers.bought(), number("lost"), number("doubled"),
-                         number("oversold"), wait(0.99), wait(1));
+          << (options_.only.empty()
+                  ? fmt::format("| {} | {} | {} s | {} | {:.0f} | {:.0f} |\n",
+                                to_rfc3339(wall_now()).substr(0, 10), options_.seed,
+                                options_.seconds, sums, wait(0.99), wait(1))
+                  : fmt::format("| {} | {} | {:.0f}, {:.0f}, {:.0f} |\n", kinds(), sums, wait(0.5),
+                                wait(0.99), wait(1)));
     }
     return wrong_ == 0 ? 0 : 1;
   }
@@ -175,7 +198,20 @@ int main(int argc, char** argv) try {
   app.add_option("--seconds", options.seconds)->check(CLI::Range(1, 86'400 * 7));
   app.add_option("--seed", options.seed, "the schedule; by chance");
   app.add_option("--record", options.record, "append a row of a Markdown table to this file");
+  std::vector<std::string> names;
+  for (const auto& kind : depot::test::Faults::kinds()) names.push_back(kind.name);
+  app.add_option("--only", options.only, "kinds of faults")
+      ->delimiter(',')
+      ->check(CLI::IsMember(names));
+  bool list = false;
+  app.add_flag("--list", list, "the kinds of faults, and how each is injected");
   CLI11_PARSE(app, argc, argv);
+  if (list) {
+    for (const auto& kind : depot::test::Faults::kinds()) {
+      fmt::print("{:<16} {}\n", kind.name, kind.how);
+    }
+    return 0;
+  }
   if (options.seed == 0) options.seed = static_cast<std::uint32_t>(depot::random_u64() % 1'000'000);
   fmt::print("faults for {} s, seed {}\n", options.seconds, options.seed);
   depot::StopSignal stop{SIGINT, SIGTERM};

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <filesystem>
 
@@ -14,6 +15,7 @@
 #include "store/library.hpp"
 #include "tests/support/cluster.hpp"
 #include "tests/support/customer.hpp"
+#include "tests/support/proxied_agent.hpp"
 #include "tests/support/wait.hpp"
 
 namespace depot::test {
@@ -28,23 +30,24 @@ struct Mistake {
   std::string more = {}, instead_of_more = {};
 };
 
+// Another library than the one that `depot up` has loaded.
+void plant(const Cluster& cluster, const Mistake& mistake) {
+  std::string text = store::library_text();
+  for (const auto& [code, instead] : {std::pair(mistake.code, mistake.instead),
+                                      std::pair(mistake.more, mistake.instead_of_more)}) {
+    if (code.empty()) continue;
+    const std::size_t at = text.find(code);
+    ASSERT_NE(at, std::string::npos) << "the code that is to be broken is not there any more";
+    ASSERT_EQ(text.find(code, at + 1), std::string::npos);
+    text.replace(at, code.size(), instead);
+  }
+  store::BlockingRedis redis = cluster.redis();
+  const auto loaded = redis.command({"FUNCTION", "LOAD", "REPLACE", text});
+  ASSERT_TRUE(loaded) << loaded.error().message;
+}
+
 class PlantedTest : public testing::TestWithParam<Mistake> {
  protected:
-  // Another library than the one that `depot up` has loaded.
-  void plant(const Mistake& mistake) {
-    std::string text = store::library_text();
-    for (const auto& [code, instead] : {std::pair(mistake.code, mistake.instead),
-                                        std::pair(mistake.more, mistake.instead_of_more)}) {
-      if (code.empty()) continue;
-      const std::size_t at = text.find(code);
-      ASSERT_NE(at, std::string::npos) << "the code that is to be broken is not there any more";
-      ASSERT_EQ(text.find(code, at + 1), std::string::npos);
-      text.replace(at, code.size(), instead);
-    }
-    store::BlockingRedis redis = cluster_.redis();
-    const auto loaded = redis.command({"FUNCTION", "LOAD", "REPLACE", text});
-    ASSERT_TRUE(loaded) << loaded.error().message;
-  }
   void buy(Customer& customer, std::int64_t units, const std::string& key) {
     protocol::PlaceOrder order;
     order.lines.push_back({.offer = "m1:a", .quantity = units, .seen_price = {}});
@@ -88,7 +91,7 @@ class PlantedTest : public testing::TestWithParam<Mistake> {
 TEST_P(PlantedTest, IsFound) {
   cluster_.start();
   offer(3);
-  if (!GetParam().code.empty()) plant(GetParam());
+  if (!GetParam().code.empty()) plant(cluster_, GetParam());
   Customer anna(cluster_.port()), ben(cluster_.port());
   buy(anna, 1, "first");
   buy(anna, 1, "first");  // As a network that delivers twice.
@@ -129,6 +132,55 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"OrderNotKept", "  if n > 0 then call('MSET', unpack(strings, 1, n)) end\n", "",
                 "lost"}),
     [](const auto& one) { return one.param.name; });
+
+// What an agent states reaches the store twice, by each of two hubs, and late by one that stood
+// still. Where the store takes it again the books are right in themselves, but goods were taken
+// back and offered anew in between: what the line made tells.
+class PlantedOffersTest : public testing::TestWithParam<bool> {
+ protected:
+  // Until its line has made so many.
+  static void await_made(const ProxiedAgent& agent, std::int64_t units) {
+    ASSERT_TRUE(wait_until(
+        30s, [&] { return agent.made() >= units; }, std::to_string(units) + " are made"));
+  }
+  Cluster cluster_{{"hub.count", "2"}};
+};
+
+TEST_P(PlantedOffersTest, NotNumberedAreFoundByTheNumbersOfBothSides) {
+  constexpr std::int64_t kMade = 40;
+  const bool numbered = GetParam();
+  cluster_.start();
+  ProxiedAgent agent(cluster_, "alder",
+                     {{.sku = "mug", .offered = 1, .batch = 1, .pause_at = 1 + kMade}}, 1);
+  if (!numbered) {  // Now: `depot manufacturer add`, which made the agent, loads the right one.
+    plant(cluster_,
+          {.name = {},
+           .code = "  if verdict > 0 then return 'O' .. array(verdict, known_epoch, last)",
+           .instead = "  if verdict > 1 then return 'O' .. array(verdict, known_epoch, last)",
+           .rule = {}});
+  }
+  agent.set(Link::good);
+  ASSERT_TRUE(wait_until(
+      30s, [&] { return cluster_.metric("depot_hub_offers_repeated_total") >= 3; },
+      "both hubs hear it"));
+  const pid_t hub = cluster_.pids("depot-hub").front();
+  ::kill(hub, SIGSTOP);
+  await_made(agent, agent.made() + 5);
+  ::kill(hub, SIGCONT);
+  await_made(agent, kMade);
+  const auto difference = [&] { return agent.difference(); };
+  const std::string taken_back = "that its line made were taken back";
+  EXPECT_TRUE(wait_until(
+      20s,
+      [&] {
+        return numbered ? difference().empty() : difference().find(taken_back) != std::string::npos;
+      },
+      numbered ? "both sides agree" : "the mistake is found", difference));
+  cluster_.expect_clean_audit();  // It cannot see this.
+}
+
+INSTANTIATE_TEST_SUITE_P(Offers, PlantedOffersTest, testing::Bool(),
+                         [](const auto& one) { return one.param ? "Numbered" : "NotNumbered"; });
 
 }  // namespace
 }  // namespace depot::test

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <csignal>
 #include <filesystem>
+#include <set>
 #include <stdexcept>
 
 #include "base/options.hpp"
@@ -99,7 +100,11 @@ std::string Books::difference(const std::vector<Good>& goods) const {
   if (agent.at("acknowledged") != json::value(true)) return "records under way";
   if (agent.at("behind").to_number<std::int64_t>() != 0) return "the agent is behind";
   std::map<std::string, std::int64_t> wanted;
-  for (const Good& good : goods) wanted[good.sku] = good.offered;
+  std::set<std::string> grow;
+  for (const Good& good : goods) {
+    wanted[good.sku] = good.offered;
+    if (good.batch > 0) grow.insert(good.sku);
+  }
   for (const json::value& line : agent.at("lines").as_array()) {
     if (line.at("standing") != json::value(true)) return "its lines go on";
     wanted[std::string(line.at("sku").as_string())] += line.at("made").as_int64();
@@ -110,6 +115,9 @@ std::string Books::difference(const std::vector<Good>& goods) const {
   }
   const Totals theirs = distributors();
   for (const auto& [sku, fields] : theirs) {
+    if (const auto cut = fields.at("cut"); cut > 0 && grow.contains(sku)) {
+      return sku + ": " + std::to_string(cut) + " that its line made were taken back";
+    }
     if (fields == ours[sku] && fields.at("wanted") == wanted[sku]) continue;
     return sku + ": the distributor has" + text_of(fields) + "; the agent" + text_of(ours[sku]) +
            "; offered and made " + std::to_string(wanted[sku]);

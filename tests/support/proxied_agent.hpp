@@ -36,7 +36,8 @@ class Books {
 
   std::optional<boost::json::value> status() const;  // the agent's own; nullopt while it is away
   // "" when the agent has nothing under way, its lines stand, and both sides hold the same numbers
-  // of each sku: and as wanted what the file offers and the lines made, neither more nor less.
+  // of each sku: as wanted what the file offers and the lines made, neither more nor less, and
+  // nothing of what has a line was ever taken back. REQUIRES: the file never offers less of that.
   std::string difference(const std::vector<Good>& goods) const;
   // One number of a sku, as the distributor has it: "sold", "cut"...; -1 where there is no such
   // sku.
