@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t kInFlightMax = 65'536;
 constexpr std::uint32_t kOutstandingPerWorkerMax = 4'096;
 constexpr std::uint32_t kBatch = 64;  // orders that a worker makes one call of, at most
-constexpr std::size_t kQueuedLeast = 64;
+constexpr std::size_t kQueuedLeast = 16;
 constexpr double kRateAssumed = 1'000;  // a second, of workers that were not seen at their limit,
 constexpr double kRateTrusted = 0.15;   // and as if that had been seen for so many seconds;
 constexpr double kRateSeen = 0.35;      // or if more was, for so many
@@ -63,6 +63,7 @@ Balancer::Balancer(const LoadBalancerConfig& limits, std::uint32_t seed, TimePoi
       now_(now),
       queue_(queued_max_, static_cast<std::size_t>(limits.queued_per_tenant_max),
              static_cast<std::size_t>(limits.queued_bytes_max), seed),
+      in_flight_max_(kInFlightMax),
       counts_(metrics),
       next_session_(seed),
       worker_seen_(now),
@@ -180,10 +181,11 @@ void Balancer::dispatch() {
       return true;
     });
   }
-  while (!queue_.empty() && in_flight_.size() < kInFlightMax) {
+  while (!queue_.empty() && in_flight_.size() < in_flight_max_) {
     Peer* worker = pick();
     if (!worker) return;
-    auto chunk = std::min(kBatch - worker->outstanding % kBatch, worker->credit());
+    std::size_t chunk = std::min(kBatch - worker->outstanding % kBatch, worker->credit());
+    chunk = std::min(chunk, in_flight_max_ - in_flight_.size());
     while (chunk > 0 && !queue_.empty()) chunk -= hand_over(*worker) ? 1 : 0;
   }
 }
@@ -266,8 +268,8 @@ void Balancer::tick() {
   adapt_queue(since_last);
 }
 
-// Keeps the queue as long as the workers get through in queue_wait_max. With a longer one every
-// request would be served just when its customer has given up. What they were given without a
+// Keeps the queue, and what workers have, as long as they get through in queue_wait_max. With more
+// every request would be served just when its customer has given up. What they were given without a
 // backlog is the least that they can do, and what a backlog begins with: a short stall is waited
 // out, and workers that are slow for long are known to be after half a second. A crowd that comes
 // at once is let in, a customer each, before that is known.
@@ -285,6 +287,7 @@ void Balancer::adapt_queue(Duration since_last) {
   const auto reached = static_cast<std::size_t>(rate * wait);
   const std::size_t turns = std::min(std::max(reached, kQueuedLeast), queued_max_);
   queue_.limit(turns, all_the_time ? turns : queued_max_);
+  in_flight_max_ = all_the_time ? std::min(turns, kInFlightMax) : kInFlightMax;
 }
 
 // Answers everything in flight that `over` says yes to.

@@ -140,6 +140,7 @@ class Balancer {
   const std::size_t queued_max_;
   TimePoint now_;  // of the event at hand
   FairQueue queue_;
+  std::size_t in_flight_max_;
   messaging::Slots<InFlight> in_flight_;
   messaging::Slots<Peer> peers_;
   std::vector<std::uint32_t> workers_;  // their places

@@ -25,8 +25,8 @@ register('open_store_v1', function(args)
   store_id(now_ms())
   local schema, counted = unpack(call('HMGET', 'meta:{s0}', 'schema', 'currency'))
   if schema ~= SCHEMA then
-    return problem('unavailable', 'the data is of schema ' .. schema .. ', written by another '
-      .. 'version of Depot; this one reads schema ' .. SCHEMA)
+    return problem('unavailable', 'the data is of schema ' .. (schema or 'unknown')
+      .. ', written by another version of Depot; this one reads schema ' .. SCHEMA)
   end
   if counted and counted ~= currency then return other_currency(counted, currency) end
   if not counted then call('HSET', 'meta:{s0}', 'currency', currency) end

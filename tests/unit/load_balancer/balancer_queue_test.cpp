@@ -1,6 +1,7 @@
 // How many may wait, and whose.
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <map>
 
 #include "tests/unit/load_balancer/harness.hpp"
@@ -79,6 +80,33 @@ TEST_F(BalancerQueueTest, ASlowBackEndsBacklogIsAsShortAndHardlyAnyoneExpiresInI
   EXPECT_LE(expired, 50u) << "of those that were let in before the rate was known";
   EXPECT_GE(served, 980u);
   EXPECT_GE(overload, 8'500u);
+}
+
+// Of 20 a second: as many as it does in a second wait, and as many are the worker's.
+TEST_F(BalancerQueueTest, AlsoAVerySlowBackEndAnswersInTime) {
+  h.gateway("g");
+  h.worker("w", 256);
+  std::uint32_t tag = 0;
+  std::deque<std::uint32_t> work;
+  std::size_t served = 0;
+  for (int tick = 0; tick < 600; ++tick) {
+    std::vector<messaging::RequestRecord> batch;
+    for (int i = 0; i < 10; ++i, ++tag) batch.push_back(record(tag, tag));
+    h.request("g", batch);
+    h.pass(50ms, {"g", "w"});
+    for (const auto& request : h.requests("w")) work.push_back(request.tag);
+    if (!work.empty()) h.reply("w", {{.tag = work.front()}});
+    if (!work.empty()) work.pop_front();
+    h.grant("w", static_cast<std::uint32_t>(256 + tick));
+    h.turn();
+    for (const SentReply& reply : h.replies("g")) {
+      if (tick < 300) continue;  // Before, what was let in before the rate was known.
+      served += reply.status == Status::ok;
+      EXPECT_TRUE(reply.status == Status::ok || reply.status == Status::overload);
+    }
+  }
+  EXPECT_GE(served, 290u);
+  EXPECT_LE(work.size(), 24u);
 }
 
 TEST_F(BalancerQueueTest, AStallOfFastWorkersIsWaitedOut) {
