@@ -63,7 +63,7 @@ Balancer::Balancer(const LoadBalancerConfig& limits, std::uint32_t seed, TimePoi
       now_(now),
       queue_(queued_max_, static_cast<std::size_t>(limits.queued_per_tenant_max),
              static_cast<std::size_t>(limits.queued_bytes_max), seed),
-      in_flight_max_(kInFlightMax),
+      outstanding_max_(kOutstandingPerWorkerMax),
       counts_(metrics),
       next_session_(seed),
       worker_seen_(now),
@@ -181,13 +181,18 @@ void Balancer::dispatch() {
       return true;
     });
   }
-  while (!queue_.empty() && in_flight_.size() < in_flight_max_) {
+  while (!queue_.empty() && in_flight_.size() < kInFlightMax) {
     Peer* worker = pick();
     if (!worker) return;
-    std::size_t chunk = std::min(kBatch - worker->outstanding % kBatch, worker->credit());
-    chunk = std::min(chunk, in_flight_max_ - in_flight_.size());
+    auto chunk = std::min(kBatch - worker->outstanding % kBatch, room(*worker));
     while (chunk > 0 && !queue_.empty()) chunk -= hand_over(*worker) ? 1 : 0;
   }
+}
+
+// How many more it takes.
+std::uint32_t Balancer::room(const Peer& worker) const {
+  if (worker.outstanding >= outstanding_max_) return 0;
+  return std::min(worker.credit(), outstanding_max_ - worker.outstanding);
 }
 
 // The worker that will be done first: batches outstanding times the recent time of one record, to a
@@ -200,7 +205,7 @@ Peer* Balancer::pick() {
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     Peer& worker = *peers_.find(workers_[(rotation_ + i) % workers_.size()]);
     // Silent for three pings it may hang: no more for it until it is heard, or found dead.
-    if (worker.draining || worker.backend_down || worker.credit() == 0 ||
+    if (worker.draining || worker.backend_down || room(worker) == 0 ||
         now_ - worker.heard > 3 * limits_.ping_every) {
       continue;
     }
@@ -287,7 +292,12 @@ void Balancer::adapt_queue(Duration since_last) {
   const auto reached = static_cast<std::size_t>(rate * wait);
   const std::size_t turns = std::min(std::max(reached, kQueuedLeast), queued_max_);
   queue_.limit(turns, all_the_time ? turns : queued_max_);
-  in_flight_max_ = all_the_time ? std::min(turns, kInFlightMax) : kInFlightMax;
+  outstanding_max_ = kOutstandingPerWorkerMax;
+  if (all_the_time) {
+    const std::size_t each = turns / std::max<std::size_t>(workers_.size(), 1);
+    outstanding_max_ = static_cast<std::uint32_t>(
+        std::clamp<std::size_t>(each, kQueuedLeast, kOutstandingPerWorkerMax));
+  }
 }
 
 // Answers everything in flight that `over` says yes to.

@@ -122,6 +122,7 @@ class Balancer {
   protocol::Status availability();
   void tell_gateways(messaging::FrameType type);
   void dispatch();
+  std::uint32_t room(const Peer& worker) const;
   Peer* pick();
   bool hand_over(Peer& worker);
   void tick();
@@ -140,7 +141,7 @@ class Balancer {
   const std::size_t queued_max_;
   TimePoint now_;  // of the event at hand
   FairQueue queue_;
-  std::size_t in_flight_max_;
+  std::uint32_t outstanding_max_;  // of a worker
   messaging::Slots<InFlight> in_flight_;
   messaging::Slots<Peer> peers_;
   std::vector<std::uint32_t> workers_;  // their places
