@@ -148,6 +148,8 @@ class Worker {
   std::string options_;
   std::size_t batches_in_flight_ = 0;
   int passwords_ = 0;
+  Duration hash_every_{};  // of late, with one behind the other
+  TimePoint hashed_at_;    // the last one, or begun
   bool connected_ = false;
   bool purchases_stopped_ = false;
   TimePoint now_{};

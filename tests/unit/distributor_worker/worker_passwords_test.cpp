@@ -214,6 +214,32 @@ TEST_F(PasswordTest, BeyondTheQueueOfHashingsItIsOverloadAndOrdersKeepTheirWindo
   EXPECT_EQ(recorder.commands.size(), 1u);
 }
 
+TEST_F(PasswordTest, WhereHashingTakesLongNoMoreWaitThanItDoesInTwoSeconds) {
+  const auto hash_each = [&](Duration time) {
+    while (!recorder.commands.empty()) respond(recorder.take().tag, {found("hash")});
+    while (!recorder.tasks.empty()) {
+      now += time;
+      worker.turn(now);
+      worker.on_hashed({.tag = take_task().tag, .right = true, .hash = ""});
+    }
+    while (!recorder.commands.empty()) respond(recorder.take().tag, {"Odone"});
+    ASSERT_TRUE(worker.idle());
+    recorder.answers.clear();
+  };
+  for (std::uint32_t tag = 1; tag <= 20; ++tag) log_in(tag);
+  hash_each(400ms);
+  for (std::uint32_t tag = 1; tag <= 20; ++tag) log_in(tag);
+  EXPECT_EQ(recorder.answers.size(), 14u) << "all but six are refused at once";
+  EXPECT_EQ(recorder.answers[0], (Recorder::Answer{7, Status::overload, 1'000, ""}));
+  hash_each(20ms);
+  for (int i = 0; i < 20; ++i) {
+    log_in(1);
+    hash_each(20ms);
+  }
+  for (std::uint32_t tag = 1; tag <= 20; ++tag) log_in(tag);
+  EXPECT_TRUE(recorder.answers.empty()) << "it is as fast as before";
+}
+
 TEST_F(PasswordTest, ALookUpThatFailedIsNeverUnknown) {
   log_in();
   worker.on_failed(recorder.take().tag, ErrorCode::unknown);  // It only read.
