@@ -294,7 +294,7 @@ void Balancer::adapt_queue(Duration since_last) {
   queue_.limit(turns, all_the_time ? turns : queued_max_);
   outstanding_max_ = kOutstandingPerWorkerMax;
   if (all_the_time) {
-    const std::size_t each = turns / std::max<std::size_t>(workers_.size(), 1);
+    const std::size_t each = reached / std::max<std::size_t>(workers_.size(), 1);
     outstanding_max_ = static_cast<std::uint32_t>(
         std::clamp<std::size_t>(each, kQueuedLeast, kOutstandingPerWorkerMax));
   }

@@ -52,7 +52,7 @@ class FairQueue {
         free_(records_max) {}
 
   // From now on a record is taken in whose turn comes within so many, or while half as many turns
-  // are all that wait; records_max at first. `firsts`: where none of its tenant waits yet.
+  // are all that wait; at first, whenever that is. `firsts`: where none of its tenant waits yet.
   void limit(std::size_t turns, std::size_t firsts) {
     turns_max_ = turns;
     firsts_max_ = firsts;
@@ -146,7 +146,7 @@ class FairQueue {
 
   const std::size_t records_max_, per_tenant_max_, bytes_max_;
   const std::uint32_t salt_;
-  std::size_t turns_max_ = records_max_, firsts_max_ = records_max_;
+  std::size_t turns_max_ = SIZE_MAX, firsts_max_ = SIZE_MAX;
   Records free_;
   std::vector<Bucket> buckets_{kBuckets};
   std::vector<std::uint16_t> ring_ = std::vector<std::uint16_t>(kBuckets);  // not empty; in turn

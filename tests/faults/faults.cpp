@@ -70,8 +70,7 @@ const std::vector<Faults::Kind>& Faults::kinds() {
         "a proxy between an agent and the hubs: frames lost, doubled, late, or cut off");
     add("frames", 20, &Faults::frames,
         "a proxy between gateways and balancers, or balancers and workers: lost, doubled, late, "
-        "mixed "
-        "up, or cut off");
+        "mixed up, or cut off");
     add("point", 30, &Faults::fault_point, "SIGKILL of who passes a fault point next");
     add("power", 10, &Faults::cut_power,
         "SIGKILL of Redis, its file cut within the write behind the last fsync");

@@ -115,6 +115,31 @@ TEST_F(BalancerQueueTest, AlsoAVerySlowBackEndAnswersInTime) {
   EXPECT_LE(work.size(), 24u);
 }
 
+TEST_F(BalancerQueueTest, AShortQueueKeepsNothingFromFastWorkers) {
+  Harness small({.queued_max = 30});
+  const std::vector<std::string> gateways = {"g0", "g1", "g2", "g3", "g4",
+                                             "g5", "g6", "g7", "g8", "g9"};
+  for (const std::string& gateway : gateways) small.gateway(gateway);
+  small.worker("w", 0);
+  std::uint32_t tag = 0, credit = 0;
+  std::size_t served = 0;
+  for (int tick = 0; tick < 40; ++tick) {  // 5,000 a second, and then ten wait.
+    small.grant("w", credit += 250);
+    for (const std::string& gateway : gateways) {
+      std::vector<messaging::RequestRecord> batch;
+      for (int i = 0; i < 26; ++i, ++tag) batch.push_back(record(tag, tag));
+      small.request(gateway, batch);
+      small.turn();
+    }
+    small.pass(50ms, {"g0", "g1", "g2", "g3", "g4", "g5", "g6", "g7", "g8", "g9", "w"});
+    const auto given = small.requests("w");
+    if (tick >= 20) served += given.size();
+    for (const auto& request : given) small.reply("w", {{.tag = request.tag}});
+    small.turn();
+  }
+  EXPECT_GE(served, 20 * 240u);
+}
+
 TEST_F(BalancerQueueTest, AStallOfFastWorkersIsWaitedOut) {
   h.gateway("g");
   h.worker("w", 0);
