@@ -2,6 +2,10 @@
 
 namespace depot {
 
+std::string rfc3339_of_ms(std::int64_t ms) {
+  return to_rfc3339(WallTime(std::chrono::milliseconds(ms)));
+}
+
 // By hand: an order's answer has one, and a formatter takes ten times as long.
 std::string to_rfc3339(WallTime time) {
   const auto midnight = std::chrono::floor<std::chrono::days>(time);

@@ -23,7 +23,8 @@ inline WallTime wall_now() {
 }
 
 // RFC 3339 in UTC with milliseconds: "2026-11-22T09:25:51.042Z".
-std::string to_rfc3339(WallTime time);  // of the years 0 to 9999
+std::string to_rfc3339(WallTime time);       // of the years 0 to 9999
+std::string rfc3339_of_ms(std::int64_t ms);  // the same, of milliseconds since 1970
 // The same in UTC ("...Z"), with milliseconds or without; nullopt for anything else.
 std::optional<WallTime> from_rfc3339(std::string_view text);
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <csignal>  // the names of the signals, for its users
 #include <initializer_list>
 #include <thread>
 

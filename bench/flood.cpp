@@ -20,6 +20,7 @@
 
 #include "base/crypto.hpp"
 #include "base/fatal.hpp"
+#include "bench/tally.hpp"
 
 namespace depot::bench {
 namespace {
@@ -29,14 +30,10 @@ constexpr int kEventsMax = 256;
 double cpu_seconds_of_us() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
+  const auto in_seconds = [](const timeval& time) {
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
   };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
-double ms(std::chrono::nanoseconds time) {
-  return std::chrono::duration<double, std::milli>(time).count();
+  return in_seconds(usage.ru_utime) + in_seconds(usage.ru_stime);
 }
 
 // The head of an answer, as far as a flood cares.
@@ -253,22 +250,22 @@ std::uint64_t FloodReport::total() const {
 }
 
 double FloodReport::per_second(int status) const {
-  const double seconds = std::chrono::duration<double>(length).count();
-  return seconds > 0 ? static_cast<double>(count(status)) / seconds : 0;
+  const double length_s = std::chrono::duration<double>(length).count();
+  return length_s > 0 ? static_cast<double>(count(status)) / length_s : 0;
 }
 
 double FloodReport::milliseconds(int status, double fraction) const {
   const auto found = answers.find(status);
-  return found == answers.end() ? 0 : ms(found->second.sent.percentile(fraction));
+  return found == answers.end() ? 0 : in_ms(found->second.sent.percentile(fraction));
 }
 
 FloodReport flood(const FloodOptions& options) { return Flood(options).run(); }
 
 boost::json::object json_of(const FloodReport& report) {
   const auto times = [](const Histogram& histogram) {
-    return boost::json::object{{"p50", ms(histogram.percentile(0.5))},
-                               {"p99", ms(histogram.percentile(0.99))},
-                               {"max", ms(histogram.max())}};
+    return boost::json::object{{"p50", in_ms(histogram.percentile(0.5))},
+                               {"p99", in_ms(histogram.percentile(0.99))},
+                               {"max", in_ms(histogram.max())}};
   };
   boost::json::object answers;
   for (const auto& [status, each] : report.answers) {
@@ -282,13 +279,13 @@ boost::json::object json_of(const FloodReport& report) {
                                             each.percentile_us(0.99) / 1000.0});
   }
   return {{"began", std::chrono::duration<double>(report.begin.time_since_epoch()).count()},
-          {"seconds", ms(report.length) / 1000},
+          {"seconds", in_ms(report.length) / 1000},
           {"sent", report.total()},
           {"unanswered", report.unanswered},
           {"without_retry_after", report.without_retry_after},
           {"cpu_seconds", report.cpu_seconds},
           {"answers", std::move(answers)},
-          {"window_seconds", ms(report.window) / 1000},
+          {"window_seconds", in_ms(report.window) / 1000},
           {"windows", std::move(windows)}};
 }
 

@@ -18,15 +18,13 @@ std::uint64_t total(const std::map<std::string, std::uint64_t>& counts) {
   return sum;
 }
 
-double milliseconds(std::chrono::nanoseconds time) {
-  return std::chrono::duration<double, std::milli>(time).count();
-}
-
 }  // namespace
 
+double in_ms(Duration time) { return std::chrono::duration<double, std::milli>(time).count(); }
+
 double per_second(std::uint64_t count, Duration time) {
-  const double seconds = std::chrono::duration<double>(time).count();
-  return seconds > 0 ? static_cast<double>(count) / seconds : 0;
+  const double length_s = std::chrono::duration<double>(time).count();
+  return length_s > 0 ? static_cast<double>(count) / length_s : 0;
 }
 
 void OverTime::record(TimePoint end, Duration latency) {
@@ -52,9 +50,7 @@ std::uint64_t Tally::failed_total() const { return total(failed); }
 double Tally::placed_per_second() const { return per_second(placed, duration); }
 double Tally::answers_per_second() const { return per_second(placed + refused_total(), duration); }
 
-double Tally::latency_ms(double fraction) const {
-  return milliseconds(latency.percentile(fraction));
-}
+double Tally::latency_ms(double fraction) const { return in_ms(latency.percentile(fraction)); }
 
 void Tally::merge(const Tally& other) {
   placed += other.placed;
@@ -87,12 +83,12 @@ Rows rows_of(const Tally& tally, const Currency& currency) {
                     fmt::format("{} orders placed/s, {} answers/s over {:.1f} s",
                                 grouped(fmt::format("{:.0f}", tally.placed_per_second())),
                                 grouped(fmt::format("{:.0f}", tally.answers_per_second())),
-                                milliseconds(tally.duration) / 1000));
+                                in_ms(tally.duration) / 1000));
   std::string latency;
   for (const auto& [name, fraction] : kPercentiles) {
     latency += fmt::format("{} {:.1f}  ", name, tally.latency_ms(fraction));
   }
-  latency += fmt::format("max {:.1f} ms", milliseconds(tally.latency.max()));
+  latency += fmt::format("max {:.1f} ms", in_ms(tally.latency.max()));
   rows.emplace_back("latency", latency);
   if (tally.other_requests > 0) {
     rows.emplace_back("", counted(tally.other_requests, "other request"));
@@ -118,7 +114,7 @@ boost::json::object json_of(const Tally& tally) {
   for (const auto& [name, fraction] : kPercentiles) {
     latency[name] = tally.latency_ms(fraction);
   }
-  latency["max"] = milliseconds(tally.latency.max());
+  latency["max"] = in_ms(tally.latency.max());
   return {{"placed", tally.placed},
           {"placed_in_part", tally.partial},
           {"refused", tally.refused_total()},
@@ -127,7 +123,7 @@ boost::json::object json_of(const Tally& tally) {
           {"failed_by_reason", counts(tally.failed)},
           {"units", tally.units},
           {"money_minor", tally.money_minor},
-          {"seconds", milliseconds(tally.duration) / 1000},
+          {"seconds", in_ms(tally.duration) / 1000},
           {"placed_per_second", tally.placed_per_second()},
           {"answers_per_second", tally.answers_per_second()},
           {"latency_ms", std::move(latency)},

@@ -17,6 +17,7 @@
 namespace depot::bench {
 
 double per_second(std::uint64_t count, Duration time);  // 0 of no time
+double in_ms(Duration time);
 
 // Answers and their latency, one window of time after the other.
 class OverTime {

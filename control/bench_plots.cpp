@@ -27,10 +27,7 @@ constexpr const char* kStyle =
     ".line{fill:none;stroke-width:1.5}.s1{stroke:#1666ba}.s2{stroke:#b5441a;stroke-dasharray:6 3}"
     ".s3{stroke:#2e7d32;stroke-dasharray:2 3}</style>\n";
 
-double seconds(Duration time) { return std::chrono::duration<double>(time).count(); }
-double in_ms(std::chrono::nanoseconds time) {
-  return std::chrono::duration<double, std::milli>(time).count();
-}
+double in_seconds(Duration time) { return std::chrono::duration<double>(time).count(); }
 std::string per_second_text(double value) {
   return grouped(static_cast<std::uint64_t>(std::llround(value)));
 }
@@ -81,7 +78,7 @@ void write_plots(const bench::Tally& tally, const std::string& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   const std::span windows = whole_windows(tally);
-  const ChartTime time = time_of(seconds(tally.over_time.window()), windows.size());
+  const ChartTime time = time_of(in_seconds(tally.over_time.window()), windows.size());
   Chart throughput{.id = "throughput",
                    .title = "Answers a second",
                    .note = "Answers a second.",
@@ -97,8 +94,8 @@ void write_plots(const bench::Tally& tally, const std::string& folder) {
     throughput.series[0].values.emplace_back(
         bench::per_second(window.answers, tally.over_time.window()));
     const Histogram& all = window.latency;
-    const double values[] = {in_ms(all.percentile(0.5)), in_ms(all.percentile(0.99)),
-                             in_ms(all.max())};
+    const double values[] = {bench::in_ms(all.percentile(0.5)), bench::in_ms(all.percentile(0.99)),
+                             bench::in_ms(all.max())};
     for (std::size_t i = 0; i < 3; ++i) {
       latency.series[i].values.push_back(all.count() ? std::optional(values[i]) : std::nullopt);
     }
@@ -117,7 +114,7 @@ void write_plots(const bench::Tally& tally, const std::string& folder) {
     const double decades = static_cast<double>(i) / kStepsPerDecade;
     percentiles.ages.push_back(kDecades - decades);
     const double fraction = 1 - std::pow(10, -decades);
-    distribution.series[0].values.emplace_back(in_ms(tally.latency.percentile(fraction)));
+    distribution.series[0].values.emplace_back(bench::in_ms(tally.latency.percentile(fraction)));
   }
   for (int i = 0; i <= kDecades; ++i) percentiles.ticks.emplace_back(kDecades - i, kWords[i]);
   write(folder + "/distribution.svg", distribution, percentiles);

@@ -40,13 +40,11 @@ Cycles read_cycles(store::BlockingRedis& redis, int count = kNewest) {
   return std::move(*cycles);
 }
 
-std::string time_of(std::int64_t ms) { return to_rfc3339(WallTime(Millis(ms))); }
-
 json::object json_of(const CycleRow& row) {
   return {{"cycle_id", row.cycle.id},
           {"state", name_of(row.cycle.state)},
-          {"opens_at", time_of(row.cycle.opens_at_ms)},
-          {"closes_at", time_of(row.cycle.closes_at_ms)},
+          {"opens_at", rfc3339_of_ms(row.cycle.opens_at_ms)},
+          {"closes_at", rfc3339_of_ms(row.cycle.closes_at_ms)},
           {"packs", row.packs},
           {"packs_missing", row.manufacturers - row.packs},
           {"packs_failed", row.failed},
@@ -114,7 +112,7 @@ int run_cycle_show(const Config& config, const CycleOptions& options) {
   std::string text = fmt::format(
       "cycle          {}\nstate          {}\nopens          {}\n"
       "closes         {}",
-      now.id, name_of(now.state), time_of(now.opens_at_ms), time_of(now.closes_at_ms));
+      now.id, name_of(now.state), rfc3339_of_ms(now.opens_at_ms), rfc3339_of_ms(now.closes_at_ms));
   if (now.state == CycleState::open && left > 0) text += ", in " + long_time(left);
   if (!cycles.silent.empty()) {
     text += fmt::format("\n{:<14} {}", now.state == CycleState::collecting ? "waits for" : "silent",
@@ -124,7 +122,7 @@ int run_cycle_show(const Config& config, const CycleOptions& options) {
     const CycleState state = row.cycle.state;
     if (state == CycleState::planned) {
       text += fmt::format("\nplanned        {}, opens {}", row.cycle.id,
-                          time_of(row.cycle.opens_at_ms));
+                          rfc3339_of_ms(row.cycle.opens_at_ms));
     } else if (state == CycleState::closed || state == CycleState::settling) {
       text += fmt::format("\nsettling       {}: {}", row.cycle.id, settlement_of(row));
     }
@@ -144,8 +142,8 @@ int run_cycle_list(const Config& config, const CycleOptions& options) {
   std::string text = fmt::format(kForm, "CYCLE", "STATE", "OPENS", "CLOSES", "SETTLEMENT");
   for (const CycleRow& row : cycles.rows) {
     text += "\n" + fmt::format(kForm, row.cycle.id, name_of(row.cycle.state),
-                               time_of(row.cycle.opens_at_ms), time_of(row.cycle.closes_at_ms),
-                               settlement_of(row));
+                               rfc3339_of_ms(row.cycle.opens_at_ms),
+                               rfc3339_of_ms(row.cycle.closes_at_ms), settlement_of(row));
   }
   return print_line(text);
 }
@@ -171,7 +169,7 @@ int run_cycle_close(const Config& config, const CycleOptions& options) {
       std::string text =
           fmt::format("cycle {} is {}, with {}; cycle {} {}", ended.id, name_of(row->cycle.state),
                       counted(static_cast<std::uint64_t>(row->packs), "statement"), next.id,
-                      open ? "is open" : "opens " + time_of(next.opens_at_ms));
+                      open ? "is open" : "opens " + rfc3339_of_ms(next.opens_at_ms));
       if (row->failed > 0) {
         text += fmt::format("\n{} could not be made; see depot settlement list --cycle {}",
                             row->failed, ended.id);
@@ -201,11 +199,11 @@ int run_cycle_extend(const Config& config, const CycleOptions& options) {
     at = current.closes_at_ms + parse_duration(options.by).value().count();
   }
   if (at <= wall_now().time_since_epoch().count()) {
-    throw StartupError(time_of(at) + " is past; depot cycle close ends it now", kExitUsage);
+    throw StartupError(rfc3339_of_ms(at) + " is past; depot cycle close ends it now", kExitUsage);
   }
   const Cycle now = set_end(redis, config, std::to_string(at));
   if (options.json) return print_line(json::serialize(json_of(CycleRow{now})));
-  return print_line(fmt::format("cycle {} closes {}", now.id, time_of(now.closes_at_ms)));
+  return print_line(fmt::format("cycle {} closes {}", now.id, rfc3339_of_ms(now.closes_at_ms)));
 }
 
 }  // namespace depot::control

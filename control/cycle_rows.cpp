@@ -86,7 +86,7 @@ std::string overdue(const Troubles& look, const CycleConfig& config) {
     const std::int64_t late = look.now_ms - std::max(due_ms, look.turned_ms);
     if (late < ms_of(kPunctual)) return "";
     return fmt::format("cycle {} is {}, and should {} since {}: the hub's log says why", cycle.id,
-                       name_of(cycle.state), what, to_rfc3339(WallTime(Millis(due_ms))));
+                       name_of(cycle.state), what, rfc3339_of_ms(due_ms));
   };
   switch (cycle.state) {
     case protocol::CycleState::planned:

@@ -81,8 +81,6 @@ std::string key_for(const Config& config, const std::string& id) {
   return std::filesystem::exists(there + ".pub") ? there + ".key" : make_key(config, name);
 }
 
-std::string time_of(std::int64_t ms) { return to_rfc3339(WallTime(std::chrono::milliseconds(ms))); }
-
 }  // namespace
 
 int run_manufacturer_add(const Config& config, const ManufacturerOptions& options) {
@@ -120,12 +118,13 @@ int run_manufacturer_list(const Config& config, const ManufacturerOptions& optio
     json::array items;
     for (const auto& [id, row] : rows) {
       const std::string ledger = ledger_of(row);
-      items.push_back({{"manufacturer_id", id},
-                       {"name", row.name},
-                       {"enrolled_at", row.enrolled_ms ? json::value(time_of(*row.enrolled_ms))
-                                                       : json::value(nullptr)},
-                       {"offers", offers[id]},
-                       {"ledger", ledger.empty() ? json::value(nullptr) : json::value(ledger)}});
+      items.push_back(
+          {{"manufacturer_id", id},
+           {"name", row.name},
+           {"enrolled_at",
+            row.enrolled_ms ? json::value(rfc3339_of_ms(*row.enrolled_ms)) : json::value(nullptr)},
+           {"offers", offers[id]},
+           {"ledger", ledger.empty() ? json::value(nullptr) : json::value(ledger)}});
     }
     return print_line(json::serialize(json::object{{"items", std::move(items)}}));
   }
@@ -133,8 +132,8 @@ int run_manufacturer_list(const Config& config, const ManufacturerOptions& optio
                                  "ENROLLED SINCE", "OFFERS", "LEDGER");
   for (const auto& [id, row] : rows) {
     text += fmt::format("\n{:<20} {:<30} {:<24} {:>8} {:>12}", id, row.name,
-                        row.enrolled_ms ? time_of(*row.enrolled_ms) : "not enrolled", offers[id],
-                        ledger_of(row));
+                        row.enrolled_ms ? rfc3339_of_ms(*row.enrolled_ms) : "not enrolled",
+                        offers[id], ledger_of(row));
   }
   return print_line(text);
 }

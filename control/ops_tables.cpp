@@ -16,8 +16,7 @@ namespace json = boost::json;
 constexpr std::size_t kSettlementsMax = 6;  // cycles shown
 
 std::string time_text(std::int64_t ms) {
-  return ms == 0 ? kNone
-                 : to_rfc3339(WallTime(Millis(ms))).replace(10, 1, " ").substr(0, 16) + " UTC";
+  return ms == 0 ? kNone : rfc3339_of_ms(ms).replace(10, 1, " ").substr(0, 16) + " UTC";
 }
 
 std::string whole_at(const json::value& object, const char* key) {

@@ -30,7 +30,7 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
-constexpr auto kAskMax = 200ms;
+constexpr auto kReadyAskMax = 200ms;
 constexpr auto kAuditWord = 2s;
 constexpr auto kRedisRetry = 1s;
 constexpr auto kConfigEvery = 250ms;  // Two looks that agree: an editor may be at it.
@@ -216,10 +216,10 @@ void Up::perform(const Action& action, TimePoint now) {
     case Action::Kind::start:
       return start(action.name, now);
     case Action::Kind::ask:
-      return supervisor_.on_answer(
-          action.name,
-          ask_ready("unix:" + config_.admin_socket(action.name), kAskMax, "does not answer yet"),
-          now);
+      return supervisor_.on_answer(action.name,
+                                   ask_ready("unix:" + config_.admin_socket(action.name),
+                                             kReadyAskMax, "does not answer yet"),
+                                   now);
     case Action::Kind::terminate:
       log_.info("draining", {{"process", action.name}});
       if (found != running_.end()) found->second.signal(SIGTERM);

@@ -344,7 +344,7 @@ void get_openapi(const Visit& visit) {
   visit.exchange->send(std::move(response));
 }
 
-constexpr Route kRoutes[] = {
+constexpr Route kApiRoutes[] = {
     {Method::post, "/v1/orders", post_order},
     {Method::get, "/v1/orders", get_orders, true},
     {Method::get, "/v1/orders/{order_id}", on_order<RequestKind::get_order>},
@@ -372,6 +372,6 @@ constexpr Route kRoutes[] = {
 
 }  // namespace
 
-std::span<const Route> api_routes() { return kRoutes; }
+std::span<const Route> api_routes() { return kApiRoutes; }
 
 }  // namespace depot::customer_gateway

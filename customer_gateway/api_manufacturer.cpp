@@ -30,7 +30,7 @@ void get_statement(const Visit& visit) {
   visit.operations.get_statement(visit.who(), visit.parameter, json_reply<StatementView>(visit));
 }
 
-constexpr Route kRoutes[] = {
+constexpr Route kManufacturerRoutes[] = {
     {http::Method::get, "/v1/manufacturer/offers", get_own_offers, true},
     {http::Method::get, "/v1/manufacturer/sales", get_sales, true},
     {http::Method::get, "/v1/manufacturer/statements", get_statements, true},
@@ -39,6 +39,6 @@ constexpr Route kRoutes[] = {
 
 }  // namespace
 
-std::span<const Route> manufacturer_routes() { return kRoutes; }
+std::span<const Route> manufacturer_routes() { return kManufacturerRoutes; }
 
 }  // namespace depot::customer_gateway

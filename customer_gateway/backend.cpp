@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration kTick = 20ms;
+constexpr Duration kDeadlineTick = 20ms;
 
 }  // namespace
 
@@ -122,7 +122,7 @@ void LinkBackend::tick() {
   flush();
   metrics_.links_up.set(up);
   metrics_.in_flight.set(static_cast<std::int64_t>(requests_.size()));
-  timer_.expires_after(kTick);
+  timer_.expires_after(kDeadlineTick);
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) tick();
   });

@@ -26,9 +26,8 @@ void write(JsonWriter& json, const OwnOfferList& list) { json.list(list.offers, 
 void write(JsonWriter& json, const SaleView& view) {
   const protocol::Sale& sale = view.sale;
   json.object("entry", std::to_string(sale.epoch) + "-" + std::to_string(sale.number), "kind",
-              name_of(sale.kind), "at",
-              to_rfc3339(WallTime(std::chrono::milliseconds(sale.time_ms))), "order_id", sale.order,
-              "sku", sale.sku, "name", view.name, "quantity", sale.quantity, "unit_price",
+              name_of(sale.kind), "at", rfc3339_of_ms(sale.time_ms), "order_id", sale.order, "sku",
+              sale.sku, "name", view.name, "quantity", sale.quantity, "unit_price",
               Minor{sale.unit_price});
 }
 

@@ -167,7 +167,7 @@ void post_card_remove(const Page& page) {
                                 changed<Nothing>(page, "card", "/account", "card_removed"));
 }
 
-constexpr Route kRoutes[] = {
+constexpr Route kAccountPages[] = {
     {Method::get, "/signup", page<get_signup>},
     {Method::post, "/signup", page<post_signup>},
     {Method::get, "/login", page<get_login>},
@@ -182,6 +182,6 @@ constexpr Route kRoutes[] = {
 
 }  // namespace
 
-std::span<const Route> account_pages() { return kRoutes; }
+std::span<const Route> account_pages() { return kAccountPages; }
 
 }  // namespace depot::customer_gateway

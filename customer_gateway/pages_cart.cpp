@@ -142,7 +142,7 @@ void post_cart_buy(const Page& page) {
   page.operations().place_order(page.who(), page.text("key"), std::move(order), placed);
 }
 
-constexpr Route kRoutes[] = {
+constexpr Route kCartPages[] = {
     {Method::get, "/cart", page<get_cart>},
     {Method::post, "/cart/add", page<post_cart_add>},
     {Method::post, "/cart/set", page<post_cart_set>},
@@ -157,6 +157,6 @@ void add_to_cart(const Page& page, const std::string& back) {
               back + "#" + anchor_of(page.text("offer_id")), back);
 }
 
-std::span<const Route> cart_pages() { return kRoutes; }
+std::span<const Route> cart_pages() { return kCartPages; }
 
 }  // namespace depot::customer_gateway

@@ -50,7 +50,7 @@ void post_preferences(const Page& page) {
   page.redirect(local_path(page.text("back"), "/"));
 }
 
-constexpr Route kRoutes[] = {
+constexpr Route kCommonPages[] = {
     {Method::get, "/problems/{name}", page<get_problem>},
     {Method::post, "/preferences", page<post_preferences>},
     {Method::get, "/assets/{hash}/depot.css", get_asset},
@@ -62,6 +62,6 @@ constexpr Route kRoutes[] = {
 
 }  // namespace
 
-std::span<const Route> common_pages() { return kRoutes; }
+std::span<const Route> common_pages() { return kCommonPages; }
 
 }  // namespace depot::customer_gateway

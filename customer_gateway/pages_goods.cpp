@@ -78,13 +78,13 @@ void get_catalogue(const Page& page) {
   page.show("catalogue", std::move(data));
 }
 
-constexpr Route kRoutes[] = {
+constexpr Route kGoodsPages[] = {
     {http::Method::get, "/", page<get_catalogue>},
     {http::Method::get, "/dashboard", page<get_catalogue>},
 };
 
 }  // namespace
 
-std::span<const Route> goods_pages() { return kRoutes; }
+std::span<const Route> goods_pages() { return kGoodsPages; }
 
 }  // namespace depot::customer_gateway

@@ -121,7 +121,7 @@ void post_sign_out(const Page& page) {
   page.redirect("/manufacturer");
 }
 
-constexpr Route kRoutes[] = {
+constexpr Route kManufacturerPages[] = {
     {Method::get, "/manufacturer", page<get_manufacturer>},
     {Method::get, "/manufacturer/statements/{cycle_id}", page<get_statement>},
     {Method::post, "/manufacturer/login", page<post_sign_in>},
@@ -130,6 +130,6 @@ constexpr Route kRoutes[] = {
 
 }  // namespace
 
-std::span<const Route> manufacturer_pages() { return kRoutes; }
+std::span<const Route> manufacturer_pages() { return kManufacturerPages; }
 
 }  // namespace depot::customer_gateway

@@ -99,7 +99,7 @@ void post_order_cancel(const Page& page) {
   page.operations().on_order(page.who(), RequestKind::cancel_order, page.parameter(), cancelled);
 }
 
-constexpr Route kRoutes[] = {
+constexpr Route kOrderPages[] = {
     {Method::get, "/orders", page<get_orders>},
     {Method::get, "/orders/{order_id}", page<get_order>},
     {Method::post, "/orders/{order_id}/cancel", page<post_order_cancel>},
@@ -107,6 +107,6 @@ constexpr Route kRoutes[] = {
 
 }  // namespace
 
-std::span<const Route> order_pages() { return kRoutes; }
+std::span<const Route> order_pages() { return kOrderPages; }
 
 }  // namespace depot::customer_gateway

@@ -29,11 +29,11 @@ http::Stream::Frame frame_of(std::string text) {
 
 void get_stream(const Visit& visit) { visit.streams.open(visit); }
 
-constexpr Route kRoutes[] = {{http::Method::get, "/v1/catalogue/stream", get_stream}};
+constexpr Route kStreamRoutes[] = {{http::Method::get, "/v1/catalogue/stream", get_stream}};
 
 }  // namespace
 
-std::span<const Route> stream_routes() { return kRoutes; }
+std::span<const Route> stream_routes() { return kStreamRoutes; }
 
 StreamMetrics::StreamMetrics(Metrics& metrics, const Labels& thread)
     : frames(metrics.counter("depot_stream_frames_total", "Frames of changes sent", thread)),

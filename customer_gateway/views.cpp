@@ -17,8 +17,6 @@ void name_line(T& line, std::string_view offer, const Catalogue& catalogue) {
   line.manufacturer_name = item ? item->manufacturer_name : manufacturer_of(offer);
 }
 
-std::string rfc3339(std::int64_t ms) { return to_rfc3339(WallTime(std::chrono::milliseconds(ms))); }
-
 }  // namespace
 
 CartView view_of(const protocol::Cart& cart, const Catalogue& catalogue) {
@@ -104,7 +102,7 @@ void write(JsonWriter& json, const OrderLineView& line) {
 }
 
 void write(JsonWriter& json, const OrderView& order) {
-  json.open('{').fields("order_id", order.order_id, "placed_at", rfc3339(order.placed_at_ms),
+  json.open('{').fields("order_id", order.order_id, "placed_at", rfc3339_of_ms(order.placed_at_ms),
                         "cycle_id", order.cycle_id, "status", name_of(order.status), "total",
                         Minor{order.total}, "lines", order.lines);
   if (!order.refused.empty()) json.fields("refused", order.refused);
@@ -142,8 +140,7 @@ void write(JsonWriter& json, const Card& card) {
 
 void write(JsonWriter& json, const Cycle& cycle) {
   json.object("cycle_id", cycle.id, "state", name_of(cycle.state), "opens_at",
-              customer_gateway::rfc3339(cycle.opens_at_ms), "closes_at",
-              customer_gateway::rfc3339(cycle.closes_at_ms));
+              rfc3339_of_ms(cycle.opens_at_ms), "closes_at", rfc3339_of_ms(cycle.closes_at_ms));
 }
 
 }  // namespace depot::protocol

@@ -25,7 +25,7 @@ using boost::system::error_code;
 using Endpoint = net::generic::stream_protocol::endpoint;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kReadSize = 16 * 1024;
+constexpr std::size_t kAnswerReadSize = 16 * 1024;
 constexpr std::uint32_t kResponseHeaderMax = 64 * 1024;
 constexpr std::uint64_t kResponseBodyMax = 64ULL * 1024 * 1024;
 constexpr auto kStaleAfter = std::chrono::seconds(1);  // Idle this long, look before sending.
@@ -109,7 +109,7 @@ struct Connection::Impl : std::enable_shared_from_this<Connection::Impl> {
   bool sent = false;      // At least one byte of the request has left.
   int socket_number = 0;  // Of the socket in use: what a closed one still reports is not ours.
   std::string out;
-  std::string in = std::string(kReadSize, '\0');  // [0, in_size) is read and not yet parsed.
+  std::string in = std::string(kAnswerReadSize, '\0');  // [0, in_size) is read and not yet parsed.
   std::size_t in_size = 0;
   std::optional<ResponseParser> parser;
 

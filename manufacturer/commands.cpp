@@ -16,7 +16,7 @@ using protocol::Problem;
 
 namespace {
 
-constexpr Duration kAnswerMax = std::chrono::seconds(10);
+constexpr Duration kCommandMax = std::chrono::seconds(10);
 
 http::Response unavailable(std::string_view why) {
   http::Response response = problem_response(Problem::unavailable, why);
@@ -64,7 +64,7 @@ void Commands::begin(Command command, TimePoint now) {
   const std::string path = command.path;
   const std::uint64_t key = ++newest_;
   Command& begun = under_way_[key] = std::move(command);
-  begun.deadline = now + kAnswerMax;
+  begun.deadline = now + kCommandMax;
   const std::size_t slash = path.find('/', 1);
   const std::string verb = path.substr(0, slash);
   if (path == "/accept") {

@@ -23,10 +23,10 @@ std::optional<Enum> named(std::string_view name, Enum last) {
   return std::nullopt;
 }
 
-std::string text_of(const json::value& value) { return std::string(value.as_string()); }
+std::string string_of(const json::value& value) { return std::string(value.as_string()); }
 
 LedgerRow row_of(const json::value& value) {
-  return {text_of(value.at("order")),      text_of(value.at("sku")),
+  return {string_of(value.at("order")),    string_of(value.at("sku")),
           value.at("quantity").as_int64(), value.at("unit_price").as_int64(),
           value.at("offered").as_int64(),  value.at("cut").as_int64(),
           value.at("available").as_int64()};
@@ -47,12 +47,9 @@ std::string to_json(const KeptEntry& kept) {
                     {"cut", row.cut_after},
                     {"available", row.available_after}});
   }
-  json::object line{{"epoch", kept.epoch},
-                    {"number", kept.number},
-                    {"kind", name_of(entry.kind)},
-                    {"time", to_rfc3339(WallTime(std::chrono::milliseconds(entry.time_ms)))},
-                    {"time_ms", entry.time_ms},
-                    {"cycle", entry.cycle}};
+  json::object line{{"epoch", kept.epoch},         {"number", kept.number},
+                    {"kind", name_of(entry.kind)}, {"time", rfc3339_of_ms(entry.time_ms)},
+                    {"time_ms", entry.time_ms},    {"cycle", entry.cycle}};
   if (entry.kind == LedgerKind::epoch) {
     line["previous"] = {entry.previous_epoch, entry.previous_number};
   } else if (entry.kind == LedgerKind::cycle) {
@@ -74,19 +71,19 @@ std::optional<KeptEntry> kept_from_json(std::string_view line) {
                    value.at("number").to_number<std::uint64_t>(),
                    {}};
     LedgerEntry& entry = kept.entry;
-    const auto kind = named(text_of(value.at("kind")), LedgerKind::cycle);
+    const auto kind = named(string_of(value.at("kind")), LedgerKind::cycle);
     if (!kind) return std::nullopt;
     entry.kind = *kind;
     entry.time_ms = value.at("time_ms").as_int64();
-    entry.cycle = text_of(value.at("cycle"));
+    entry.cycle = string_of(value.at("cycle"));
     if (*kind == LedgerKind::epoch) {
       entry.previous_epoch = value.at("previous").at(0).as_int64();
       entry.previous_number = value.at("previous").at(1).as_int64();
     } else if (*kind == LedgerKind::cycle) {
       const json::value& transition = value.at("transition");
-      const auto state = named(text_of(transition.at("state")), CycleState::settled);
+      const auto state = named(string_of(transition.at("state")), CycleState::settled);
       if (!state) return std::nullopt;
-      entry.transition = {text_of(transition.at("cycle")), *state,
+      entry.transition = {string_of(transition.at("cycle")), *state,
                           transition.at("opens_at_ms").as_int64(),
                           transition.at("closes_at_ms").as_int64()};
     } else {

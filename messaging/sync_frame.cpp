@@ -9,34 +9,34 @@ namespace {
 constexpr std::size_t kTopicBytesMax = 200;  // libzmq 4.3.4 mishandles topics of 246 to 255 bytes
 
 // As it lies in memory.
-struct Wire {
+struct RawHeader {
   std::uint16_t magic = 0x5A53;
   std::uint8_t version = 1;
   SyncType type = SyncType::head;
   std::uint32_t flags = 0;
   std::uint64_t epoch = 0, from = 0, to = 0, time_us = 0;
 };
-static_assert(sizeof(Wire) == kSyncHeaderSize && std::endian::native == std::endian::little);
+static_assert(sizeof(RawHeader) == kSyncHeaderSize && std::endian::native == std::endian::little);
 
 }  // namespace
 
 void write_sync_header(const SyncHeader& header, std::string& out) {
-  const Wire wire{.type = header.type,
-                  .flags = header.flags,
-                  .epoch = header.epoch,
-                  .from = header.from,
-                  .to = header.to,
-                  .time_us = header.time_us};
-  out.append(reinterpret_cast<const char*>(&wire), sizeof wire);
+  const RawHeader raw{.type = header.type,
+                      .flags = header.flags,
+                      .epoch = header.epoch,
+                      .from = header.from,
+                      .to = header.to,
+                      .time_us = header.time_us};
+  out.append(reinterpret_cast<const char*>(&raw), sizeof raw);
 }
 
 bool read_sync_header(std::string_view bytes, SyncHeader& header) {
-  Wire wire;
-  if (bytes.size() < sizeof wire) return false;
-  std::memcpy(&wire, bytes.data(), sizeof wire);
-  header = {wire.type, wire.flags, wire.epoch, wire.from, wire.to, wire.time_us};
-  return wire.magic == Wire().magic && wire.version == Wire().version &&
-         wire.type >= SyncType::record && wire.type <= SyncType::answer;
+  RawHeader raw;
+  if (bytes.size() < sizeof raw) return false;
+  std::memcpy(&raw, bytes.data(), sizeof raw);
+  header = {raw.type, raw.flags, raw.epoch, raw.from, raw.to, raw.time_us};
+  return raw.magic == RawHeader().magic && raw.version == RawHeader().version &&
+         raw.type >= SyncType::record && raw.type <= SyncType::answer;
 }
 
 bool split_topic(std::string_view topic, std::string_view& kind, std::string_view& id) {

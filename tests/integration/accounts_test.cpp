@@ -16,10 +16,6 @@ namespace {
 using namespace std::chrono_literals;
 namespace json = boost::json;
 
-std::string log_in_body(const std::string& email, const std::string& password) {
-  return json::serialize(json::object{{"email", email}, {"password", password}});
-}
-
 TEST(AccountsTest, SessionsBeginAndEndAndAPasswordChangeEndsTheOthers) {
   Cluster cluster;
   cluster.start();

@@ -14,8 +14,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::int64_t kPlenty = 1'000'000;
-
 // Lets the load go on until `count` more orders are placed: the rhythm of the faults.
 void let_buy(const Load& load, int count) {
   const int goal = load.placed() + count;

@@ -12,8 +12,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::int64_t kPlenty = 1'000'000;
-
 class FramesTest : public testing::Test {
  protected:
   void start(Cluster& cluster, const BadLink& bad) {

@@ -14,7 +14,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::int64_t kPlenty = 1'000'000;
 constexpr int kCuts = 5;
 
 // Cuts the power so often, each time behind `orders` more; the bytes that were lost.

@@ -17,7 +17,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::int64_t kPlenty = 1'000'000;
 const Lines kOne = {{"m1:a", 1}};
 
 class ShortageTest : public testing::Test {

@@ -22,10 +22,6 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 namespace json = boost::json;
 
-std::string log_in_body(const std::string& email, const std::string& password) {
-  return json::serialize(json::object{{"email", email}, {"password", password}});
-}
-
 std::string cookie_in(const HttpReply& reply) {
   const std::string cookie = reply.header("set-cookie");
   return cookie.substr(0, cookie.find(';'));

@@ -20,7 +20,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kStreams = 2'000;
-constexpr std::int64_t kPlenty = 1'000'000;
 
 // Streams that are read by one thread; of each it knows what it was told last of one offer.
 class Crowd {

@@ -15,10 +15,8 @@ using protocol::LedgerKind;
 
 namespace {
 
-constexpr Duration kTick = 50ms;  // AgentLoop's
-constexpr std::int64_t kWallMs = 1'790'000'000'000;
+constexpr Duration kAgentTick = 50ms;  // AgentLoop's
 constexpr std::int64_t kPrice = 250;
-constexpr unsigned kGoods = 3;
 
 }  // namespace
 
@@ -30,7 +28,7 @@ AgentNode::AgentNode(World& world, unsigned number) : Node(world, number) {
 }
 
 void AgentNode::start() {
-  const auto wall = kWallMs + world_.now.time_since_epoch() / 1ms;
+  const auto wall = world_.wall().time_since_epoch() / 1ms;
   agent_ = std::make_unique<Agent>(
       manufacturer::AgentOptions{.id = id(),
                                  .name = "Name of " + id(),
@@ -76,9 +74,8 @@ void AgentNode::turn() {
     }
   }
   for (Dealer& hub : hubs_) hub.tick(world_.now);
-  const auto wall = std::chrono::milliseconds(kWallMs + world_.now.time_since_epoch() / 1ms);
-  agent_->on_tick(now, WallTime(wall));
-  tick_due = world_.now + kTick;
+  agent_->on_tick(now, world_.wall());
+  tick_due = world_.now + kAgentTick;
 }
 
 // The mistakes of an agent.

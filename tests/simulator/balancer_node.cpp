@@ -13,7 +13,7 @@ using messaging::Header;
 
 namespace {
 
-constexpr Duration kTick = 50ms;  // its loop looks at least each 20 ms, its decider each 50
+constexpr Duration kBalancerTick = 50ms;  // its loop looks at least each 20 ms, its decider each 50
 
 constexpr Duration kDrainTimeout = 10s;
 
@@ -41,7 +41,7 @@ void BalancerNode::turn() {
     life_->ended = true;
   }
   life_->balancer.take_notes();
-  tick_due = world_.now + kTick;
+  tick_due = world_.now + kBalancerTick;
 }
 
 void BalancerNode::drain() {

@@ -13,8 +13,8 @@ using customer_gateway::Outcome;
 
 namespace {
 
-constexpr Duration kTick = 20ms;      // LinkBackend's
-constexpr Duration kIdleTick = 50ms;  // what a Session asks for at least
+constexpr Duration kGatewayTick = 20ms;  // LinkBackend's
+constexpr Duration kIdleTick = 50ms;     // what a Session asks for at least
 
 }  // namespace
 
@@ -94,7 +94,7 @@ void GatewayNode::turn() {
   }
   life_->requests.send_waiting(now);
   const bool busy = life_->requests.size() > 0;
-  if (world_.now - ticked_ >= (busy ? kTick : kIdleTick)) {
+  if (world_.now - ticked_ >= (busy ? kGatewayTick : kIdleTick)) {
     ticked_ = world_.now;
     for (auto& line : life_->lines) {
       line->dealer.tick(world_.now);
@@ -107,7 +107,7 @@ void GatewayNode::turn() {
     life_->catalogue.tick(now);
     life_->catalogue_due = world_.now + kIdleTick;
   }
-  tick_due = ticked_ + (life_->requests.size() > 0 ? kTick : kIdleTick);
+  tick_due = ticked_ + (life_->requests.size() > 0 ? kGatewayTick : kIdleTick);
 }
 
 void GatewayNode::request(std::uint64_t http) {

@@ -14,8 +14,7 @@ using messaging::Sent;
 
 namespace {
 
-constexpr Duration kTick = 50ms;  // HubLoop's
-constexpr std::int64_t kWallMs = 1'790'000'000'000;
+constexpr Duration kHubTick = 50ms;  // HubLoop's
 
 Error error_of(ErrorCode code) { return {code, "the store is not there"}; }
 
@@ -56,11 +55,10 @@ void HubNode::turn() {
   }
   follow_store();
   watch_subscriptions();
-  const auto wall = std::chrono::milliseconds(kWallMs + world_.now.time_since_epoch() / 1ms);
-  life_->hub.on_tick(now, WallTime(wall));
+  life_->hub.on_tick(now, world_.wall());
   commands_.flush();
   feed_.flush();
-  const Duration pace = life_->hub.publishing() ? world_.config.hub.pace : kTick;
+  const Duration pace = life_->hub.publishing() ? world_.config.hub.pace : kHubTick;
   tick_due = world_.now + pace;
 }
 

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr Duration kPatience = 9s;  // of a customer, with one HTTP request
-constexpr unsigned kCustomersCount = 12, kGoods = 3;
+constexpr unsigned kCustomersCount = 12;
 
 }  // namespace
 

@@ -12,7 +12,7 @@ using distributor_worker::Origin;
 
 namespace {
 
-constexpr Duration kTick = 50ms;  // the loop looks each 20 ms, a Session asks for 50
+constexpr Duration kWorkerTick = 50ms;  // the loop looks each 20 ms, a Session asks for 50
 
 // The HTTP request that a body is of.
 std::uint64_t http_in(std::string_view body) {
@@ -113,7 +113,7 @@ void WorkerNode::turn() {
     }
   }
   finish_turn();
-  tick_due = world_.now + kTick;
+  tick_due = world_.now + kWorkerTick;
 }
 
 void WorkerNode::drain() {
@@ -232,7 +232,7 @@ void WorkerNode::on_written(std::string_view body) const {
   const auto& [came, frozen] = came_.at(number);
   const Duration waited = world_.now - came - (world_.frozen_for[number_] - frozen);
   const bool whole = world_.broken_at[number_] < http.sent &&
-                     world_.broken_at[http.gateway] < http.sent && waited < kTick;
+                     world_.broken_at[http.gateway] < http.sent && waited < kWorkerTick;
   world_.books.on_written(number, whole);
 }
 

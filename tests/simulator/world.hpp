@@ -29,6 +29,7 @@ class World;
 
 // How long the store takes for what is there, its fsync included: one to three times this.
 inline constexpr Duration kStorePace = std::chrono::milliseconds(4);
+inline constexpr unsigned kGoods = 3;  // of a manufacturer: s0, s1, s2
 
 // A simulated process. It has lives: what it does not keep on disk ends with each.
 class Node {
@@ -80,6 +81,10 @@ class World {
   const Options options;
   Config config;
   TimePoint now{std::chrono::hours(1)};
+  WallTime wall() const {
+    return WallTime(std::chrono::milliseconds(1'790'000'000'000)) +
+           std::chrono::floor<std::chrono::milliseconds>(now.time_since_epoch());
+  }
   Net net;
   Books books;
   Store store;

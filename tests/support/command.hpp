@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <csignal>  // the names of the signals, for its users
 #include <string>
 #include <vector>
 

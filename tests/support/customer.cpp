@@ -23,6 +23,10 @@ std::string order_body(const Lines& lines, const std::string& mode) {
   return json::serialize(json::object{{"mode", mode}, {"lines", items}});
 }
 
+std::string log_in_body(const std::string& email, const std::string& password) {
+  return json::serialize(json::object{{"email", email}, {"password", password}});
+}
+
 Customer::Customer(int port, bool with_card)
     : client_(port), email_(unique("customer") + "@example.test") {
   const json::object body{{"email", email_},

@@ -18,6 +18,7 @@ using Lines = std::vector<std::pair<std::string, std::int64_t>>;  // offer id, q
 
 std::string unique(const std::string& prefix);  // "prefix-<pid>-<n>"
 std::string order_body(const Lines& lines, const std::string& mode = "all_or_nothing");
+std::string log_in_body(const std::string& email, const std::string& password);
 
 class Customer {
  public:
@@ -52,6 +53,7 @@ class Customer {
 };
 
 inline constexpr const char* kPassword = "correct horse battery";
+inline constexpr std::int64_t kPlenty = 1'000'000;  // units that no test sells out
 
 // What GET /v1/catalogue/{offer} says: units available and unit price; -1 where it is not there.
 std::int64_t available(int port, const std::string& offer);

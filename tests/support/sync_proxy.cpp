@@ -15,8 +15,8 @@ using messaging::SocketKind;
 
 namespace {
 
-constexpr auto kTick = 5ms;
-constexpr int kMessagesPerTurn = 256;
+constexpr auto kTurn = 5ms;
+constexpr int kFramesPerTurn = 256;
 
 }  // namespace
 
@@ -38,7 +38,7 @@ class SyncProxy::SyncWires final : public Wires {
   }
 
   void turn() override {
-    poller_.wait(kTick);
+    poller_.wait(kTurn);
     now_ = steady_now();
     move_published();
     move_sync();
@@ -52,11 +52,10 @@ class SyncProxy::SyncWires final : public Wires {
       return Parts{std::string(topic.bytes()), std::string(header.bytes()),
                    std::string(body.bytes())};
     };
-    for (int i = 0; i < kMessagesPerTurn && from_agent_.receive_published(topic, header, body);
-         ++i) {
+    for (int i = 0; i < kFramesPerTurn && from_agent_.receive_published(topic, header, body); ++i) {
       offers_.take(parts(), now_);
     }
-    for (int i = 0; i < kMessagesPerTurn && from_hub_.receive_published(topic, header, body); ++i) {
+    for (int i = 0; i < kFramesPerTurn && from_hub_.receive_published(topic, header, body); ++i) {
       news_.take(parts(), now_);
     }
     bool subscribed = false;
@@ -68,7 +67,7 @@ class SyncProxy::SyncWires final : public Wires {
 
   void move_sync() {
     Message peer, frame;
-    for (int i = 0; i < kMessagesPerTurn && agent_sync_.receive_from(peer, frame); ++i) {
+    for (int i = 0; i < kFramesPerTurn && agent_sync_.receive_from(peer, frame); ++i) {
       const bool cut = network_.state == Link::cut;
       if (!cut && peer.bytes() != agent_) meet(std::string(peer.bytes()));
       if (peer.bytes() == agent_) {
@@ -77,7 +76,7 @@ class SyncProxy::SyncWires final : public Wires {
         ++network_.lost;
       }
     }
-    for (int i = 0; i < kMessagesPerTurn && hub_sync_socket_.receive(frame); ++i) {
+    for (int i = 0; i < kFramesPerTurn && hub_sync_socket_.receive(frame); ++i) {
       to_agent_sync_.take({std::string(frame.bytes())}, now_);
     }
   }

@@ -33,7 +33,7 @@ struct Sample {
   }
 };
 
-std::string error_of(const std::string& text) {
+std::string parse_error_of(const std::string& text) {
   Sample sample;
   try {
     read_yaml(text, "f.yml", sample.table());
@@ -144,23 +144,26 @@ TEST(YamlTest, ErrorsNameFileLineKeyAndWhatIsAllowed) {
       {"id: x\n]\n", "f.yml:2: not YAML: illegal flow end"},
       {std::string(kYamlBytesMax + 1, '#'), "f.yml: larger than 1 MiB"},
   };
-  for (const auto& [text, error] : cases) EXPECT_EQ(error_of(text), error) << text.substr(0, 80);
+  for (const auto& [text, error] : cases)
+    EXPECT_EQ(parse_error_of(text), error) << text.substr(0, 80);
 }
 
 TEST(YamlTest, BrokenYamlIsAnErrorWithItsLine) {
   for (const std::string text : {"id: x\n\tpart: 1\n", "id: [x\n", "id: x: y\n", "id: *nobody\n",
                                  "%YAML 9.9\n", "? [a]\n: b\n"}) {
-    EXPECT_TRUE(error_of(text).starts_with("f.yml:")) << text << " -> " << error_of(text);
+    EXPECT_TRUE(parse_error_of(text).starts_with("f.yml:"))
+        << text << " -> " << parse_error_of(text);
   }
-  EXPECT_TRUE(error_of("id: x\n  bad: [\n").starts_with("f.yml:2:"));
-  EXPECT_NE(error_of(std::string(100'000, '[')), "");  // Deep nesting ends in an error, no crash.
+  EXPECT_TRUE(parse_error_of("id: x\n  bad: [\n").starts_with("f.yml:2:"));
+  EXPECT_NE(parse_error_of(std::string(100'000, '[')),
+            "");  // Deep nesting ends in an error, no crash.
 }
 
 RC_GTEST_PROP(YamlTest, AnyTextIsReadOrRefused, (const std::string& noise)) {
-  error_of(noise);
+  parse_error_of(noise);
   const auto letters = rc::gen::element(' ', '\n', ':', '-', '[', ']', '{', '}', '#', '"', '\'',
                                         '|', '&', '*', '!', '%', '?', ',', 'i', 'd', 'p');
-  error_of(*rc::gen::container<std::string>(letters));
+  parse_error_of(*rc::gen::container<std::string>(letters));
 }
 
 TEST(YamlTest, EnvironmentOverridesAndRefusesUnknownNames) {

@@ -8,7 +8,7 @@ namespace {
 constexpr WallTime kNow =
     std::chrono::sys_days(std::chrono::year(2026) / 11 / 22) + std::chrono::hours(9);
 
-struct Row {
+struct CardRow {
   const char* number;
   std::int64_t month, year;
   const char* cvc;
@@ -17,7 +17,7 @@ struct Row {
 };
 
 TEST(CardTest, CardsAreJudged) {
-  const Row rows[] = {
+  const CardRow rows[] = {
       {"4242424242424242", 12, 2035, "737", "visa", ""},
       {"4242 4242 4242 4242", 11, 2026, "737", "visa", ""},
       {"4242-4242-4242-4242", 1, 2046, "737", "visa", ""},
@@ -47,7 +47,7 @@ TEST(CardTest, CardsAreJudged) {
       {"4242424242424242", 12, 2030, "7 7", "", "/cvc"},
       {"378282246310005", 1, 2030, "123", "", "/cvc"},
   };
-  for (const Row& row : rows) {
+  for (const CardRow& row : rows) {
     const auto card = check_card({row.number, row.cvc, row.month, row.year}, kNow);
     EXPECT_EQ(card ? card->brand : "", row.brand) << row.number;
     EXPECT_EQ(card ? "" : card.error().front().pointer, row.pointer) << row.number;

@@ -11,7 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 using protocol::Status;
 
-struct Row {
+struct RetryRow {
   const char* name;
   Attempts before;
   Status status;
@@ -25,7 +25,7 @@ TEST(RetryTest, EachAnswerHasItsConsequence) {
   const Attempts third{.sent = 3};
   const Attempts maybe{.sent = 2, .losses = 1, .unknown = true};
   const Attempts alone{.sent = 3, .losses = 2, .unknown = true, .alone = true};
-  const Row rows[] = {
+  const RetryRow rows[] = {
       {"done", first, Status::ok, true, Next::deliver},
       {"a verdict", first, Status::refused, true, Next::deliver},
       {"done at last", maybe, Status::ok, false, Next::deliver},
@@ -53,7 +53,7 @@ TEST(RetryTest, EachAnswerHasItsConsequence) {
       {"spent, but it may have happened", maybe, Status::expired, true, Next::wait},
       {"draining, but it may have happened", maybe, Status::draining, true, Next::wait},
   };
-  for (const Row& row : rows) {
+  for (const RetryRow& row : rows) {
     Attempts attempts = row.before;
     EXPECT_EQ(next_step(attempts, row.status, row.definite, row.other_balancer, 3), row.next)
         << row.name;

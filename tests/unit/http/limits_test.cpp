@@ -17,8 +17,6 @@ using namespace std::chrono_literals;
 using depot::test::wait_until;
 using Clock = std::chrono::steady_clock;
 
-const std::string kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
-
 std::string head_of(std::size_t size) {
   const std::string start = "GET / HTTP/1.1\r\nHost: h\r\nX-Fill: ";
   return start + std::string(size - start.size() - 4, 'f') + "\r\n\r\n";

@@ -17,8 +17,6 @@ namespace {
 
 using depot::test::TempDir;
 
-constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
-
 TEST(ListenTest, ServesIpv6) {
   RunningServer server({.listen = "[::1]:0"});
   RawPeer peer(server.port(), "::1");

@@ -16,6 +16,8 @@
 
 namespace depot::http::test {
 
+inline constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+
 struct RawAnswer {
   int status = 0;
   std::string head;  // status line and headers

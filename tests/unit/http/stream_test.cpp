@@ -10,7 +10,9 @@ namespace {
 using namespace std::chrono_literals;
 using depot::test::wait_until;
 
-std::string get(const std::string& path) { return "GET " + path + " HTTP/1.1\r\nHost: h\r\n\r\n"; }
+std::string get_of(const std::string& path) {
+  return "GET " + path + " HTTP/1.1\r\nHost: h\r\n\r\n";
+}
 
 testing::AssertionResult opened(RunningServer& server, const std::string& stream) {
   return wait_until(
@@ -31,7 +33,7 @@ void fill(RunningServer& server, const std::string& stream) {
 TEST(StreamTest, HasNoLengthAndEndsWithItsConnection) {
   RunningServer server;
   RawPeer peer(server.port());
-  peer.send(get("/stream"));
+  peer.send(get_of("/stream"));
   const RawAnswer head = peer.answer();
   EXPECT_EQ(head.status, 200);
   EXPECT_EQ(head.header("Content-Type"), "text/event-stream");
@@ -48,7 +50,7 @@ TEST(StreamTest, HasNoLengthAndEndsWithItsConnection) {
 TEST(StreamTest, WaitsForItsTurnAndIsTheLastAnswer) {
   RunningServer server;
   RawPeer peer(server.port());
-  peer.send(get("/hold") + get("/stream") + get("/behind"));
+  peer.send(get_of("/hold") + get_of("/stream") + get_of("/behind"));
   ASSERT_TRUE(opened(server, "/stream"));
   server.write("/stream", "one;");
   EXPECT_EQ(server.unsent("/stream"), 4u);
@@ -65,7 +67,7 @@ TEST(StreamTest, WaitsForItsTurnAndIsTheLastAnswer) {
 TEST(StreamTest, EndedBeforeItsTurnItIsWhole) {
   RunningServer server;
   RawPeer peer(server.port());
-  peer.send(get("/hold") + get("/stream"));
+  peer.send(get_of("/hold") + get_of("/stream"));
   ASSERT_TRUE(opened(server, "/stream"));
   server.write("/stream", "one;");
   server.end("/stream");
@@ -78,7 +80,7 @@ TEST(StreamTest, EndedBeforeItsTurnItIsWhole) {
 TEST(StreamTest, BehindAnAnswerThatClosesItNeverBegins) {
   RunningServer server;
   RawPeer peer(server.port());
-  peer.send("GET /hold HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n" + get("/stream"));
+  peer.send("GET /hold HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n" + get_of("/stream"));
   ASSERT_TRUE(opened(server, "/stream"));
   server.write("/stream", "one;");
   server.release("/hold");
@@ -103,9 +105,9 @@ TEST(StreamTest, APeersCloseIsNoticedAtOnceAndWhatItSendsIsNot) {
   RunningServer server({.header_deadline = 100ms, .idle_timeout = 100ms});
   {
     RawPeer peer(server.port());
-    peer.send(get("/stream"));
+    peer.send(get_of("/stream"));
     EXPECT_EQ(peer.answer().status, 200);
-    peer.send("anything at all\r\n\r\n" + get("/more"));
+    peer.send("anything at all\r\n\r\n" + get_of("/more"));
     EXPECT_FALSE(wait_until(
         1s, [&] { return !server.open("/stream"); }, "neither time-out is for streams"));
     EXPECT_EQ(server.handled().size(), 1u);
@@ -117,7 +119,7 @@ TEST(StreamTest, APeersCloseIsNoticedAtOnceAndWhatItSendsIsNot) {
 TEST(StreamTest, APeerThatOnlyStoppedSendingHasLeftToo) {
   RunningServer server;
   RawPeer peer(server.port());
-  peer.send(get("/hold") + get("/stream"));
+  peer.send(get_of("/hold") + get_of("/stream"));
   peer.shut_down_writing();
   ASSERT_TRUE(opened(server, "/stream"));
   server.release("/hold");
@@ -127,7 +129,7 @@ TEST(StreamTest, APeerThatOnlyStoppedSendingHasLeftToo) {
 TEST(StreamTest, WhatASlowPeerDoesNotTakeIsCountedAndArrivesInTheEnd) {
   RunningServer server;
   RawPeer peer(server.port());
-  peer.send(get("/stream"));
+  peer.send(get_of("/stream"));
   EXPECT_EQ(peer.answer().status, 200);
   std::size_t written = 0;
   for (; server.unsent("/stream") < 100'000; written += 50'000) {
@@ -141,7 +143,7 @@ TEST(StreamTest, WhatASlowPeerDoesNotTakeIsCountedAndArrivesInTheEnd) {
 TEST(StreamTest, APeerThatTakesNothingIsClosedAtTheWriteDeadline) {
   RunningServer server({.write_deadline = 200ms});
   RawPeer peer(server.port());
-  peer.send(get("/stream"));
+  peer.send(get_of("/stream"));
   EXPECT_EQ(peer.answer().status, 200);
   fill(server, "/stream");
   EXPECT_TRUE(gone(server, "/stream"));
@@ -150,7 +152,7 @@ TEST(StreamTest, APeerThatTakesNothingIsClosedAtTheWriteDeadline) {
 TEST(StreamTest, APeerThatTakesALittleNowAndThenIsKept) {
   RunningServer server({.write_deadline = 1s});
   RawPeer peer(server.port());
-  peer.send(get("/stream"));
+  peer.send(get_of("/stream"));
   EXPECT_EQ(peer.answer().status, 200);
   for (int i = 0; i < 8; ++i) {  // 2 s
     fill(server, "/stream");
@@ -170,7 +172,7 @@ TEST(StreamTest, APeerThatTakesALittleNowAndThenIsKept) {
 TEST(StreamTest, EndedWithAPeerThatTakesNothingItClosesSoon) {
   RunningServer server({.write_deadline = 60s});
   RawPeer peer(server.port());
-  peer.send(get("/stream"));
+  peer.send(get_of("/stream"));
   EXPECT_EQ(peer.answer().status, 200);
   fill(server, "/stream");
   server.end("/stream");
@@ -181,7 +183,7 @@ TEST(StreamTest, EndedWithAPeerThatTakesNothingItClosesSoon) {
 TEST(StreamTest, ADrainWaitsForTheOwnersLastWord) {
   RunningServer server;
   RawPeer peer(server.port());
-  peer.send(get("/stream"));
+  peer.send(get_of("/stream"));
   EXPECT_EQ(peer.answer().status, 200);
   std::atomic<bool> done = false;
   server.drain(done);
@@ -196,7 +198,7 @@ TEST(StreamTest, ADrainWaitsForTheOwnersLastWord) {
 TEST(StreamTest, CountsInTheLimitsOfConnections) {
   RunningServer server({.connections_max = 1});
   RawPeer peer(server.port());
-  peer.send(get("/stream"));
+  peer.send(get_of("/stream"));
   EXPECT_EQ(peer.answer().status, 200);
   EXPECT_EQ(RawPeer(server.port()).answer().status, 503);
 }

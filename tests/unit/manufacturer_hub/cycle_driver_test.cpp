@@ -15,16 +15,16 @@ using Kind = CycleStep::Kind;
 
 constexpr std::int64_t kHour = 3'600'000;
 
-std::int64_t at(std::string_view text) {
+std::int64_t ms_at(std::string_view text) {
   return from_rfc3339(text).value().time_since_epoch().count();
 }
 
 class CycleDriverTest : public testing::Test {
  protected:
   CycleDriverTest() {
-    work_.current = {"2026-11", CycleState::open, at("2026-11-01T00:00:00.000Z"),
-                     at("2026-12-01T00:00:00.000Z")};
-    work_.now_ms = at("2026-11-20T12:00:00.000Z");
+    work_.current = {"2026-11", CycleState::open, ms_at("2026-11-01T00:00:00.000Z"),
+                     ms_at("2026-12-01T00:00:00.000Z")};
+    work_.now_ms = ms_at("2026-11-20T12:00:00.000Z");
   }
   std::vector<Kind> due() {
     steps_ = driver_->due(work_, now_, [this](const std::string& id) { return id == connected_; });
@@ -58,7 +58,7 @@ TEST_F(CycleDriverTest, TheNextCycleIsTheCalendarsAndIsNamedOnceMoreWhereOneClos
   EXPECT_EQ(to_rfc3339(steps_[0].next.opens), "2026-12-01T00:00:00.000Z");
   EXPECT_EQ(to_rfc3339(steps_[0].next.closes), "2027-01-01T00:00:00.000Z");
 
-  work_.current.closes_at_ms = at("2026-11-20T11:00:00.000Z");  // By command.
+  work_.current.closes_at_ms = ms_at("2026-11-20T11:00:00.000Z");  // By command.
   due();
   EXPECT_EQ(steps_[0].next.id, "2026-11.2");
   EXPECT_EQ(to_rfc3339(steps_[0].next.opens), "2026-11-20T11:00:00.000Z");
@@ -69,7 +69,7 @@ TEST_F(CycleDriverTest, TheNextCycleIsTheCalendarsAndIsNamedOnceMoreWhereOneClos
 }
 
 TEST_F(CycleDriverTest, AMonthLateEveryCycleInBetweenHasItsTurn) {
-  work_.now_ms = at("2027-02-03T00:00:00.000Z");
+  work_.now_ms = ms_at("2027-02-03T00:00:00.000Z");
   std::vector<std::string> story;
   while (story.size() < 20) {
     const auto kinds = due();

@@ -9,17 +9,10 @@
 #include "protocol/manufacturers.hpp"
 #include "protocol/msgpack.hpp"
 #include "protocol/sync.hpp"
+#include "tests/unit/protocol/encoded.hpp"
 
 namespace depot::protocol {
 namespace {
-
-const Caller kCaller{std::string(16, 's'), std::string(16, 'c')};
-
-std::string encoded(const auto& value) {
-  std::string out;
-  encode(value, out);
-  return out;
-}
 
 // Whole it is read; cut anywhere, or with a byte behind it, it is not.
 template <typename Decode>

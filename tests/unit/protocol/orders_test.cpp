@@ -4,11 +4,10 @@
 #include <rapidcheck/gtest.h>
 
 #include "protocol/msgpack.hpp"
+#include "tests/unit/protocol/encoded.hpp"
 
 namespace depot::protocol {
 namespace {
-
-const Caller kCaller{std::string(16, 's'), std::string(16, 'c')};
 
 PlaceOrder sample_order(std::size_t lines) {
   PlaceOrder order;
@@ -19,12 +18,6 @@ PlaceOrder sample_order(std::size_t lines) {
   }
   order.fingerprint = fingerprint_of(order);
   return order;
-}
-
-std::string encoded(const auto& value) {
-  std::string out;
-  encode(value, out);
-  return out;
 }
 
 RC_GTEST_PROP(OrdersTest, PlaceOrderIsWrittenAsDocumented, ()) {
