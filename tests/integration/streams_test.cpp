@@ -165,7 +165,8 @@ TEST_F(StreamsTest, AfterARestartOfTheGatewayItBeginsWithASnapshot) {
   EventStream stream(cluster_.port());
   ASSERT_TRUE(stream.next());
   cluster_.kill("depot-gateway");
-  EXPECT_FALSE(stream.next(10s));
+  while (stream.next(10s)) {  // What was under way.
+  }
   EXPECT_TRUE(stream.ended());
   std::optional<EventStream> back;
   ASSERT_TRUE(wait_until(

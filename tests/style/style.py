@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Rules of docs/HACKING.md that a machine can check. Python's standard library only.
 
-usage: style.py CHECK [--build FOLDER]     CHECK is a name below, or "list"
+usage: style.py CHECK     CHECK is a name below, or "list"
 
 Each finding is one line, file:line: what is wrong. Exit 1 when there is one.
 """
@@ -256,7 +256,13 @@ def check_points(_):
 
 def check_tidy(options):
     tool = shutil.which("clang-tidy") or sys.exit("clang-tidy is not installed")
-    build = pathlib.Path(options.build or sys.exit("tidy needs --build FOLDER"))
+    # Each source alone: a build compiles several as one and lists only that.
+    build = ROOT / "build/tidy"
+    done = subprocess.run(
+        ["cmake", "--preset", "tsan", "-B", build, "-DCMAKE_CXX_COMPILER_LAUNCHER="],
+        cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"cannot configure {build}: {done.stderr[-1000:]}")
     sources = [p for p in tracked(".cpp") if not p.startswith("bench/peers/")]
 
     def run(path):
@@ -304,7 +310,6 @@ def main():
               for name, function in globals().items() if name.startswith("check_")}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("check", choices=[*checks, "list"])
-    parser.add_argument("--build", help="a configured build folder (compile_commands.json)")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     if options.check == "list":
