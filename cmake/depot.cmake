@@ -96,6 +96,10 @@ function(depot_test name)
   set_target_properties(${name}_test PROPERTIES DEPOT_IS_TEST ON UNITY_BUILD_BATCH_SIZE 16)
   target_link_libraries(${name}_test PRIVATE depot_options ${ARG_USES} GTest::gtest GTest::gmock
                                              GTest::gtest_main rapidcheck)
+  depot_label(${ARG_LABELS} ${name}_test)
+  if(depot_test_support IN_LIST ARG_USES)
+    add_dependencies(${name}_test programs)
+  endif()
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 60)
   endif()
@@ -106,12 +110,21 @@ function(depot_test name)
     ${name}_test DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 NO_PRETTY_VALUES
     PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} RUN_SERIAL ${ARG_SERIAL}
                ENVIRONMENT "${tsan}")
-  if(unit IN_LIST ARG_LABELS)
+  if(ARG_LABELS STREQUAL unit)
+    depot_label(whole ${name}_test)
     add_test(NAME Unit.${name} COMMAND ${name}_test --gtest_shuffle --gtest_brief=1
                                        --gtest_output=xml:${CMAKE_BINARY_DIR}/whole/${name}.xml)
     set_tests_properties(Unit.${name} PROPERTIES LABELS whole TIMEOUT 600 COST 600
                                                  ENVIRONMENT "${tsan}")
   endif()
+endfunction()
+
+# depot_label(faults nemesis): target faults_tests builds what the tests with that label need.
+function(depot_label label target)
+  if(NOT TARGET ${label}_tests)
+    add_custom_target(${label}_tests)
+  endif()
+  add_dependencies(${label}_tests ${target})
 endfunction()
 
 # depot_fuzzer(wire SOURCES wire_fuzz.cpp USES depot_protocol): its inputs are in corpus/wire. With
@@ -136,6 +149,7 @@ function(depot_fuzzer name)
     set_target_properties(${name}_fuzz PROPERTIES DEPOT_IS_TEST ON)
     add_test(NAME Fuzz.${name} COMMAND ${name}_fuzz ${kept})
     set_tests_properties(Fuzz.${name} PROPERTIES LABELS corpus TIMEOUT 60)
+    depot_label(corpus ${name}_fuzz)
   endif()
 endfunction()
 

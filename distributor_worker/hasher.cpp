@@ -1,10 +1,12 @@
 #include "distributor_worker/hasher.hpp"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/fatal.hpp"
@@ -19,21 +21,22 @@ constexpr Duration kLate = std::chrono::milliseconds(250);
 }  // namespace
 
 Hasher::Hasher(const PasswordCost& cost)
-    : cost_(cost), event_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  DEPOT_ASSERT(event_fd_ >= 0);
-  idle_ = std::thread([this] { run_idle(); });
+    : cost_(cost),
+      results_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  DEPOT_ASSERT(results_fd_ >= 0 && wake_fd_ >= 0);
   low_ = std::thread([this] { run_low(); });
 }
 
 Hasher::~Hasher() {
-  {
-    const std::lock_guard lock(mutex_);
-    stop_ = true;
-  }
-  changed_.notify_all();
-  idle_.join();
+  stop_ = true;
+  ::eventfd_write(wake_fd_, 1);
   low_.join();
-  ::close(event_fd_);
+  idle_at_ = At::end;
+  idle_at_.notify_one();
+  idle_.join();
+  ::close(results_fd_);
+  ::close(wake_fd_);
 }
 
 void Hasher::submit(HashTask task) {
@@ -41,67 +44,77 @@ void Hasher::submit(HashTask task) {
     const std::lock_guard lock(mutex_);
     tasks_.push_back(std::move(task));
   }
-  changed_.notify_all();
+  ::eventfd_write(wake_fd_, 1);
 }
 
 void Hasher::run_idle() {
   constexpr sched_param kNone{};
   ::pthread_setschedparam(::pthread_self(), SCHED_IDLE, &kNone);
-  std::unique_lock lock(mutex_);
-  while (true) {
-    changed_.wait(lock, [this] { return stop_ || !tasks_.empty(); });
-    if (stop_) return;
-    const HashTask task = std::move(tasks_.front());
-    tasks_.pop_front();
-    begun_ = {task, steady_now()};
-    changed_.notify_all();
-    lock.unlock();
-    HashResult result = run(task);
-    lock.lock();
-    late_ = false;
-    if (std::exchange(begun_, std::nullopt)) deliver(std::move(result), lock);
+  for (At at = idle_at_; at != At::end; at = idle_at_) {
+    if (at != At::task) {
+      idle_at_.wait(at);
+      continue;
+    }
+    idle_result_ = run(idle_task_);
+    if (idle_at_.compare_exchange_strong(at, At::result)) ::eventfd_write(wake_fd_, 1);
   }
 }
 
 void Hasher::run_low() {
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);  // Of this thread, on Linux.
-  make_nobody();
-  std::unique_lock lock(mutex_);
+  // Verified for unknown e-mails, so that the time tells nobody who has an account.
+  nobody_ = hash_password("nobody", cost_);
+  idle_ = std::thread([this] { run_idle(); });
+  TimePoint begun{};  // what the idle thread is at
+  bool late = false;  // It still is at what was done here.
   while (!stop_) {
-    if (const std::optional<HashTask> task = take_overdue()) {
-      lock.unlock();
-      HashResult result = run(*task);
-      lock.lock();
-      deliver(std::move(result), lock);
-    } else if (begun_) {
-      changed_.wait_until(lock, begun_->at + kLate);
+    if (idle_at_ == At::result) {
+      if (!std::exchange(late, false)) deliver(std::move(idle_result_));
+      idle_at_ = At::nothing;
+    }
+    if (idle_at_ == At::nothing) {
+      if (std::optional<HashTask> task = next()) {
+        idle_task_ = std::move(*task);
+        begun = steady_now();
+        idle_at_ = At::task;
+        idle_at_.notify_one();
+      }
+    }
+    std::optional<HashTask> mine;
+    if (late) {
+      mine = next();
+    } else if (idle_at_ == At::task && steady_now() >= begun + kLate) {
+      late = true;
+      mine = idle_task_;
+    }
+    if (mine) {
+      deliver(run(*mine));
     } else {
-      changed_.wait(lock);
+      const bool idle_may_be_late = !late && idle_at_ == At::task;
+      wait(idle_may_be_late ? std::max(begun + kLate - steady_now(), Duration(0))
+                            : std::chrono::seconds(-1));
     }
   }
 }
 
-// What the idle thread is late with, or would be.
-std::optional<HashTask> Hasher::take_overdue() {
-  std::optional<HashTask> task;
-  if (begun_ && steady_now() >= begun_->at + kLate) {
-    late_ = true;
-    task = std::move(begun_->task);
-    begun_.reset();
-  } else if (late_ && !tasks_.empty()) {
-    task = std::move(tasks_.front());
-    tasks_.pop_front();
-  }
+// Until there is a task, a result or the end; negative: as long as that takes.
+void Hasher::wait(Duration at_most) {
+  const auto timeout = std::chrono::ceil<std::chrono::milliseconds>(at_most);
+  pollfd woken{.fd = wake_fd_, .events = POLLIN, .revents = 0};
+  ::poll(&woken, 1, static_cast<int>(timeout.count()));
+  eventfd_t count = 0;
+  ::eventfd_read(wake_fd_, &count);
+}
+
+std::optional<HashTask> Hasher::next() {
+  const std::lock_guard lock(mutex_);
+  if (tasks_.empty()) return std::nullopt;
+  HashTask task = std::move(tasks_.front());
+  tasks_.pop_front();
   return task;
 }
 
-// Verified for unknown e-mails, so that the time tells nobody who has an account.
-void Hasher::make_nobody() {
-  std::call_once(nobody_made_, [this] { nobody_ = hash_password("nobody", cost_); });
-}
-
-HashResult Hasher::run(const HashTask& task) {
-  make_nobody();
+HashResult Hasher::run(const HashTask& task) const {
   HashResult result{.tag = task.tag, .right = true, .hash = {}};
   if (task.verify) {
     const bool same = verify_password(task.against.empty() ? nobody_ : task.against, task.password);
@@ -111,19 +124,17 @@ HashResult Hasher::run(const HashTask& task) {
   return result;
 }
 
-void Hasher::deliver(HashResult result, std::unique_lock<std::mutex>& lock) {
-  results_.push_back(std::move(result));
-  lock.unlock();
-  // Behind the lock: whom this wakes is of a higher priority, takes our core at once, and would
-  // wait for the lock until we get another.
-  const std::uint64_t one = 1;
-  DEPOT_ASSERT(::write(event_fd_, &one, sizeof one) == sizeof one);
-  lock.lock();
+void Hasher::deliver(HashResult result) {
+  {
+    const std::lock_guard lock(mutex_);
+    results_.push_back(std::move(result));
+  }
+  ::eventfd_write(results_fd_, 1);
 }
 
 std::vector<HashResult> Hasher::take() {
-  std::uint64_t count = 0;
-  if (::read(event_fd_, &count, sizeof count) < 0) return {};
+  eventfd_t count = 0;
+  if (::eventfd_read(results_fd_, &count) < 0) return {};
   const std::lock_guard lock(mutex_);
   return std::exchange(results_, {});
 }

@@ -3,11 +3,12 @@
 //
 // One thread has what time the cores have left (SCHED_IDLE: whoever else wakes up takes its core at
 // once). Where they have none, a second one, of low priority, takes over; it has a tenth of a core.
+// The idle one holds no lock, ever: whoever waited for it would wait until a core has time.
 //
 // Threads: submit(), take() and fd() belong to one thread.
 #pragma once
 
-#include <condition_variable>
+#include <atomic>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -28,33 +29,32 @@ class Hasher {
 
   // REQUIRES: the caller bounds how many are under way (workers.hash_queue_max).
   void submit(HashTask task);
-  int fd() const { return event_fd_; }  // readable when take() has something
+  int fd() const { return results_fd_; }  // readable when take() has something
   std::vector<HashResult> take();
 
  private:
-  struct Begun {
-    HashTask task;
-    TimePoint at;
-  };
+  enum class At : int { nothing, task, result, end };
   void run_idle();
   void run_low();
-  std::optional<HashTask> take_overdue();
-  void make_nobody();
-  HashResult run(const HashTask& task);
-  void deliver(HashResult result, std::unique_lock<std::mutex>& lock);
+  void wait(Duration at_most);
+  std::optional<HashTask> next();
+  HashResult run(const HashTask& task) const;
+  void deliver(HashResult result);
 
   const PasswordCost cost_;
-  const int event_fd_;
-  std::once_flag nobody_made_;
-  std::string nobody_;
+  const int results_fd_, wake_fd_;
+  std::string nobody_;  // by low_, before idle_ is there
+  std::atomic<bool> stop_ = false;
+
+  // What passes between the two; each is low_'s unless idle_ is at the task.
+  std::atomic<At> idle_at_ = At::nothing;
+  HashTask idle_task_;
+  HashResult idle_result_;
+
   std::mutex mutex_;  // what follows; never held while hashing
-  std::condition_variable changed_;
   std::deque<HashTask> tasks_;
-  std::optional<Begun> begun_;  // by the idle thread, until somebody has done it
-  bool late_ = false;           // The idle thread is still at what the other one has done.
-  bool stop_ = false;
   std::vector<HashResult> results_;
-  std::thread idle_, low_;
+  std::thread idle_, low_;  // low_ starts idle_
 };
 
 }  // namespace depot::distributor_worker

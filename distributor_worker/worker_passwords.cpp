@@ -111,14 +111,14 @@ void Worker::apply(Job job, const HashResult& result) {
   work.looking = false;
   std::string body;
   const AccountsConfig& accounts = config_.accounts;
+  const std::string account_max = to_string(accounts.failed_logins_per_account_max);
   if (const auto* log_in = std::get_if<LogIn>(&work.request)) {
     // A wrong one is said too: the function counts it.
     return send(std::move(job), "log_in_v1",
                 {log_in->session, work.customer, log_in->email, log_in->address,
                  result.right ? "1" : "0", to_string(accounts.login_window.count()),
                  to_string(accounts.session_idle.count()), to_string(accounts.session_max.count()),
-                 work.request_id, to_string(accounts.address_known_for.count()),
-                 to_string(accounts.failed_logins_per_account_max),
+                 work.request_id, to_string(accounts.address_known_for.count()), account_max,
                  to_string(accounts.failed_logins_per_address_max),
                  to_string(accounts.failed_logins_from_anywhere_max)});
   }
@@ -126,7 +126,7 @@ void Worker::apply(Job job, const HashResult& result) {
     const protocol::Caller& caller = caller_of(work.request);
     return send(std::move(job), "wrong_password_v1",
                 {caller.session, caller.customer, work.request_id,
-                 to_string(accounts.login_window.count())});
+                 to_string(accounts.login_window.count()), account_max});
   }
   if (auto* create = std::get_if<CreateAccount>(&work.request)) {
     if (result.hash.empty()) return finish(job, Status::overload);  // No memory for it now.
@@ -138,7 +138,7 @@ void Worker::apply(Job job, const HashResult& result) {
   }
   if (const auto* leave = std::get_if<DeleteAccount>(&work.request)) {
     protocol::encode(leave->caller, body);
-    return send(std::move(job), "delete_account_v1", {body, work.request_id});
+    return send(std::move(job), "delete_account_v1", {body, work.request_id, account_max});
   }
   auto& change = std::get<ChangeAccount>(work.request);
   if (change.password) {
@@ -147,7 +147,7 @@ void Worker::apply(Job job, const HashResult& result) {
   }
   change.current_password.reset();
   protocol::encode(change, body);
-  send(std::move(job), "change_account_v1", {body, work.request_id});
+  send(std::move(job), "change_account_v1", {body, work.request_id, account_max});
 }
 
 }  // namespace depot::distributor_worker

@@ -124,21 +124,26 @@ register_signed_in('get_account_v1', function(body)
   return account_reply(read_account(body[2]))
 end, READS)
 
+-- Wrong passwords of a session are counted as failed log-ins from no address: whoever has got hold
+-- of a session cannot guess by this door, and nobody without one keeps the owner from it.
+local function throttled_password(email, account_max)
+  local maximum = to_integer(account_max)
+  if not maximum then return problem('malformed', 'account_max') end
+  return throttled(attempt_keys(email, ''), {maximum})
+end
+
 register('find_password_v1', function(args)
-  local kept, maximum = kept_answer(args[3]), to_integer(args[4])
+  local kept = kept_answer(args[3])
   if kept then return 'P' .. kept end
-  if not maximum then
-    return problem('malformed', 'find_password_v1 session customer request account_max')
-  end
   if not fits(args, 16, 16) or not is_signed_in(args[1], args[2], now_ms()) then
     return problem('unauthenticated')
   end
   local email, hash = unpack(read_account(args[2]), 1, 2)
-  return throttled(attempt_keys(email, ''), {maximum}) or 'O' .. encode(hash)
+  return throttled_password(email, args[4]) or 'O' .. encode(hash)
 end, READS)
 
--- Counted as failed log-ins from no address: whoever has got hold of a session cannot guess by this
--- door, and nobody without one keeps the owner from it.
+-- This and the two that follow judge again: of many guesses at once, those beyond the maximum learn
+-- nothing, also the right one.
 register('wrong_password_v1', function(args)
   local kept = kept_answer(args[3])
   if kept then return kept end
@@ -146,13 +151,18 @@ register('wrong_password_v1', function(args)
     or not is_signed_in(args[1], args[2], now_ms()) then
     return problem('unauthenticated')
   end
-  count_failure({attempt_keys(read_account(args[2])[1], '')[1]}, args[4])
+  local email = read_account(args[2])[1]
+  local limit = throttled_password(email, args[5])
+  if limit then return limit end
+  count_failure({attempt_keys(email, '')[1]}, args[4])
   return keep_answer(args[3], problem('forbidden', 'The current password is not right.'))
 end)
 
 register_signed_in('change_account_v1', function(body, args, now)
   local session, customer, first, last, email, hash = unpack(body, 1, 6)
   local account = read_account(customer)
+  local limit = (email or hash) and throttled_password(account[1], args[3])
+  if limit then return limit end
   local changed = {email or account[1], hash or account[2], first or account[3],
     last or account[4], account[5], account[6]}
   if not fits(changed, 254, 200, 200, 200) then return problem('malformed', 'account') end
@@ -174,7 +184,10 @@ end, nil, true)
 
 -- The orders stay, under an id that nobody can be found by any more.
 register_signed_in('delete_account_v1', function(body, args)
-  call('HDEL', 'emails:{s0}', read_account(body[2])[1]:lower())
+  local email = read_account(body[2])[1]
+  local limit = throttled_password(email, args[3])
+  if limit then return limit end
+  call('HDEL', 'emails:{s0}', email:lower())
   call('HDEL', 'buyer:{s0}', body[2])
   call('DEL', account_key(body[2]), 'cart:{s0}:' .. body[2], 'session:{s0}:' .. body[1])
   return keep_answer(args[2], DONE)

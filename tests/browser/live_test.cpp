@@ -6,7 +6,7 @@ namespace {
 
 class BrowserLiveTest : public BilingualBrowserTest {
  protected:
-  BrowserLiveTest() : BilingualBrowserTest({{"gateway.request_budget", "1500ms"}}) {}
+  using BilingualBrowserTest::BilingualBrowserTest;
   void SetUp() override { start(); }
   void TearDown() override {
     if (!IsSkipped()) cluster_.expect_clean_audit();
@@ -18,7 +18,14 @@ TEST_P(BrowserLiveTest, ThePageOfGoodsFollowsTheStockWithAndWithoutAStream) {
   expect_flow("live.mjs");
 }
 
-TEST_P(BrowserLiveTest, WhileNoWorkerAnswersAPurchaseIsTriedAgainAndMadeOnce) {
+// Frozen workers are waited for three times.
+class BrowserPatienceTest : public BrowserLiveTest {
+ protected:
+  BrowserPatienceTest() : BrowserLiveTest({{"gateway.request_budget", "1500ms"}}) {}
+};
+DEPOT_IN_BOTH_LANGUAGES(BrowserPatienceTest);
+
+TEST_P(BrowserPatienceTest, WhileNoWorkerAnswersAPurchaseIsTriedAgainAndMadeOnce) {
   expect_flow("overload.mjs");
 }
 

@@ -161,13 +161,14 @@ class Nemesis {
       const std::string sums =
           fmt::format("{} | {} | {} | {} | {} | {}", all, kills, shoppers.bought(), number("lost"),
                       number("doubled"), number("oversold"));
+      const std::string failed = wrong_ == 0 ? "" : fmt::format("; FAILED: {} wrong", wrong_);
       std::ofstream(options_.record, std::ios::app)
           << (options_.only.empty()
-                  ? fmt::format("| {} | {} | {} s | {} | {:.0f} | {:.0f} |\n",
+                  ? fmt::format("| {} | {} | {} s | {} | {:.0f} | {:.0f}{} |\n",
                                 to_rfc3339(wall_now()).substr(0, 10), options_.seed,
-                                options_.seconds, sums, wait(0.99), wait(1))
-                  : fmt::format("| {} | {} | {:.0f}, {:.0f}, {:.0f} |\n", kinds(), sums, wait(0.5),
-                                wait(0.99), wait(1)));
+                                options_.seconds, sums, wait(0.99), wait(1), failed)
+                  : fmt::format("| {} | {} | {:.0f}, {:.0f}, {:.0f}{} |\n", kinds(), sums,
+                                wait(0.5), wait(0.99), wait(1), failed));
     }
     return wrong_ == 0 ? 0 : 1;
   }

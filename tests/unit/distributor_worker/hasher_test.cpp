@@ -61,7 +61,6 @@ TEST(HasherTest, NothingMatchesTheHashOfNobody) {
 
 TEST(HasherTest, DoesEachOnceAlsoWhereNoCoreHasTimeLeft) {
   crypto_start();
-  Hasher hasher({.passes = 2, .memory_bytes = 8 * 1024 * 1024});
   std::atomic<bool> done = false;
   std::vector<std::jthread> busy;
   for (unsigned i = 0; i < 2 * std::thread::hardware_concurrency(); ++i) {
@@ -70,6 +69,7 @@ TEST(HasherTest, DoesEachOnceAlsoWhereNoCoreHasTimeLeft) {
       }
     });
   }
+  Hasher hasher({.passes = 2, .memory_bytes = 8 * 1024 * 1024});
   for (std::uint32_t tag = 1; tag <= 8; ++tag) {
     hasher.submit({.tag = tag, .verify = false, .against = "", .password = "", .to_hash = "x"});
   }

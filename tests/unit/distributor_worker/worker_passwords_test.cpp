@@ -118,7 +118,9 @@ TEST_F(PasswordTest, ANewPasswordNeedsTheCurrentOne) {
   EXPECT_EQ(task.password, "old");
   EXPECT_EQ(task.to_hash, "new");
   worker.on_hashed({.tag = task.tag, .right = true, .hash = "$new"});
-  const auto sent = protocol::decode_change_account(recorder.take().arguments[3]);
+  const auto command = recorder.take();
+  EXPECT_EQ(command.arguments.back(), "10") << "judged again behind the hashing";
+  const auto sent = protocol::decode_change_account(command.arguments[3]);
   ASSERT_TRUE(sent);
   EXPECT_EQ(sent->password, "$new");
   EXPECT_EQ(sent->current_password, std::nullopt);
@@ -145,7 +147,7 @@ TEST_F(PasswordTest, AWrongCurrentPasswordIsCountedAndChangesNothing) {
   const auto command = recorder.take();
   EXPECT_EQ(command.arguments,
             (std::vector<std::string>{"FCALL", "wrong_password_v1", "0", kSession, kCustomer,
-                                      kRequestId, "900000"}));
+                                      kRequestId, "900000", "10"}));
   respond(command.tag, {"X..."});
   EXPECT_TRUE(recorder.commands.empty());
   ASSERT_EQ(recorder.answers.size(), 1u);
@@ -165,7 +167,9 @@ TEST_F(PasswordTest, TheRightCurrentPasswordDeletesTheAccount) {
   EXPECT_EQ(command.function(), "delete_account_v1");
   std::string caller;
   protocol::encode(protocol::Caller{kSession, kCustomer}, caller);
-  EXPECT_EQ(command.arguments[3], caller);
+  EXPECT_EQ(command.arguments,
+            (std::vector<std::string>{"FCALL", "delete_account_v1", "0", caller, kRequestId, "10"}))
+      << "judged again behind the hashing";
 }
 
 TEST_F(PasswordTest, AChangeOfNamesNeedsNoPassword) {
