@@ -1,7 +1,6 @@
 #include "distributor_worker/hasher.hpp"
 
 #include <poll.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -14,9 +13,18 @@
 namespace depot::distributor_worker {
 namespace {
 
-constexpr int kNice = 10;  // About a tenth of a busy core's time.
+// About a hundredth of a busy core's time, which whoever wakes up takes at once. Not SCHED_IDLE,
+// which is a three-hundredth: libsodium maps Argon2's memory anew each time, meanwhile no other
+// thread of the process can map any, and a sign-up took up to 5 s beside four programs on two
+// cores, not 1.7.
+constexpr int kLowest = 19;
+constexpr int kLow = 10;  // about a tenth
 // On a core of its own it takes 20 ms. Measured: docs/RELIABILITY.md, "Overload".
 constexpr Duration kLate = std::chrono::milliseconds(250);
+
+void set_nice(int nice) {  // of this thread, on Linux
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), nice);
+}
 
 }  // namespace
 
@@ -32,9 +40,9 @@ Hasher::~Hasher() {
   stop_ = true;
   ::eventfd_write(wake_fd_, 1);
   low_.join();
-  idle_at_ = At::end;
-  idle_at_.notify_one();
-  idle_.join();
+  lowest_at_ = At::end;
+  lowest_at_.notify_one();
+  lowest_.join();
   ::close(results_fd_);
   ::close(wake_fd_);
 }
@@ -47,52 +55,51 @@ void Hasher::submit(HashTask task) {
   ::eventfd_write(wake_fd_, 1);
 }
 
-void Hasher::run_idle() {
-  constexpr sched_param kNone{};
-  ::pthread_setschedparam(::pthread_self(), SCHED_IDLE, &kNone);
-  for (At at = idle_at_; at != At::end; at = idle_at_) {
+void Hasher::run_lowest() {
+  set_nice(kLowest);
+  for (At at = lowest_at_; at != At::end; at = lowest_at_) {
     if (at != At::task) {
-      idle_at_.wait(at);
+      lowest_at_.wait(at);
       continue;
     }
-    idle_result_ = run(idle_task_);
-    if (idle_at_.compare_exchange_strong(at, At::result)) ::eventfd_write(wake_fd_, 1);
+    lowest_result_ = run(lowest_task_);
+    if (lowest_at_.compare_exchange_strong(at, At::result)) ::eventfd_write(wake_fd_, 1);
   }
 }
 
 void Hasher::run_low() {
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);  // Of this thread, on Linux.
+  set_nice(kLow);
   // Verified for unknown e-mails, so that the time tells nobody who has an account.
   nobody_ = hash_password("nobody", cost_);
-  idle_ = std::thread([this] { run_idle(); });
-  TimePoint begun{};  // what the idle thread is at
+  lowest_ = std::thread([this] { run_lowest(); });
+  TimePoint begun{};  // what the lowest one is at
   bool late = false;  // It still is at what was done here.
   while (!stop_) {
-    if (idle_at_ == At::result) {
-      if (!std::exchange(late, false)) deliver(std::move(idle_result_));
-      idle_at_ = At::nothing;
+    if (lowest_at_ == At::result) {
+      if (!std::exchange(late, false)) deliver(std::move(lowest_result_));
+      lowest_at_ = At::nothing;
     }
-    if (idle_at_ == At::nothing) {
+    if (lowest_at_ == At::nothing) {
       if (std::optional<HashTask> task = next()) {
-        idle_task_ = std::move(*task);
+        lowest_task_ = std::move(*task);
         begun = steady_now();
-        idle_at_ = At::task;
-        idle_at_.notify_one();
+        lowest_at_ = At::task;
+        lowest_at_.notify_one();
       }
     }
     std::optional<HashTask> mine;
     if (late) {
       mine = next();
-    } else if (idle_at_ == At::task && steady_now() >= begun + kLate) {
+    } else if (lowest_at_ == At::task && steady_now() >= begun + kLate) {
       late = true;
-      mine = idle_task_;
+      mine = lowest_task_;
     }
     if (mine) {
       deliver(run(*mine));
     } else {
-      const bool idle_may_be_late = !late && idle_at_ == At::task;
-      wait(idle_may_be_late ? std::max(begun + kLate - steady_now(), Duration(0))
-                            : std::chrono::seconds(-1));
+      const bool may_be_late = !late && lowest_at_ == At::task;
+      wait(may_be_late ? std::max(begun + kLate - steady_now(), Duration(0))
+                       : std::chrono::seconds(-1));
     }
   }
 }

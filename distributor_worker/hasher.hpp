@@ -1,9 +1,9 @@
 // Verifies and makes password hashes: tens of milliseconds each, which neither the loop nor the
 // purchases are to pay.
 //
-// One thread has what time the cores have left (SCHED_IDLE: whoever else wakes up takes its core at
-// once). Where they have none, a second one, of low priority, takes over; it has a tenth of a core.
-// The idle one holds no lock, ever: whoever waited for it would wait until a core has time.
+// One thread has about what time the cores have left (nice 19). Where they have none, a second one,
+// of a low priority (nice 10), takes over. The lowest one holds no lock of ours, ever: whoever
+// waited for it would wait until a core has time.
 //
 // Threads: submit(), take() and fd() belong to one thread.
 #pragma once
@@ -34,7 +34,7 @@ class Hasher {
 
  private:
   enum class At : int { nothing, task, result, end };
-  void run_idle();
+  void run_lowest();
   void run_low();
   void wait(Duration at_most);
   std::optional<HashTask> next();
@@ -43,18 +43,18 @@ class Hasher {
 
   const PasswordCost cost_;
   const int results_fd_, wake_fd_;
-  std::string nobody_;  // by low_, before idle_ is there
+  std::string nobody_;  // by low_, before lowest_ is there
   std::atomic<bool> stop_ = false;
 
-  // What passes between the two; each is low_'s unless idle_ is at the task.
-  std::atomic<At> idle_at_ = At::nothing;
-  HashTask idle_task_;
-  HashResult idle_result_;
+  // What passes between the two; each is low_'s unless lowest_ is at the task.
+  std::atomic<At> lowest_at_ = At::nothing;
+  HashTask lowest_task_;
+  HashResult lowest_result_;
 
   std::mutex mutex_;  // what follows; never held while hashing
   std::deque<HashTask> tasks_;
   std::vector<HashResult> results_;
-  std::thread idle_, low_;  // low_ starts idle_
+  std::thread lowest_, low_;  // low_ starts lowest_
 };
 
 }  // namespace depot::distributor_worker

@@ -82,7 +82,7 @@ TEST(HasherTest, DoesEachOnceAlsoWhereNoCoreHasTimeLeft) {
   hasher.submit({.tag = 9, .verify = false, .against = "", .password = "", .to_hash = "x"});
   const auto last = wait_for(hasher, 1);
   ASSERT_EQ(last.size(), 1u);
-  EXPECT_EQ(last[0].tag, 9u) << "what the idle thread was at was done by the other one";
+  EXPECT_EQ(last[0].tag, 9u) << "what the lowest thread was at was done by the other one";
 }
 
 TEST(HasherTest, EndsWithoutFinishingWhatWaits) {
