@@ -1,6 +1,7 @@
 #include "distributor_worker/hasher.hpp"
 
 #include <poll.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -13,18 +14,9 @@
 namespace depot::distributor_worker {
 namespace {
 
-// About a hundredth of a busy core's time, which whoever wakes up takes at once. Not SCHED_IDLE,
-// which is a three-hundredth: libsodium maps Argon2's memory anew each time, meanwhile no other
-// thread of the process can map any, and a sign-up took up to 5 s beside four programs on two
-// cores, not 1.7.
-constexpr int kLowest = 19;
-constexpr int kLow = 10;  // about a tenth
+constexpr int kLow = 10;  // About a tenth of a busy core's time.
 // On a core of its own it takes 20 ms. Measured: docs/RELIABILITY.md, "Overload".
 constexpr Duration kLate = std::chrono::milliseconds(250);
-
-void set_nice(int nice) {  // of this thread, on Linux
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), nice);
-}
 
 }  // namespace
 
@@ -56,7 +48,8 @@ void Hasher::submit(HashTask task) {
 }
 
 void Hasher::run_lowest() {
-  set_nice(kLowest);
+  constexpr sched_param kNone{};
+  ::pthread_setschedparam(::pthread_self(), SCHED_IDLE, &kNone);
   for (At at = lowest_at_; at != At::end; at = lowest_at_) {
     if (at != At::task) {
       lowest_at_.wait(at);
@@ -68,7 +61,7 @@ void Hasher::run_lowest() {
 }
 
 void Hasher::run_low() {
-  set_nice(kLow);
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kLow);  // Of this thread, on Linux.
   // Verified for unknown e-mails, so that the time tells nobody who has an account.
   nobody_ = hash_password("nobody", cost_);
   lowest_ = std::thread([this] { run_lowest(); });
