@@ -28,9 +28,8 @@ add_library(depot_options INTERFACE)
 target_compile_options(depot_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
 target_include_directories(depot_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_definitions(depot_options INTERFACE DEPOT_VERSION="${PROJECT_VERSION}")
-# A folder's sources are compiled a few at a time as one (the presets release and dev), which takes
-# half the time. What shadows a name, or has a type, of another file's does no harm; tsan and fuzz
-# compile each source alone.
+# A folder's sources are compiled a few at a time as one (all presets but fuzz), which takes half the
+# time. What shadows a name, or has a type, of another file's does no harm.
 if(CMAKE_UNITY_BUILD)
   target_compile_options(depot_options INTERFACE -Wno-shadow -Wno-subobject-linkage)
 endif()

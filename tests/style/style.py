@@ -259,7 +259,8 @@ def check_tidy(options):
     # Each source alone: a build compiles several as one and lists only that.
     build = ROOT / "build/tidy"
     done = subprocess.run(
-        ["cmake", "--preset", "tsan", "-B", build, "-DCMAKE_CXX_COMPILER_LAUNCHER="],
+        ["cmake", "--preset", "tsan", "-B", build, "-DCMAKE_UNITY_BUILD=OFF",
+         "-DCMAKE_CXX_COMPILER_LAUNCHER="],
         cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"cannot configure {build}: {done.stderr[-1000:]}")
