@@ -111,7 +111,7 @@ function(depot_test name)
                ENVIRONMENT "${tsan}")
   if(ARG_LABELS STREQUAL unit)
     depot_label(whole ${name}_test)
-    add_test(NAME Unit.${name} COMMAND ${name}_test --gtest_shuffle --gtest_brief=1
+    add_test(NAME Unit.${name} COMMAND ${name}_test --gtest_shuffle
                                        --gtest_output=xml:${CMAKE_BINARY_DIR}/whole/${name}.xml)
     set_tests_properties(Unit.${name} PROPERTIES LABELS whole TIMEOUT 600 COST 600
                                                  ENVIRONMENT "${tsan}")

@@ -26,6 +26,7 @@ struct CreateAccount {
   std::string password;
   std::string first_name;
   std::string last_name;
+  friend bool operator==(const CreateAccount&, const CreateAccount&) = default;
 };
 void encode(const CreateAccount& request, std::string& out);
 std::optional<CreateAccount> decode_create_account(std::string_view body);
@@ -36,6 +37,7 @@ struct LogIn {
   std::string email;
   std::string password;
   std::string address;  // of the client, for throttling
+  friend bool operator==(const LogIn&, const LogIn&) = default;
 };
 void encode(const LogIn& request, std::string& out);
 std::optional<LogIn> decode_log_in(std::string_view body);
@@ -66,6 +68,7 @@ std::optional<Account> decode_account(std::string_view body);
 struct ChangeAccount {
   Caller caller;
   std::optional<std::string> first_name, last_name, email, password, current_password;
+  friend bool operator==(const ChangeAccount&, const ChangeAccount&) = default;
 };
 void encode(const ChangeAccount& request, std::string& out);
 std::optional<ChangeAccount> decode_change_account(std::string_view body);
@@ -74,6 +77,7 @@ std::optional<ChangeAccount> decode_change_account(std::string_view body);
 struct DeleteAccount {
   Caller caller;
   std::string password;
+  friend bool operator==(const DeleteAccount&, const DeleteAccount&) = default;
 };
 void encode(const DeleteAccount& request, std::string& out);
 std::optional<DeleteAccount> decode_delete_account(std::string_view body);

@@ -28,6 +28,7 @@ struct Cycle {
   CycleState state = CycleState::planned;
   std::int64_t opens_at_ms = 0;
   std::int64_t closes_at_ms = 0;
+  friend bool operator==(const Cycle&, const Cycle&) = default;
 };
 void encode(const Cycle& cycle, std::string& out);
 std::optional<Cycle> decode_cycle(std::string_view bytes);       // the bare array

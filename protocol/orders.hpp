@@ -23,6 +23,7 @@ inline constexpr std::size_t kOrderLinesMax = 1'024;
 struct Caller {
   SessionHash session;   // 16 bytes
   std::string customer;  // 16 characters
+  friend bool operator==(const Caller&, const Caller&) = default;
 };
 
 enum class OrderMode : std::uint8_t { all_or_nothing = 0, available = 1 };

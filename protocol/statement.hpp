@@ -42,6 +42,7 @@ struct StatementSale {  // of one sku at one price, net of what was cancelled
 struct StatementDemand {  // beside the agreement: not in the hash
   std::string sku;
   std::int64_t refused = 0, shortage = 0;
+  friend bool operator==(const StatementDemand&, const StatementDemand&) = default;
 };
 
 struct Statement {
@@ -53,6 +54,7 @@ struct Statement {
   std::vector<StatementDemand> demand = {};
   // To `demand`: units refused, one count for each of `offers`. Once.
   void add_refused(std::span<const std::int64_t> counts);
+  friend bool operator==(const Statement&, const Statement&) = default;
 };
 
 // The text that is hashed, and its SHA-256 (32 bytes). Lines, so that two can be compared by diff.

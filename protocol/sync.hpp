@@ -33,6 +33,7 @@ struct OfferRow {
 struct OfferRecord {
   std::string cycle;
   std::vector<OfferRow> rows;
+  friend bool operator==(const OfferRecord&, const OfferRecord&) = default;
 };
 void encode(const OfferRecord& record, std::string& out);
 // why: of nullopt, the first row that is wrong and its limits, where that is the reason.
@@ -47,6 +48,7 @@ struct SyncHello {
   std::string name;  // shown to customers; the process' name for a gateway
   std::optional<std::int64_t> agent_epoch, last_number;     // nil: no journal
   std::optional<std::int64_t> ledger_epoch, ledger_number;  // nil: no position yet
+  friend bool operator==(const SyncHello&, const SyncHello&) = default;
 };
 void encode(const SyncHello& hello, std::string& out);
 std::optional<SyncHello> decode_sync_hello(std::string_view bytes);
@@ -58,6 +60,7 @@ struct SyncWelcome {
   Cycle cycle;
   std::int64_t agent_epoch = 0, last_number = 0;
   std::int64_t ledger_epoch = 0, ledger_number = 0;  // the ledger's head
+  friend bool operator==(const SyncWelcome&, const SyncWelcome&) = default;
 };
 void encode(const SyncWelcome& welcome, std::string& out);
 std::optional<SyncWelcome> decode_sync_welcome(std::string_view bytes);
@@ -68,6 +71,7 @@ inline constexpr std::size_t kAskArgumentsMax = 200;
 struct SyncAsk {
   std::string verb;
   std::vector<std::string> arguments;  // integers in decimal
+  friend bool operator==(const SyncAsk&, const SyncAsk&) = default;
 };
 void encode(const SyncAsk& ask, std::string& out);
 std::optional<SyncAsk> decode_sync_ask(std::string_view bytes);
@@ -79,6 +83,7 @@ struct CatalogueItem {
   std::int64_t unit_price = 0;
   std::int64_t available = 0;
   bool withdrawn = false;  // not offered in this cycle, or no longer
+  friend bool operator==(const CatalogueItem&, const CatalogueItem&) = default;
 };
 // catalogue/ RECORD and SNAPSHOT part:
 //   [[offer, name, unit_price, available, withdrawn, ... five per item], [manufacturer, name, ...],
@@ -87,6 +92,7 @@ struct CatalogueRecord {
   std::vector<CatalogueItem> items;
   std::vector<std::pair<std::string, std::string>> manufacturers;  // id, name
   std::optional<Cycle> cycle;
+  friend bool operator==(const CatalogueRecord&, const CatalogueRecord&) = default;
 };
 void encode(const CatalogueRecord& record, std::string& out);
 std::optional<CatalogueRecord> decode_catalogue_record(std::string_view bytes);
@@ -97,6 +103,7 @@ struct StockRow {
   std::string offer;
   std::int64_t available = 0;  // -1: withdrawn
   std::int64_t unit_price = 0;
+  friend bool operator==(const StockRow&, const StockRow&) = default;
 };
 void encode(const std::vector<StockRow>& rows, std::string& out);
 std::optional<std::vector<StockRow>> decode_stock_record(std::string_view bytes);

@@ -124,12 +124,13 @@ register_signed_in('get_account_v1', function(body)
   return account_reply(read_account(body[2]))
 end, READS)
 
--- Wrong passwords of a session are counted as failed log-ins from no address: whoever has got hold
--- of a session cannot guess by this door, and nobody without one keeps the owner from it.
-local function throttled_password(email, account_max)
+-- Wrong passwords are counted by the session: whoever has got hold of one cannot guess by this
+-- door, nor keep the owner, who has another, from it.
+local function wrong_key(session) return 'attempts:{s0}:s:' .. session end
+local function throttled_password(session, account_max)
   local maximum = to_integer(account_max)
   if not maximum then return problem('malformed', 'account_max') end
-  return throttled(attempt_keys(email, ''), {maximum})
+  return throttled({wrong_key(session)}, {maximum})
 end
 
 register('find_password_v1', function(args)
@@ -138,8 +139,7 @@ register('find_password_v1', function(args)
   if not fits(args, 16, 16) or not is_signed_in(args[1], args[2], now_ms()) then
     return problem('unauthenticated')
   end
-  local email, hash = unpack(read_account(args[2]), 1, 2)
-  return throttled_password(email, args[4]) or 'O' .. encode(hash)
+  return throttled_password(args[1], args[4]) or 'O' .. encode(read_account(args[2])[2])
 end, READS)
 
 -- This and the two that follow judge again: of many guesses at once, those beyond the maximum learn
@@ -151,17 +151,16 @@ register('wrong_password_v1', function(args)
     or not is_signed_in(args[1], args[2], now_ms()) then
     return problem('unauthenticated')
   end
-  local email = read_account(args[2])[1]
-  local limit = throttled_password(email, args[5])
+  local limit = throttled_password(args[1], args[5])
   if limit then return limit end
-  count_failure({attempt_keys(email, '')[1]}, args[4])
+  count_failure({wrong_key(args[1])}, args[4])
   return keep_answer(args[3], problem('forbidden', 'The current password is not right.'))
 end)
 
 register_signed_in('change_account_v1', function(body, args, now)
   local session, customer, first, last, email, hash = unpack(body, 1, 6)
   local account = read_account(customer)
-  local limit = (email or hash) and throttled_password(account[1], args[3])
+  local limit = (email or hash) and throttled_password(session, args[3])
   if limit then return limit end
   local changed = {email or account[1], hash or account[2], first or account[3],
     last or account[4], account[5], account[6]}
@@ -184,10 +183,9 @@ end, nil, true)
 
 -- The orders stay, under an id that nobody can be found by any more.
 register_signed_in('delete_account_v1', function(body, args)
-  local email = read_account(body[2])[1]
-  local limit = throttled_password(email, args[3])
+  local limit = throttled_password(body[1], args[3])
   if limit then return limit end
-  call('HDEL', 'emails:{s0}', email:lower())
+  call('HDEL', 'emails:{s0}', read_account(body[2])[1]:lower())
   call('HDEL', 'buyer:{s0}', body[2])
   call('DEL', account_key(body[2]), 'cart:{s0}:' .. body[2], 'session:{s0}:' .. body[1])
   return keep_answer(args[2], DONE)

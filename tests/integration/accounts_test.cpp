@@ -52,7 +52,7 @@ TEST(AccountsTest, SessionsBeginAndEndAndAPasswordChangeEndsTheOthers) {
   EXPECT_EQ(customer.request("GET", "/v1/account").status, 401) << "a logged-out token is dead";
 }
 
-TEST(AccountsTest, EmailIsUniqueWhateverItsCaseAndStrangersLearnNothing) {
+TEST(AccountsTest, EmailIsUniqueWhateverItsCaseAndLogInsTellNobodyWhoHasOne) {
   Cluster cluster;
   cluster.start();
   Customer customer(cluster.port());

@@ -130,7 +130,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "", "L8"},
         Mistake{"SaleNotInTheLedger", "  add_entries(sellers, n)\n", "", "L3"},
         Mistake{"OrderNotKept", "  if n > 0 then call('MSET', unpack(strings, 1, n)) end\n", "",
-                "lost"}),
+                "but there is no such order"}),
     [](const auto& one) { return one.param.name; });
 
 // What an agent states reaches the store twice, by each of two hubs, and late by one that stood

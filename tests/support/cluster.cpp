@@ -307,21 +307,26 @@ void Cluster::expect_clean_audit() const {
   EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
 }
 
-double Cluster::metric(const std::string& name) const {
-  double sum = 0;
+std::string Cluster::metrics() const {
+  std::string all;
   for (const std::string& socket : files_below(config_.runtime_dir + "/admin", ".sock")) {
-    std::istringstream text;
     try {
       Wire wire(socket);
       wire.send("GET /metrics HTTP/1.1\r\nHost: admin\r\n\r\n");
-      text.str(wire.read_reply(5s).body);
+      all += wire.read_reply(5s).body;
     } catch (const WireError&) {
       continue;  // Killed, and not there again yet.
     }
-    for (std::string line; std::getline(text, line);) {
-      const bool ours = line.starts_with(name + " ") || line.starts_with(name + "{");
-      if (ours) sum += std::stod(line.substr(line.rfind(' ') + 1));
-    }
+  }
+  return all;
+}
+
+double Cluster::metric(const std::string& name) const {
+  double sum = 0;
+  std::istringstream text(metrics());
+  for (std::string line; std::getline(text, line);) {
+    const bool ours = line.starts_with(name + " ") || line.starts_with(name + "{");
+    if (ours) sum += std::stod(line.substr(line.rfind(' ') + 1));
   }
   return sum;
 }

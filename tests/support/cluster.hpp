@@ -108,6 +108,8 @@ class Cluster {
   // Expects the books to be right.
   void expect_clean_audit() const;
 
+  // What all processes of the cluster that answer measure.
+  std::string metrics() const;
   // The sum of a metric's samples over all processes of the cluster that answer.
   double metric(const std::string& name) const;
 

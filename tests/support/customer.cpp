@@ -52,9 +52,9 @@ HttpReply Customer::request(std::string_view method, std::string_view target, st
   return client_.request(method, target, body, headers);
 }
 
-HttpReply Customer::attach_card(const std::string& number) {
+HttpReply Customer::attach_card(const std::string& number, const std::string& code) {
   const json::object body{
-      {"number", number}, {"exp_month", 12}, {"exp_year", 2035}, {"cvc", "737"}};
+      {"number", number}, {"exp_month", 12}, {"exp_year", 2035}, {"cvc", code}};
   return request("PUT", "/v1/account/card", json::serialize(body));
 }
 

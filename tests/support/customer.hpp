@@ -27,7 +27,8 @@ class Customer {
 
   HttpReply request(std::string_view method, std::string_view target, std::string_view body = "",
                     Headers headers = {});
-  HttpReply attach_card(const std::string& number = "4242424242424242");
+  HttpReply attach_card(const std::string& number = "4242424242424242",
+                        const std::string& code = "737");
   HttpReply buy(const Lines& lines, const std::string& key,
                 const std::string& mode = "all_or_nothing");
   HttpReply buy_cart(std::int64_t cart_version, const std::string& key,

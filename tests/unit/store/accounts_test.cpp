@@ -76,7 +76,7 @@ TEST_F(AccountsTest, ARetriedAttemptMakesOneAccount) {
   EXPECT_EQ(check(caller("anna")), kDone);
 }
 
-TEST_F(AccountsTest, WrongCurrentPasswordsAreCountedByThemselves) {
+TEST_F(AccountsTest, WrongCurrentPasswordsAreCountedByTheSession) {
   create("anna", "anna@example.org");
   const auto with_session = [&](const std::string& function, const std::string& request,
                                 const std::string& last) {
@@ -100,6 +100,12 @@ TEST_F(AccountsTest, WrongCurrentPasswordsAreCountedByThemselves) {
   EXPECT_EQ(text_of(change(caller("anna"), {}, "right")), "X rate_limited");
   EXPECT_EQ(text_of(change(caller("anna"), "new@example.org", {})), "X rate_limited");
   EXPECT_EQ(change(caller("anna"), {}, {})[0], 'O') << "a name needs no password";
+
+  // It was not Anna, who has a session of her own and ends that one.
+  log_in("hers", "anna", "anna@example.org", true, "10.0.0.2");
+  const protocol::Caller hers{.session = id("hers"), .customer = id("anna")};
+  EXPECT_EQ(change(hers, {}, "right")[0], 'O');
+  EXPECT_EQ(text_of(check(caller("anna"))), "X unauthenticated");
 }
 
 TEST_F(AccountsTest, AnEmailIsTakenWhateverItsCase) {
