@@ -4,10 +4,8 @@
 // One thread has what time the cores have left (SCHED_IDLE: whoever else wakes up takes its core at
 // once). Where they have none, a second one, of low priority, takes over; it has a tenth of a core.
 // The lowest one holds no lock of ours, ever: whoever waited for it would wait until a core has
-// time. The kernel's is left: while libsodium maps Argon2's memory, no other thread can map any.
-// Beside four programs that take both cores, two sign-ups of a hundred took 5 s. At nice 19 none
-// took more than 1.7 s, but beside a flood of log-ins customers bought 0.73 instead of 0.83 of what
-// they buy alone (four rounds in turn, 2026-11-29): purchases come first.
+// time. The kernel's is left: while libsodium maps Argon2's memory no other thread can map any, and
+// where no core has time for long a password may take seconds (bench/results/log.md, 2026-11-29).
 //
 // Threads: submit(), take() and fd() belong to one thread.
 #pragma once

@@ -53,8 +53,7 @@ HttpReply Customer::request(std::string_view method, std::string_view target, st
 }
 
 HttpReply Customer::attach_card(const std::string& number, const std::string& code) {
-  const json::object body{
-      {"number", number}, {"exp_month", 12}, {"exp_year", 2035}, {"cvc", code}};
+  const json::object body{{"number", number}, {"exp_month", 12}, {"exp_year", 2035}, {"cvc", code}};
   return request("PUT", "/v1/account/card", json::serialize(body));
 }
 
