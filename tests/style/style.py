@@ -277,7 +277,7 @@ def check_tidy(options):
             return [f"{path}:1: clang-tidy failed: {done.stderr.strip()[-300:]}"]
         return [f"{where.removeprefix(str(ROOT) + '/')}: {what}" for where, what in found]
 
-    # Sources are headers to clang here; what is generated is nobody's style; tests need not be fast.
+    # Sources are headers to clang here; what is generated has no style; tests need not be fast.
     unwanted = re.compile(r"^build/|\.cpp:.*\[google-global-names-in-headers|"
                           r"^tests/.*\[performance-inefficient-vector-operation")
     findings = set()
