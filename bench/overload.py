@@ -9,7 +9,7 @@
               that is offered
   unpinned    twice the peak of customers who wait for their answers is offered at once; with all
               on both cores, and with Depot on one and the load on the other; each with the default
-              queue, and with one so short that what is beyond the peak is refused
+              queue, and with one so short that some are refused
   customer    one customer on many connections, beside 20 who buy five times a second each
   maker       one manufacturer who states new offers as fast as the hub's connection takes them
   log-in      32 connections that log in, half of the times with the right password
@@ -255,8 +255,8 @@ def metered(cluster, requests, connections, rate, seconds, cores):
 
 def unpinned(options, folder):
     rows = []
-    # By default the crowd waits for its answers and cannot ask again meanwhile; the shorter queue
-    # refuses what would wait, and so is asked for twice the peak in truth.
+    # By default the crowd waits for its answers and cannot ask again meanwhile. A short queue
+    # refuses at once, so that more is sent; "sent/s" says how much of what is asked.
     short = f"load_balancer:\n  queue_wait_max: {SHORT_QUEUE}\n"
     for number, (name, depot, load, more) in enumerate((
             ("both on both cores", None, None, ""), ("a core each", {0}, {1}, ""),
