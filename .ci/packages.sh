@@ -22,7 +22,7 @@ depot_packages_run=(
 # To test, beside those.
 depot_packages_test=(
   libgtest-dev libgmock-dev librapidcheck-dev curl python3 python3-msgpack python3-zmq
-  xz-utils
+  slowhttptest xz-utils
 )
 
 # For the checks of style and for the browser.

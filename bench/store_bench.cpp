@@ -112,9 +112,10 @@ class Bench {
                                    .email = fmt::format("{}@example.org", index),
                                    .password = "a hash",
                                    .first_name = "First",
-                                   .last_name = "Last"},
+                                   .last_name = "Last",
+                                   .address = "127.0.0.1"},
            account);
-    call({"create_account_v1", "0", account, "86400000", "1209600000"});
+    call({"create_account_v1", "0", account, "86400000", "1209600000", "", "900000", "100"});
     encode(
         protocol::PutCard{
             .caller = caller(index), .card = {"visa", "4242", 1, 2030}, .token = "token"},

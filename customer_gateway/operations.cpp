@@ -4,6 +4,7 @@
 #include "base/utf8.hpp"
 #include "customer_gateway/card.hpp"
 #include "customer_gateway/operations_ask.hpp"
+#include "http/address.hpp"
 
 namespace depot::customer_gateway {
 namespace {
@@ -50,6 +51,12 @@ std::vector<FieldError> errors_in(const std::optional<std::string>& first_name,
   check(email, is_email, "/email", "Not an e-mail address.");
   check(password, is_password, "/password", "8 to 128 bytes.");
   return errors;
+}
+
+// Whom it is told that an e-mail is taken. This machine's own are not counted: its scripts, or all
+// customers of a proxy that does not name their addresses.
+std::string counted_address(const Requester& who) {
+  return http::is_loopback(who.address) ? "" : who.address;
 }
 
 std::optional<Failure> failure_in_key(std::optional<std::string_view> key) {
@@ -205,6 +212,7 @@ void Operations::sign_up(const Requester& who, protocol::CreateAccount account,
   done = ending_session_of(who, std::move(done));
   const Token token{make_customer_id(), make_token_secret()};
   account.caller = {token.hash(), token.customer};
+  account.address = counted_address(who);
   const auto view = [token](std::string_view) {
     return std::optional(SignedIn{token.customer, token.text()});
   };
@@ -247,6 +255,7 @@ void Operations::change_account(const Requester& who, protocol::ChangeAccount ch
   }
   if (!errors.empty()) return refuse(who, invalid(std::move(errors)), std::move(done));
   change.caller = who.caller;
+  change.address = counted_address(who);
   ask(who, RequestKind::change_account, encoded(change), account_view(who), std::move(done));
 }
 

@@ -113,7 +113,8 @@ void post_signup(const Page& page) {
                              .email = page.text("email"),
                              .password = page.text("password"),
                              .first_name = page.text("first_name"),
-                             .last_name = page.text("last_name")},
+                             .last_name = page.text("last_name"),
+                             .address = {}},
                             signed_in(page, "signup", "welcome"));
 }
 
@@ -140,7 +141,8 @@ void post_account(const Page& page) {
        .last_name = page.optional_text("last_name"),
        .email = page.optional_text("email"),
        .password = page.optional_text("password"),
-       .current_password = page.optional_text("current_password")},
+       .current_password = page.optional_text("current_password"),
+       .address = {}},
       changed<AccountView>(page, page.text("form"), "/account", "saved"));
 }
 

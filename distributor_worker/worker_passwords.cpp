@@ -112,29 +112,29 @@ void Worker::apply(Job job, const HashResult& result) {
   std::string body;
   const AccountsConfig& accounts = config_.accounts;
   const std::string account_max = to_string(accounts.failed_logins_per_account_max);
+  const std::string address_max = to_string(accounts.failed_logins_per_address_max);
+  const std::string window = to_string(accounts.login_window.count());
   if (const auto* log_in = std::get_if<LogIn>(&work.request)) {
     // A wrong one is said too: the function counts it.
-    return send(std::move(job), "log_in_v1",
-                {log_in->session, work.customer, log_in->email, log_in->address,
-                 result.right ? "1" : "0", to_string(accounts.login_window.count()),
-                 to_string(accounts.session_idle.count()), to_string(accounts.session_max.count()),
-                 work.request_id, to_string(accounts.address_known_for.count()), account_max,
-                 to_string(accounts.failed_logins_per_address_max),
-                 to_string(accounts.failed_logins_from_anywhere_max)});
+    return send(
+        std::move(job), "log_in_v1",
+        {log_in->session, work.customer, log_in->email, log_in->address, result.right ? "1" : "0",
+         window, to_string(accounts.session_idle.count()), to_string(accounts.session_max.count()),
+         work.request_id, to_string(accounts.address_known_for.count()), account_max, address_max,
+         to_string(accounts.failed_logins_from_anywhere_max)});
   }
   if (!result.right) {
     const protocol::Caller& caller = caller_of(work.request);
     return send(std::move(job), "wrong_password_v1",
-                {caller.session, caller.customer, work.request_id,
-                 to_string(accounts.login_window.count()), account_max});
+                {caller.session, caller.customer, work.request_id, window, account_max});
   }
   if (auto* create = std::get_if<CreateAccount>(&work.request)) {
     if (result.hash.empty()) return finish(job, Status::overload);  // No memory for it now.
     create->password = result.hash;
     protocol::encode(*create, body);
-    return send(
-        std::move(job), "create_account_v1",
-        {body, to_string(accounts.session_idle.count()), to_string(accounts.session_max.count())});
+    return send(std::move(job), "create_account_v1",
+                {body, to_string(accounts.session_idle.count()),
+                 to_string(accounts.session_max.count()), work.request_id, window, address_max});
   }
   if (const auto* leave = std::get_if<DeleteAccount>(&work.request)) {
     protocol::encode(leave->caller, body);
@@ -147,7 +147,8 @@ void Worker::apply(Job job, const HashResult& result) {
   }
   change.current_password.reset();
   protocol::encode(change, body);
-  send(std::move(job), "change_account_v1", {body, work.request_id, account_max});
+  send(std::move(job), "change_account_v1",
+       {body, work.request_id, account_max, window, address_max});
 }
 
 }  // namespace depot::distributor_worker

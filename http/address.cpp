@@ -25,4 +25,10 @@ std::optional<std::string> customer_part(std::string_view text) {
   return error ? std::nullopt : std::optional(customer_part(address));
 }
 
+bool is_loopback(std::string_view text) {
+  boost::system::error_code error;
+  const auto address = ip::make_address(text, error);
+  return !error && address.is_loopback();
+}
+
 }  // namespace depot::http

@@ -18,4 +18,7 @@ std::string customer_part(const boost::asio::ip::address& address);
 // it is none.
 std::optional<std::string> customer_part(std::string_view text);
 
+// Whether it is this machine's own.
+bool is_loopback(std::string_view text);
+
 }  // namespace depot::http

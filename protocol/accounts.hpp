@@ -17,7 +17,7 @@
 
 namespace depot::protocol {
 
-// body: [customer, session, email, password, first_name, last_name]
+// body: [customer, session, email, password, first_name, last_name, address]
 // The gateway makes customer and session, so that a retried attempt makes the same account. The
 // worker replaces the password by its hash before the function sees it. Reply: nil.
 struct CreateAccount {
@@ -26,6 +26,7 @@ struct CreateAccount {
   std::string password;
   std::string first_name;
   std::string last_name;
+  std::string address;  // of the client, for throttling; "" of one who is not counted
   friend bool operator==(const CreateAccount&, const CreateAccount&) = default;
 };
 void encode(const CreateAccount& request, std::string& out);
@@ -63,11 +64,13 @@ struct Account {
 };
 std::optional<Account> decode_account(std::string_view body);
 
-// body: [session, customer, first | nil, last | nil, email | nil, password | nil, current | nil]
+// body: [session, customer, first | nil, last | nil, email | nil, password | nil, current | nil,
+//        address]
 // The worker verifies `current` and replaces `password` by its hash.
 struct ChangeAccount {
   Caller caller;
   std::optional<std::string> first_name, last_name, email, password, current_password;
+  std::string address;  // as of CreateAccount
   friend bool operator==(const ChangeAccount&, const ChangeAccount&) = default;
 };
 void encode(const ChangeAccount& request, std::string& out);

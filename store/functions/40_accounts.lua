@@ -17,30 +17,13 @@ local function account_reply(account)
   return 'O' .. array(account[1], account[3], account[4], card and {unpack(card, 1, 4)} or nil)
 end
 
-register('create_account_v1', function(args)
-  local body = args[1] and decode_array(args[1])
-  local idle, longest = to_integer(args[2]), to_integer(args[3])
-  if not body or not fits(body, 16, 16, 254, 200, 200, 200) or not idle or not longest then
-    return problem('malformed', 'create_account_v1 body idle_ms longest_ms')
-  end
-  local customer, session, email, hash, first, last = unpack(body, 1, 6)
-  local owner = owner_of(email)
-  if owner == customer then return DONE end -- A retried attempt.
-  if owner or call('EXISTS', account_key(customer)) == 1 then return problem('email_taken') end
-  local now = now_ms()
-  call('HSET', 'emails:{s0}', email:lower(), customer)
-  write_account(customer, {email, hash, first, last, false, now})
-  write_buyer(customer, 1, 0)
-  write_session(session, customer, 1, now + longest, now, idle)
-  return DONE
-end)
-
 -- What failed log-ins are counted by: the account from one address, the address, and the account
 -- from anywhere. The last does not keep out who comes from an address that its owner has logged in
 -- from: else whoever guesses from many would lock the owner out.
+local function address_key(address) return 'attempts:{s0}:a:' .. address end
 local function attempt_keys(email, address)
   email = email:lower()
-  return {'attempts:{s0}:b:' .. address .. ' ' .. email, 'attempts:{s0}:a:' .. address,
+  return {'attempts:{s0}:b:' .. address .. ' ' .. email, address_key(address),
     'attempts:{s0}:e:' .. email}
 end
 local function known_key(customer, address) return 'known:{s0}:' .. customer .. ':' .. address end
@@ -70,6 +53,43 @@ local function count_failure(keys, window)
     if call('INCR', key) == 1 then call('PEXPIRE', key, window) end
   end
 end
+
+-- That an e-mail is taken says that it has an account: those who are told are counted by their
+-- address too (not by ''), and beyond the maximum learn nothing, neither of one that is free.
+local function throttled_asker(address, window, maximum)
+  if address == '' then return end
+  if not fits({address}, 64) or not to_integer(window) or not to_integer(maximum) then
+    return problem('malformed', 'address window_ms address_max')
+  end
+  return throttled({address_key(address)}, {to_integer(maximum)})
+end
+local function taken(address, window, request)
+  if address ~= '' then count_failure({address_key(address)}, window) end
+  return keep_answer(request, problem('email_taken'))
+end
+
+register('create_account_v1', function(args)
+  local body = args[1] and decode_array(args[1])
+  local idle, longest = to_integer(args[2]), to_integer(args[3])
+  if not body or not fits(body, 16, 16, 254, 200, 200, 200) or not idle or not longest then
+    return problem('malformed', 'create_account_v1 body idle_ms longest_ms')
+  end
+  local customer, session, email, hash, first, last, address = unpack(body, 1, 7)
+  local owner, kept = owner_of(email), kept_answer(args[4])
+  if owner == customer then return DONE end -- A retried attempt.
+  if kept then return kept end
+  local limit = throttled_asker(address, args[5], args[6])
+  if limit then return limit end
+  if owner or call('EXISTS', account_key(customer)) == 1 then
+    return taken(address, args[5], args[4])
+  end
+  local now = now_ms()
+  call('HSET', 'emails:{s0}', email:lower(), customer)
+  write_account(customer, {email, hash, first, last, false, now})
+  write_buyer(customer, 1, 0)
+  write_session(session, customer, 1, now + longest, now, idle)
+  return DONE
+end)
 
 register('find_login_v1', function(args)
   if #args ~= 5 or not fits(args, 254, 64) then
@@ -158,7 +178,7 @@ register('wrong_password_v1', function(args)
 end)
 
 register_signed_in('change_account_v1', function(body, args, now)
-  local session, customer, first, last, email, hash = unpack(body, 1, 6)
+  local session, customer, first, last, email, hash, _, address = unpack(body, 1, 8)
   local account = read_account(customer)
   local limit = (email or hash) and throttled_password(session, args[3])
   if limit then return limit end
@@ -167,7 +187,9 @@ register_signed_in('change_account_v1', function(body, args, now)
   if not fits(changed, 254, 200, 200, 200) then return problem('malformed', 'account') end
   local owner = owner_of(changed[1])
   if owner ~= customer then
-    if owner then return problem('email_taken') end
+    limit = throttled_asker(address, args[4], args[5])
+    if limit then return limit end
+    if owner then return taken(address, args[4], args[2]) end
     call('HDEL', 'emails:{s0}', account[1]:lower())
     call('HSET', 'emails:{s0}', email:lower(), customer)
   end

@@ -64,6 +64,9 @@ const std::vector<Faults::Kind>& Faults::kinds() {
                          const char* how) {
       kinds.push_back({name, how, weight, [happen](Faults& faults) { (faults.*happen)(); }});
     };
+    add("kill:up", 4, &Faults::kill_up, "SIGKILL of `depot up`, started again at once");
+    add("freeze:up", 3, &Faults::freeze_up,
+        "SIGSTOP of `depot up`, SIGKILL of one that it keeps, SIGCONT 0.2 to 2.5 s later");
     add("kill:agent", 10, &Faults::kill_agent, "SIGKILL, started again");
     add("freeze:agent", 5, &Faults::freeze_agent, "SIGSTOP, SIGCONT 2 to 6 s later");
     add("link", 10, &Faults::agents_link,
@@ -180,6 +183,22 @@ void Faults::freeze(const std::string& program) {
   ::kill(pid, SIGSTOP);
   pause(200ms, 2'500ms);
   ::kill(pid, SIGCONT);
+}
+
+// No process that dies meanwhile is started again.
+void Faults::freeze_up() {
+  note("SIGSTOP depot up");
+  hurt_.cluster.supervisor().signal(SIGSTOP);
+  kill(kPrograms[any(std::size(kPrograms))].second);
+  pause(200ms, 2'500ms);
+  hurt_.cluster.supervisor().signal(SIGCONT);
+}
+
+void Faults::kill_up() {
+  note("SIGKILL depot up");
+  hurt_.frames.set(Link::good);  // Or the next one's gateways would not be ready.
+  bad_ = 0;
+  hurt_.cluster.kill_up_and_start();
 }
 
 void Faults::kill_agent() {

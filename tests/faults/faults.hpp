@@ -64,6 +64,8 @@ class Faults {
 
   void kill(const std::string& program);
   void freeze(const std::string& program);
+  void kill_up();
+  void freeze_up();
   void kill_agent();
   void freeze_agent();
   void agents_link();

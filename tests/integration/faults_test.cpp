@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "base/process.hpp"
 #include "tests/support/cluster.hpp"
 #include "tests/support/load.hpp"
 #include "tests/support/wait.hpp"
@@ -55,6 +56,22 @@ TEST(FaultsTest, WorkersKilledUnderLoadFailNoOrder) {
     cluster.kill("depot-worker");
   }
   let_buy(load, 40);
+  expect_all_kept(load, cluster);
+}
+
+// Its processes end by themselves then, while the next one already starts: never two stores.
+TEST(FaultsTest, DepotUpKilledUnderLoadIsStartedAgainAndLosesNothing) {
+  Cluster cluster{{"gateway.count", "2"}};
+  on_sale(cluster);
+  Load load({cluster.port(0), cluster.port(1)}, "m1:a", 4, false);
+  for (int kills = 0; kills < 3; ++kills) {
+    let_buy(load, 30);
+    const std::vector<pid_t> orphans = cluster.kill_up_and_start();
+    const auto runs = [](pid_t orphan) { return resident_bytes(orphan) > 0; };  // No zombie.
+    EXPECT_TRUE(wait_until(
+        30s, [&] { return std::ranges::none_of(orphans, runs); }, "the first one's have ended"));
+  }
+  let_buy(load, 30);
   expect_all_kept(load, cluster);
 }
 

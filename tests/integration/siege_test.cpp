@@ -182,6 +182,32 @@ TEST(GuessingTest, IsThrottledByAddressWhateverTheAccount) {
   EXPECT_EQ(owner.request("GET", "/v1/account").status, 200) << "a session goes on";
 }
 
+TEST(GuessingTest, ASignUpSaysOnlySoOftenThatAnEmailIsTaken) {
+  Cluster cluster{{"accounts.failed_logins_per_address_max", "5"},
+                  {"gateway.client_address_header", "X-Forwarded-For"}};
+  cluster.start();
+  Customer owner(cluster.port(), false);
+  HttpClient client(cluster.port());
+  const Headers from = {{"X-Forwarded-For", "203.0.113.9"}};
+  const auto sign_up = [&](const std::string& email, const Headers& headers) {
+    const json::object account{
+        {"email", email}, {"password", kPassword}, {"first_name", "A"}, {"last_name", "B"}};
+    return client.request("POST", "/v1/accounts", json::serialize(account), headers);
+  };
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(sign_up(owner.email(), from).problem(), "email_taken");
+  for (const std::string& email : {owner.email(), unique("nobody") + "@example.test"}) {
+    const HttpReply refused = sign_up(email, from);
+    EXPECT_EQ(refused.problem(), "rate_limited");
+    EXPECT_GT(std::stoi(refused.header("retry-after")), 0);
+  }
+  const json::object other{{"email", "else@example.test"}, {"current_password", kPassword}};
+  EXPECT_EQ(owner.request("PATCH", "/v1/account", json::serialize(other), from).problem(),
+            "rate_limited");
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(sign_up(owner.email(), {}).problem(), "email_taken") << "a script of this machine";
+  }
+}
+
 TEST(GuessingTest, AnUnknownNameIsAsAWrongPasswordInAllThatIsSeen) {
   constexpr int kAsked = 15;
   Cluster cluster{{"accounts.failed_logins_per_account_max", "1000"},

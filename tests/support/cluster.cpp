@@ -261,7 +261,7 @@ std::vector<pid_t> Cluster::pids(const std::string& name) const {
   std::vector<pid_t> found;
   if (!up_) return found;
   for (const ProcessRow& row : descendants_of(up_->pid())) {
-    if (row.name == name) found.push_back(row.pid);
+    if (name.empty() || row.name == name) found.push_back(row.pid);
   }
   return found;
 }

@@ -85,6 +85,9 @@ class Cluster {
   void disarm(const std::string& fault_point) const;
   std::string fault_points() const { return folder() + "/points"; }  // DEPOT_FAULT_POINTS
   void stop();  // SIGTERM, and waits until all have ended
+  // `depot up` dies as by SIGKILL and is started again at once, as systemd does, while what the
+  // first one had started still ends. Returns those when every gateway is ready.
+  std::vector<pid_t> kill_up_and_start();
   bool running() { return up_ && up_->running(); }
   Process& supervisor() { return up_.value(); }  // `depot up` itself
 
@@ -96,7 +99,8 @@ class Cluster {
   int port(int gateway = 0) const { return ports_.first() + gateway; }
   std::string admin() const;  // "127.0.0.1:port"
 
-  // Processes of this cluster whose program is `name` ("depot-worker", "redis-server"), now.
+  // Processes of this cluster whose program is `name` ("depot-worker", "redis-server"), or all but
+  // `depot up` where that is "", now.
   std::vector<pid_t> pids(const std::string& name) const;
   void kill(const std::string& name);  // SIGKILL to the first of them; does nothing without one
 

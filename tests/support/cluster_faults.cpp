@@ -34,6 +34,14 @@ void Cluster::disarm(const std::string& fault_point) const {
   fs::remove(fault_points() + "/" + fault_point);
 }
 
+std::vector<pid_t> Cluster::kill_up_and_start() {
+  std::vector<pid_t> orphans = pids("");
+  up_->signal(SIGKILL);
+  if (!up_->wait(std::chrono::seconds(5))) throw std::runtime_error("depot up outlives a SIGKILL");
+  start();
+  return orphans;
+}
+
 std::int64_t Cluster::cut_power(double torn) {
   // `depot up` stands still meanwhile, or Redis would be back before its file is cut.
   const auto wait_for = [this](bool there, const char* what) {

@@ -1,5 +1,7 @@
 #include "tests/support/load.hpp"
 
+#include <algorithm>
+
 namespace depot::test {
 
 Load::Load(std::vector<int> ports, std::string offer, int customers, bool strict,
@@ -28,12 +30,14 @@ void Load::buy_until_stopped(Customer& customer) {
   while (!stopped_) {
     const std::string key = unique("load");
     std::string why;
+    const auto begin = std::chrono::steady_clock::now();
     try {
       const HttpReply reply =
           strict_ ? customer.buy({{offer_, 1}}, key) : customer.buy_surely({{offer_, 1}}, key);
       if (reply.status == 201) {
         ++placed_;
         std::unique_lock lock(mutex_);
+        took_.push_back(std::chrono::steady_clock::now() - begin);
         stop_.wait_for(lock, pause_, [this] { return stopped_.load(); });
         continue;
       }
@@ -49,6 +53,13 @@ void Load::buy_until_stopped(Customer& customer) {
 std::vector<std::string> Load::failures() const {
   std::lock_guard lock(mutex_);
   return failures_;
+}
+
+std::vector<std::chrono::steady_clock::duration> Load::took() const {
+  std::lock_guard lock(mutex_);
+  auto ascending = took_;
+  std::ranges::sort(ascending);
+  return ascending;
 }
 
 int Load::remembered() {

@@ -29,6 +29,8 @@ class Load {
   int placed() const { return placed_; }
   // Why orders failed, at most ten; empty when none did.
   std::vector<std::string> failures() const;
+  // How long each order that was placed took, ascending.
+  std::vector<std::chrono::steady_clock::duration> took() const;
   // Orders in the customers' own histories, asked after stop().
   int remembered();
 
@@ -40,8 +42,9 @@ class Load {
   std::vector<Customer> customers_;
   std::atomic<bool> stopped_{false};
   std::atomic<int> placed_{0};
-  mutable std::mutex mutex_;  // failures_
+  mutable std::mutex mutex_;  // failures_, took_
   std::condition_variable stop_;
+  std::vector<std::chrono::steady_clock::duration> took_;
   std::vector<std::string> failures_;
   std::vector<std::jthread> threads_;
 };

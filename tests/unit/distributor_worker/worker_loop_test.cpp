@@ -112,8 +112,9 @@ class WorkerLoopTest : public testing::Test, public messaging::LinkEvents {
   protocol::Caller sign_up(const std::string& email, const std::string& password) {
     const Token token{make_customer_id(), make_token_secret()};
     const protocol::Caller caller{token.hash(), token.customer};
-    const Answer answer = ask(RequestKind::create_account,
-                              protocol::CreateAccount{caller, email, password, "A", "B"});
+    const Answer answer =
+        ask(RequestKind::create_account,
+            protocol::CreateAccount{caller, email, password, "A", "B", "10.0.0.1"});
     EXPECT_EQ(answer.status, Status::ok) << answer.body;
     return caller;
   }

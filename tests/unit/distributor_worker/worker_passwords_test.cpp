@@ -81,8 +81,9 @@ TEST_F(PasswordTest, AThrottledLogInIsAnsweredWithoutHashing) {
 
 TEST_F(PasswordTest, CreateAccountHashesFirstAndPassesNoPasswordOn) {
   std::string body;
-  protocol::encode(protocol::CreateAccount{{kSession, kCustomer}, "a@b.c", "secret", "A", "B"},
-                   body);
+  protocol::encode(
+      protocol::CreateAccount{{kSession, kCustomer}, "a@b.c", "secret", "A", "B", "10.0.0.1"},
+      body);
   request(RequestKind::create_account, 1, body);
   EXPECT_TRUE(recorder.commands.empty());
   const HashTask task = take_task();
@@ -97,6 +98,9 @@ TEST_F(PasswordTest, CreateAccountHashesFirstAndPassesNoPasswordOn) {
   EXPECT_EQ(sent->email, "a@b.c");
   EXPECT_EQ(create.arguments[4], "86400000");
   EXPECT_EQ(create.arguments[5], "1209600000");
+  EXPECT_EQ(sent->address, "10.0.0.1");
+  EXPECT_EQ(create.arguments[7], "900000");
+  EXPECT_EQ(create.arguments[8], "100");
 }
 
 TEST_F(PasswordTest, ANewPasswordNeedsTheCurrentOne) {
@@ -268,8 +272,9 @@ TEST_F(PasswordTest, AStopWhileHashingEndsItWithoutEffect) {
 
 TEST_F(PasswordTest, WithoutMemoryForAHashItIsOverload) {
   std::string body;
-  protocol::encode(protocol::CreateAccount{{kSession, kCustomer}, "a@b.c", "secret", "A", "B"},
-                   body);
+  protocol::encode(
+      protocol::CreateAccount{{kSession, kCustomer}, "a@b.c", "secret", "A", "B", "10.0.0.1"},
+      body);
   request(RequestKind::create_account, 1, body);
   worker.on_hashed({.tag = take_task().tag, .right = true, .hash = ""});
   EXPECT_EQ(recorder.answers.at(0).status, Status::overload);

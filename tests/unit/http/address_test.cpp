@@ -29,5 +29,12 @@ TEST(AddressTest, IsWhatOneCustomerHas) {
   }
 }
 
+TEST(AddressTest, ThisMachinesOwnAreKnown) {
+  for (const char* text : {"127.0.0.1", "127.9.9.9", "::1"}) EXPECT_TRUE(is_loopback(text)) << text;
+  for (const char* text : {"", "203.0.113.9", "2001:db8::", "localhost", "127.0.0"}) {
+    EXPECT_FALSE(is_loopback(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace depot::http

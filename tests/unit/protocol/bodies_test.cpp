@@ -44,10 +44,11 @@ TEST(LedgerRowTest, IsSoundWhileItsNumbersCanBeAddedUp) {
 }
 
 TEST(AccountsTest, RequestsReadBack) {
-  const CreateAccount create{kCaller, "ada@example.org", "s3cret!!", "Ada", "Lovelace"};
+  const CreateAccount create{kCaller, "ada@example.org", "s3cret!!", "Ada", "Lovelace", "10.0.0.1"};
   expect_exact(encoded(create), decode_create_account);
   EXPECT_EQ(decode_create_account(encoded(create))->caller.customer, kCaller.customer);
   EXPECT_EQ(decode_create_account(encoded(create))->last_name, "Lovelace");
+  EXPECT_EQ(decode_create_account(encoded(create))->address, "10.0.0.1");
 
   const LogIn log_in{kCaller.session, "ada@example.org", "s3cret!!", "10.0.0.1"};
   expect_exact(encoded(log_in), decode_log_in);
@@ -63,6 +64,7 @@ TEST(AccountsTest, ChangesKeepWhatIsNotNamedApart) {
   change.caller = kCaller;
   change.last_name = "";
   change.password = "n3w-s3cret";
+  change.address = "10.0.0.1";
   expect_exact(encoded(change), decode_change_account);
   const auto read = decode_change_account(encoded(change));
   EXPECT_FALSE(read->first_name);
@@ -70,6 +72,7 @@ TEST(AccountsTest, ChangesKeepWhatIsNotNamedApart) {
   EXPECT_FALSE(read->email);
   EXPECT_EQ(read->password, "n3w-s3cret");
   EXPECT_FALSE(read->current_password);
+  EXPECT_EQ(read->address, "10.0.0.1");
 }
 
 TEST(AccountsTest, AccountsComeWithAndWithoutACard) {

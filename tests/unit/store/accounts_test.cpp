@@ -17,13 +17,14 @@ using depot::test::wait_until;
 const std::string kDone = "O\xc0";
 
 std::string account_body(const std::string& customer, const std::string& session,
-                         const std::string& email) {
+                         const std::string& email, const std::string& address = "10.0.0.1") {
   std::string body;
   encode(protocol::CreateAccount{.caller = {.session = id(session), .customer = id(customer)},
                                  .email = email,
                                  .password = "hash of " + customer,
                                  .first_name = "First",
-                                 .last_name = "Last"},
+                                 .last_name = "Last",
+                                 .address = address},
          body);
   return body;
 }
@@ -34,8 +35,16 @@ class AccountsTest : public testing::Test {
 
   std::string create(const std::string& customer, const std::string& email,
                      std::int64_t idle = kSessionIdle, std::int64_t longest = 14 * kSessionIdle) {
-    return shop_.call("create_account_v1", {account_body(customer, "session " + customer, email),
-                                            std::to_string(idle), std::to_string(longest)});
+    return shop_.call("create_account_v1",
+                      {account_body(customer, "session " + customer, email), std::to_string(idle),
+                       std::to_string(longest), "", "60000", "5"});
+  }
+  std::string sign_up(const std::string& customer, const std::string& email,
+                      const std::string& address, const std::string& request) {
+    const std::string answer = shop_.call(
+        "create_account_v1", {account_body(customer, "session " + customer, email, address),
+                              "1000000", "1000000", id(request), "60000", "3"});
+    return answer == kDone ? answer : text_of(answer);
   }
   std::string check(const protocol::Caller& who) { return with_caller("check_session_v1", who); }
   std::string with_caller(const std::string& function, const protocol::Caller& who) {
@@ -54,13 +63,15 @@ class AccountsTest : public testing::Test {
     return shop_.call("find_login_v1", {email, address, "3", "5", "8"});
   }
   std::string change(const protocol::Caller& who, std::optional<std::string> email,
-                     std::optional<std::string> password, const std::string& request = "") {
+                     std::optional<std::string> password, const std::string& request = "",
+                     const std::string& address = "10.0.0.1") {
     std::string body;
     protocol::Writer writer(body);
-    writer.array(6).string(who.session).string(who.customer).nil().string("Changed");
+    writer.array(8).string(who.session).string(who.customer).nil().string("Changed");
     email ? writer.string(*email) : writer.nil();
     password ? writer.string(*password) : writer.nil();
-    return shop_.call("change_account_v1", {body, request, "3"});
+    writer.nil().string(address);
+    return shop_.call("change_account_v1", {body, request, "3", "60000", "3"});
   }
   std::int64_t time_to_live(const protocol::Caller& who) {
     return shop_.redis({"PTTL", "session:{s0}:" + who.session}).integer;
@@ -112,6 +123,39 @@ TEST_F(AccountsTest, AnEmailIsTakenWhateverItsCase) {
   create("anna", "Anna@Example.org");
   EXPECT_EQ(text_of(create("bert", "anna@example.ORG")), "X email_taken");
   EXPECT_EQ(text_of(check(caller("bert"))), "X unauthenticated");
+}
+
+TEST_F(AccountsTest, WhoAsksWhichEmailsAreTakenIsCountedByTheAddress) {
+  create("anna", "anna@example.org");
+  create("bert", "bert@example.org");
+  EXPECT_EQ(sign_up("c1", "anna@example.org", "10.0.0.9", "r1"), "X email_taken");
+  EXPECT_EQ(sign_up("c1", "anna@example.org", "10.0.0.9", "r1"), "X email_taken");  // A retry.
+  EXPECT_EQ(sign_up("free", "free@example.org", "10.0.0.9", "r2"), kDone) << "is not counted";
+  // Whoever is signed in asks by changing the e-mail.
+  EXPECT_EQ(text_of(change(caller("bert"), "anna@example.org", {}, id("r3"), "10.0.0.9")),
+            "X email_taken");
+  EXPECT_EQ(text_of(change(caller("bert"), "anna@example.org", {}, id("r3"), "10.0.0.9")),
+            "X email_taken");
+  EXPECT_EQ(sign_up("c2", "bert@example.org", "10.0.0.9", "r4"), "X email_taken");
+  // From now on neither what is taken nor what is free is told there.
+  EXPECT_EQ(sign_up("c3", "anna@example.org", "10.0.0.9", "r5"), "X rate_limited");
+  EXPECT_EQ(sign_up("c4", "nobody@example.org", "10.0.0.9", "r6"), "X rate_limited");
+  EXPECT_EQ(text_of(change(caller("bert"), "anna@example.org", {}, id("r7"), "10.0.0.9")),
+            "X rate_limited");
+  EXPECT_EQ(text_of(change(caller("bert"), "new@example.org", {}, id("r8"), "10.0.0.9")),
+            "X rate_limited");
+  EXPECT_EQ(change(caller("bert"), "Bert@example.org", {}, id("r9"), "10.0.0.9")[0], 'O')
+      << "the own one in other letters tells nothing";
+  EXPECT_EQ(sign_up("free", "free@example.org", "10.0.0.9", "r2"), kDone) << "a retry";
+  EXPECT_EQ(sign_up("c5", "nobody@example.org", "10.0.0.8", "r10"), kDone) << "from elsewhere";
+}
+
+TEST_F(AccountsTest, WhoAsksWithoutAnAddressIsNotCounted) {
+  create("anna", "anna@example.org");
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(sign_up("bert", "anna@example.org", "", "r" + std::to_string(i)), "X email_taken");
+  }
+  EXPECT_EQ(sign_up("bert", "bert@example.org", "", "free"), kDone);
 }
 
 TEST_F(AccountsTest, AnAccountIsReadAsItWasMade) {

@@ -280,7 +280,8 @@ TEST_F(FunctionsTest, NoFunctionRaisesOnMangledBodies) {
                                  .email = "new@example.org",
                                  .password = "h",
                                  .first_name = "A",
-                                 .last_name = "B"},
+                                 .last_name = "B",
+                                 .address = "10.0.0.1"},
          account);
   encode(caller("anna"), log_out);
   protocol::encode_change(
@@ -297,7 +298,7 @@ TEST_F(FunctionsTest, NoFunctionRaisesOnMangledBodies) {
   for (const char* name : {"get_cart_v1", "check_session_v1", "get_account_v1"}) {
     calls.push_back({name, {log_out}});
   }
-  calls.push_back({"create_account_v1", {account, "1000000", "1000000"}});
+  calls.push_back({"create_account_v1", {account, "1000000", "1000000", "", "60000", "5"}});
   calls.push_back({"list_orders_v1", {list}});
   calls.push_back({"get_order_v1", {get}});
   calls.push_back({"cancel_order_v1", {get, "100"}});

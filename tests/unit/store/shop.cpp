@@ -109,9 +109,11 @@ void Shop::add_customer(const std::string& name, bool with_card) {
                                  .email = name + "@example.org",
                                  .password = "a hash",
                                  .first_name = name,
-                                 .last_name = "Test"},
+                                 .last_name = "Test",
+                                 .address = "10.0.0.1"},
          account);
-  call("create_account_v1", {account, number(kSessionIdle), number(14 * kSessionIdle)});
+  call("create_account_v1",
+       {account, number(kSessionIdle), number(14 * kSessionIdle), "", "60000", "5"});
   if (!with_card) return;
   encode(
       protocol::PutCard{
