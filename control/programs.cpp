@@ -15,15 +15,12 @@
 namespace depot::control {
 namespace {
 
-constexpr auto kOrphansMax = std::chrono::seconds(2);
 constexpr auto kOrphansEvery = std::chrono::milliseconds(50);
 
 // The order of stopping: who brings work first, who keeps it last.
 enum class Rank { shoppers, gateway, manufacturer, hub, worker, balancer };
 
-void expect_free(const std::string& key, const std::string& listen) {
-  // The gateways of an `up` that was killed may still be finishing their requests.
-  const TimePoint deadline = steady_now() + kOrphansMax;
+void expect_free(const std::string& key, const std::string& listen, TimePoint deadline) {
   while (true) {
     try {
       boost::asio::io_context io;
@@ -88,11 +85,12 @@ std::vector<Program> programs_of(const Config& config, const std::string& config
   return programs;
 }
 
-void expect_free_ports(const Config& config) {
+void expect_free_ports(const Config& config, Duration wait) {
+  const TimePoint deadline = steady_now() + wait;
   for (const std::string& address : gateway_addresses(config)) {
-    expect_free("gateway.listen", address);
+    expect_free("gateway.listen", address, deadline);
   }
-  expect_free("admin.listen", config.admin.listen);
+  expect_free("admin.listen", config.admin.listen, deadline);
 }
 
 std::string log_path(const Config& config, const std::string& process) {

@@ -23,8 +23,9 @@ struct Program {
 std::vector<Program> programs_of(const Config& config, const std::string& config_path);
 
 // Fails with the key, the address and the fix where somebody listens there already, before anything
-// is started.
-void expect_free_ports(const Config& config);
+// is started. `wait`: so long at most for the gateways of an `up` that was killed.
+inline constexpr Duration kOrphansMax = std::chrono::seconds(20);  // They end their requests first.
+void expect_free_ports(const Config& config, Duration wait = {});
 
 // The addresses that this host's gateways listen on: gateway.listen and the ports behind it.
 std::vector<std::string> gateway_addresses(const Config& config);

@@ -374,7 +374,7 @@ int run_up(const Config& config, const UpOptions& options) {
   crypto_start();
   make_runtime_dir(config);
   const UpLock lock(config.runtime_dir);
-  expect_free_ports(config);
+  expect_free_ports(config, lock.left_over() ? kOrphansMax : Duration{});
   Log log(config.log, "up");
   StopSignal stop{SIGINT, SIGTERM};  // Before any thread exists, so that all inherit the mask.
   Metrics metrics;

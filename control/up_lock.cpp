@@ -66,6 +66,7 @@ UpLock::UpLock(const std::string& runtime_dir) : path_(runtime_dir + "/up.lock")
   const bool locked = fd_ >= 0 && flock(fd_, LOCK_EX | LOCK_NB) == 0 && fstat(fd_, &held) == 0 &&
                       stat(path_.c_str(), &named) == 0 && held.st_ino == named.st_ino;
   const std::string pid = std::to_string(getpid());
+  left_over_ = locked && held.st_size > 0;
   if (locked && ftruncate(fd_, 0) == 0 && write(fd_, pid.data(), pid.size()) > 0) return;
   if (fd_ >= 0) close(fd_);
   throw StartupError(

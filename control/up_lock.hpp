@@ -19,10 +19,13 @@ class UpLock {
   UpLock& operator=(const UpLock&) = delete;
   // The pid of the `up` that runs there; 0 without one.
   static int holder(const std::string& runtime_dir);
+  // Whether one was killed here, whose processes may still be ending.
+  bool left_over() const { return left_over_; }
 
  private:
   std::string path_;
   int fd_ = -1;
+  bool left_over_ = false;
 };
 
 // Where the configuration in force is kept for the processes, below var/.

@@ -44,8 +44,13 @@ TEST_F(UpLockTest, ASecondIsRefusedWithThePid) {
 TEST_F(UpLockTest, LeftOverFileOfADeadOneIsTaken) {
   std::ofstream(folder_ / "up.lock") << "4194000";
   EXPECT_EQ(UpLock::holder(folder_), 0);
-  const UpLock lock(folder_);
-  EXPECT_EQ(UpLock::holder(folder_), getpid());
+  {
+    const UpLock lock(folder_);
+    EXPECT_EQ(UpLock::holder(folder_), getpid());
+    EXPECT_TRUE(lock.left_over());
+  }
+  fs::create_directory(folder_);
+  EXPECT_FALSE(UpLock(folder_).left_over()) << "the one before has ended in order";
 }
 
 TEST_F(UpLockTest, LeavesTheFolderEmptyButForOthersFiles) {
