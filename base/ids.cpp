@@ -98,12 +98,11 @@ std::optional<Token> parse_token(std::string_view text) {
 }
 
 std::optional<ManufacturerToken> parse_manufacturer_token(std::string_view text) {
-  const std::size_t tilde = std::min(text.find('~'), text.size());
-  const std::string_view manufacturer = text.substr(0, tilde), rest = text.substr(tilde);
-  if (!is_name_part(manufacturer) || rest.empty() || !is_secret(rest.substr(1))) {
-    return std::nullopt;
-  }
-  return ManufacturerToken{std::string(manufacturer), std::string(rest.substr(1))};
+  const std::size_t tilde = text.find('~');
+  if (tilde == std::string_view::npos) return std::nullopt;  // A customer's, of each request.
+  const std::string_view manufacturer = text.substr(0, tilde), secret = text.substr(tilde + 1);
+  if (!is_name_part(manufacturer) || !is_secret(secret)) return std::nullopt;
+  return ManufacturerToken{std::string(manufacturer), std::string(secret)};
 }
 
 }  // namespace depot
