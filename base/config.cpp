@@ -90,6 +90,7 @@ void bind_gateway(YamlTable& t, GatewayConfig& c) {
   t.duration("gateway.body_deadline", c.body_deadline, 100ms, 5min);
   t.duration("gateway.write_deadline", c.write_deadline, 100ms, 5min);
   t.duration("gateway.idle_timeout", c.idle_timeout, 100ms, 1h);
+  t.size("gateway.send_buffer", c.send_buffer, 16'384, 1 << 24);
   t.integer("gateway.connections_max", c.connections_max, 1, 1'000'000);
   t.integer("gateway.connections_per_address_max", c.connections_per_address_max, 1, 1'000'000);
   t.integer("gateway.pipeline_max", c.pipeline_max, 1, 10'000);
@@ -172,6 +173,8 @@ void bind_rules(YamlTable& t, Config& c) {
             1'000'000);
   t.integer("accounts.failed_logins_per_address_max", c.accounts.failed_logins_per_address_max, 1,
             1'000'000);
+  t.integer("accounts.taken_emails_told_per_address_max",
+            c.accounts.taken_emails_told_per_address_max, 1, 1'000'000);
   t.integer("accounts.failed_logins_from_anywhere_max", c.accounts.failed_logins_from_anywhere_max,
             1, 1'000'000);
   t.duration("accounts.login_window", c.accounts.login_window, 1s, kDay);

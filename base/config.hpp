@@ -32,6 +32,7 @@ struct GatewayConfig {
   Millis body_deadline{10'000};   // From the end of the header.
   Millis write_deadline{10'000};  // For the peer to take a reply.
   Millis idle_timeout{60'000};
+  std::int64_t send_buffer = 256 * 1024;  // Of a connection, in the kernel.
   int connections_max = 20'000;
   int connections_per_address_max = 1'024;  // Loopback is exempt.
   int pipeline_max = 64;                    // Requests of one connection being answered.
@@ -128,7 +129,8 @@ struct AccountsConfig {
   Millis session_max{std::chrono::hours(24 * 14)};
   int failed_logins_per_account_max = 10;  // from one address within login_window, then 429
   int failed_logins_per_address_max = 100;
-  int failed_logins_from_anywhere_max = 200;        // Of one account; known addresses are exempt.
+  int taken_emails_told_per_address_max = 100;  // within login_window, then 429; loopback is exempt
+  int failed_logins_from_anywhere_max = 200;    // Of one account; known addresses are exempt.
   Millis address_known_for{std::chrono::days(30)};  // Since its customer last logged in from it.
   Millis login_window{std::chrono::minutes(15)};
 };

@@ -113,9 +113,11 @@ class Bench {
                                    .password = "a hash",
                                    .first_name = "First",
                                    .last_name = "Last",
-                                   .address = "127.0.0.1"},
+                                   .address = "127.0.0.1",
+                                   .counted = false},
            account);
-    call({"create_account_v1", "0", account, "86400000", "1209600000", "", "900000", "100"});
+    call({"create_account_v2", "0", account, "86400000", "1209600000", "", "900000", "100",
+          "86400000"});
     encode(
         protocol::PutCard{
             .caller = caller(index), .card = {"visa", "4242", 1, 2030}, .token = "token"},

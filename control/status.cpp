@@ -125,8 +125,8 @@ int run_status(const Config& config, const StatusOptions& options) {
     if (options.json) {
       print_json({{"items", json::value_from(problems)}});
     } else {
-      for (const std::string& problem : problems) say(problem);
-      if (problems.empty()) say("all is well");
+      for (const std::string& problem : problems) fmt::print("{}\n", problem);
+      if (problems.empty()) fmt::print("all is well\n");
     }
     return problems.empty() ? kExitOk : kExitFailed;
   }

@@ -130,6 +130,7 @@ void Gateway::IoThread::run(const std::string& listen, std::promise<std::uint16_
   options.body_deadline = limits.body_deadline;
   options.write_deadline = limits.write_deadline;
   options.idle_timeout = limits.idle_timeout;
+  options.send_buffer = static_cast<int>(limits.send_buffer);
   options.connections_max = limits.connections_max;
   options.counts = shared_.connections;
   options.connections_per_address_max = limits.connections_per_address_max;

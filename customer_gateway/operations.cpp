@@ -53,10 +53,11 @@ std::vector<FieldError> errors_in(const std::optional<std::string>& first_name,
   return errors;
 }
 
-// Whom it is told that an e-mail is taken. This machine's own are not counted: its scripts, or all
-// customers of a proxy that does not name their addresses.
-std::string counted_address(const Requester& who) {
-  return http::is_loopback(who.address) ? "" : who.address;
+// Who asks, for what is told of e-mails that are taken. This machine's own are not counted: its
+// scripts, or all customers of a proxy that does not name their addresses.
+void name_asker(auto& request, const Requester& who) {
+  request.address = who.address;
+  request.counted = !http::is_loopback(who.address);
 }
 
 std::optional<Failure> failure_in_key(std::optional<std::string_view> key) {
@@ -212,7 +213,7 @@ void Operations::sign_up(const Requester& who, protocol::CreateAccount account,
   done = ending_session_of(who, std::move(done));
   const Token token{make_customer_id(), make_token_secret()};
   account.caller = {token.hash(), token.customer};
-  account.address = counted_address(who);
+  name_asker(account, who);
   const auto view = [token](std::string_view) {
     return std::optional(SignedIn{token.customer, token.text()});
   };
@@ -255,7 +256,7 @@ void Operations::change_account(const Requester& who, protocol::ChangeAccount ch
   }
   if (!errors.empty()) return refuse(who, invalid(std::move(errors)), std::move(done));
   change.caller = who.caller;
-  change.address = counted_address(who);
+  name_asker(change, who);
   ask(who, RequestKind::change_account, encoded(change), account_view(who), std::move(done));
 }
 

@@ -114,7 +114,8 @@ void post_signup(const Page& page) {
                              .password = page.text("password"),
                              .first_name = page.text("first_name"),
                              .last_name = page.text("last_name"),
-                             .address = {}},
+                             .address = {},
+                             .counted = {}},
                             signed_in(page, "signup", "welcome"));
 }
 
@@ -142,7 +143,8 @@ void post_account(const Page& page) {
        .email = page.optional_text("email"),
        .password = page.optional_text("password"),
        .current_password = page.optional_text("current_password"),
-       .address = {}},
+       .address = {},
+       .counted = {}},
       changed<AccountView>(page, page.text("form"), "/account", "saved"));
 }
 

@@ -51,8 +51,12 @@ void Worker::begin_password(const messaging::RequestRecord& record, Job job) {
     return finish(job, Status::overload);
   }
 
-  if (std::holds_alternative<CreateAccount>(request.request))
-    return hash(std::move(job), false, "");
+  if (const auto* create = std::get_if<CreateAccount>(&request.request)) {
+    if (!create->counted) return hash(std::move(job), false, "");
+    return send(std::move(job), "check_sign_up_v1",
+                {create->caller.customer, create->email, create->address,
+                 to_string(config_.accounts.taken_emails_told_per_address_max)});
+  }
   if (const auto* log_in = std::get_if<LogIn>(&request.request)) {
     const AccountsConfig& accounts = config_.accounts;
     return send(std::move(job), "find_login_v1",
@@ -73,6 +77,9 @@ void Worker::on_found(Job job, std::string_view answer) {
   if (answer.starts_with('P')) return deliver(job, answer.substr(1));  // Done, by another attempt.
   if (!answer.starts_with('O')) return deliver(job, answer);
   protocol::Reader reader(answer.substr(1));
+  if (std::holds_alternative<CreateAccount>(job.password->request)) {
+    return hash(std::move(job), false, "");
+  }
   std::string_view stored;  // Stays empty for an unknown e-mail: that takes the same time.
   if (!std::holds_alternative<LogIn>(job.password->request)) {
     stored = reader.string();
@@ -112,7 +119,8 @@ void Worker::apply(Job job, const HashResult& result) {
   std::string body;
   const AccountsConfig& accounts = config_.accounts;
   const std::string account_max = to_string(accounts.failed_logins_per_account_max);
-  const std::string address_max = to_string(accounts.failed_logins_per_address_max);
+  const std::string told_max = to_string(accounts.taken_emails_told_per_address_max);
+  const std::string known_for = to_string(accounts.address_known_for.count());
   const std::string window = to_string(accounts.login_window.count());
   if (const auto* log_in = std::get_if<LogIn>(&work.request)) {
     // A wrong one is said too: the function counts it.
@@ -120,7 +128,7 @@ void Worker::apply(Job job, const HashResult& result) {
         std::move(job), "log_in_v1",
         {log_in->session, work.customer, log_in->email, log_in->address, result.right ? "1" : "0",
          window, to_string(accounts.session_idle.count()), to_string(accounts.session_max.count()),
-         work.request_id, to_string(accounts.address_known_for.count()), account_max, address_max,
+         work.request_id, known_for, account_max, to_string(accounts.failed_logins_per_address_max),
          to_string(accounts.failed_logins_from_anywhere_max)});
   }
   if (!result.right) {
@@ -132,9 +140,10 @@ void Worker::apply(Job job, const HashResult& result) {
     if (result.hash.empty()) return finish(job, Status::overload);  // No memory for it now.
     create->password = result.hash;
     protocol::encode(*create, body);
-    return send(std::move(job), "create_account_v1",
-                {body, to_string(accounts.session_idle.count()),
-                 to_string(accounts.session_max.count()), work.request_id, window, address_max});
+    return send(
+        std::move(job), "create_account_v2",
+        {body, to_string(accounts.session_idle.count()), to_string(accounts.session_max.count()),
+         work.request_id, window, told_max, known_for});
   }
   if (const auto* leave = std::get_if<DeleteAccount>(&work.request)) {
     protocol::encode(leave->caller, body);
@@ -147,8 +156,7 @@ void Worker::apply(Job job, const HashResult& result) {
   }
   change.current_password.reset();
   protocol::encode(change, body);
-  send(std::move(job), "change_account_v1",
-       {body, work.request_id, account_max, window, address_max});
+  send(std::move(job), "change_account_v2", {body, work.request_id, account_max, window, told_max});
 }
 
 }  // namespace depot::distributor_worker

@@ -39,7 +39,12 @@ Server::Impl::Impl(net::io_context& context, const ServerOptions& server_options
       acceptor(open_listener(context, options.listen, options.port_use)),
       port(port_of(acceptor)),
       timer(context),
-      counts(options.counts ? options.counts : std::make_shared<ConnectionCounts>()) {}
+      counts(options.counts ? options.counts : std::make_shared<ConnectionCounts>()) {
+  // Connections have what their listener has. By itself it grows to megabytes, for each peer that
+  // reads nothing.
+  error_code ignored;
+  acceptor.set_option(net::socket_base::send_buffer_size(options.send_buffer), ignored);
+}
 
 void Server::Impl::want_turn() {
   if (std::exchange(turn_posted, true)) return;

@@ -6,13 +6,14 @@ namespace depot::protocol {
 
 void encode(const CreateAccount& request, std::string& out) {
   write_array(out, request.caller.customer, request.caller.session, request.email, request.password,
-              request.first_name, request.last_name, request.address);
+              request.first_name, request.last_name, request.address, request.counted);
 }
 
 std::optional<CreateAccount> decode_create_account(std::string_view body) {
-  return decode_array<CreateAccount>(body, 7, [](Reader& reader, CreateAccount& request) {
+  return decode_array<CreateAccount>(body, 8, [](Reader& reader, CreateAccount& request) {
     read(reader, sized(request.caller.customer, kIdSize), sized(request.caller.session, kHashSize),
-         request.email, request.password, request.first_name, request.last_name, request.address);
+         request.email, request.password, request.first_name, request.last_name, request.address,
+         request.counted);
   });
 }
 
@@ -50,13 +51,13 @@ std::optional<Account> decode_account(std::string_view body) {
 
 void encode(const ChangeAccount& request, std::string& out) {
   write_array(out, request.caller, request.first_name, request.last_name, request.email,
-              request.password, request.current_password, request.address);
+              request.password, request.current_password, request.address, request.counted);
 }
 
 std::optional<ChangeAccount> decode_change_account(std::string_view body) {
-  return decode_array<ChangeAccount>(body, 8, [](Reader& reader, ChangeAccount& request) {
+  return decode_array<ChangeAccount>(body, 9, [](Reader& reader, ChangeAccount& request) {
     read(reader, request.caller, request.first_name, request.last_name, request.email,
-         request.password, request.current_password, request.address);
+         request.password, request.current_password, request.address, request.counted);
   });
 }
 

@@ -17,7 +17,8 @@
 
 namespace depot::protocol {
 
-// body: [customer, session, email, password, first_name, last_name, address]
+// body: [customer, session, email, password, first_name, last_name, address,
+//        counted]
 // The gateway makes customer and session, so that a retried attempt makes the same account. The
 // worker replaces the password by its hash before the function sees it. Reply: nil.
 struct CreateAccount {
@@ -26,7 +27,8 @@ struct CreateAccount {
   std::string password;
   std::string first_name;
   std::string last_name;
-  std::string address;  // of the client, for throttling; "" of one who is not counted
+  std::string address;   // of the client, for throttling
+  bool counted = false;  // Is it, where it is told that an e-mail is taken?
   friend bool operator==(const CreateAccount&, const CreateAccount&) = default;
 };
 void encode(const CreateAccount& request, std::string& out);
@@ -37,7 +39,7 @@ struct LogIn {
   SessionHash session;  // of a secret that the gateway made
   std::string email;
   std::string password;
-  std::string address;  // of the client, for throttling
+  std::string address;
   friend bool operator==(const LogIn&, const LogIn&) = default;
 };
 void encode(const LogIn& request, std::string& out);
@@ -65,12 +67,13 @@ struct Account {
 std::optional<Account> decode_account(std::string_view body);
 
 // body: [session, customer, first | nil, last | nil, email | nil, password | nil, current | nil,
-//        address]
+//        address, counted]
 // The worker verifies `current` and replaces `password` by its hash.
 struct ChangeAccount {
   Caller caller;
   std::optional<std::string> first_name, last_name, email, password, current_password;
-  std::string address;  // as of CreateAccount
+  std::string address;  // this and the next as of CreateAccount
+  bool counted = false;
   friend bool operator==(const ChangeAccount&, const ChangeAccount&) = default;
 };
 void encode(const ChangeAccount& request, std::string& out);

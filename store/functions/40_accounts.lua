@@ -20,10 +20,9 @@ end
 -- What failed log-ins are counted by: the account from one address, the address, and the account
 -- from anywhere. The last does not keep out who comes from an address that its owner has logged in
 -- from: else whoever guesses from many would lock the owner out.
-local function address_key(address) return 'attempts:{s0}:a:' .. address end
 local function attempt_keys(email, address)
   email = email:lower()
-  return {'attempts:{s0}:b:' .. address .. ' ' .. email, address_key(address),
+  return {'attempts:{s0}:b:' .. address .. ' ' .. email, 'attempts:{s0}:a:' .. address,
     'attempts:{s0}:e:' .. email}
 end
 local function known_key(customer, address) return 'known:{s0}:' .. customer .. ':' .. address end
@@ -54,40 +53,48 @@ local function count_failure(keys, window)
   end
 end
 
--- That an e-mail is taken says that it has an account: those who are told are counted by their
--- address too (not by ''), and beyond the maximum learn nothing, neither of one that is free.
-local function throttled_asker(address, window, maximum)
-  if address == '' then return end
+-- That an e-mail is taken says that it has an account: who is told so is counted by the address,
+-- and learns nothing beyond the maximum, neither of one that is free.
+local function told_key(address) return 'attempts:{s0}:t:' .. address end
+local function throttled_asker(address, counted, window, maximum)
   if not fits({address}, 64) or not to_integer(window) or not to_integer(maximum) then
-    return problem('malformed', 'address window_ms address_max')
+    return problem('malformed', 'address window_ms told_max')
   end
-  return throttled({address_key(address)}, {to_integer(maximum)})
+  return counted and throttled({told_key(address)}, {to_integer(maximum)})
 end
-local function taken(address, window, request)
-  if address ~= '' then count_failure({address_key(address)}, window) end
+local function taken(address, counted, window, request)
+  if counted then count_failure({told_key(address)}, window) end
   return keep_answer(request, problem('email_taken'))
 end
 
-register('create_account_v1', function(args)
+register('check_sign_up_v1', function(args)
+  if not fits(args, 16, 254) then return problem('malformed', 'check_sign_up_v1') end
+  if owner_of(args[2]) == args[1] then return DONE end -- A retried attempt.
+  return throttled_asker(args[3], true, '1', args[4]) or DONE
+end, {'no-writes'})
+
+register('create_account_v2', function(args)
   local body = args[1] and decode_array(args[1])
-  local idle, longest = to_integer(args[2]), to_integer(args[3])
-  if not body or not fits(body, 16, 16, 254, 200, 200, 200) or not idle or not longest then
-    return problem('malformed', 'create_account_v1 body idle_ms longest_ms')
+  local idle, longest, known_for = to_integer(args[2]), to_integer(args[3]), to_integer(args[7])
+  if not body or not fits(body, 16, 16, 254, 200, 200, 200) or not idle or not longest
+    or not known_for then
+    return problem('malformed', 'create_account_v2')
   end
-  local customer, session, email, hash, first, last, address = unpack(body, 1, 7)
+  local customer, session, email, hash, first, last, address, counted = unpack(body, 1, 8)
   local owner, kept = owner_of(email), kept_answer(args[4])
   if owner == customer then return DONE end -- A retried attempt.
   if kept then return kept end
-  local limit = throttled_asker(address, args[5], args[6])
+  local limit = throttled_asker(address, counted, args[5], args[6])
   if limit then return limit end
   if owner or call('EXISTS', account_key(customer)) == 1 then
-    return taken(address, args[5], args[4])
+    return taken(address, counted, args[5], args[4])
   end
   local now = now_ms()
   call('HSET', 'emails:{s0}', email:lower(), customer)
   write_account(customer, {email, hash, first, last, false, now})
   write_buyer(customer, 1, 0)
   write_session(session, customer, 1, now + longest, now, idle)
+  call('SET', known_key(customer, address), '', 'PX', known_for)
   return DONE
 end)
 
@@ -177,8 +184,8 @@ register('wrong_password_v1', function(args)
   return keep_answer(args[3], problem('forbidden', 'The current password is not right.'))
 end)
 
-register_signed_in('change_account_v1', function(body, args, now)
-  local session, customer, first, last, email, hash, _, address = unpack(body, 1, 8)
+register_signed_in('change_account_v2', function(body, args, now)
+  local session, customer, first, last, email, hash, _, address, counted = unpack(body, 1, 9)
   local account = read_account(customer)
   local limit = (email or hash) and throttled_password(session, args[3])
   if limit then return limit end
@@ -187,9 +194,9 @@ register_signed_in('change_account_v1', function(body, args, now)
   if not fits(changed, 254, 200, 200, 200) then return problem('malformed', 'account') end
   local owner = owner_of(changed[1])
   if owner ~= customer then
-    limit = throttled_asker(address, args[4], args[5])
+    limit = throttled_asker(address, counted, args[4], args[5])
     if limit then return limit end
-    if owner then return taken(address, args[4], args[2]) end
+    if owner then return taken(address, counted, args[4], args[2]) end
     call('HDEL', 'emails:{s0}', account[1]:lower())
     call('HSET', 'emails:{s0}', email:lower(), customer)
   end

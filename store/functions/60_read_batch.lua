@@ -4,7 +4,8 @@
 --
 -- Here CPU time counts, and goes to making strings and tables, growing tables, cmsgpack.pack and
 -- commands. So rows are joined from pieces that are packed once, tables are kept from call to call
--- (always written before they are read), and there is one command for all orders.
+-- (always written before they are read), and there is one command for all orders, but for what is a
+-- key of each customer.
 
 local OF_LINE = {'offer_withdrawn', 'price_changed', 'limit_exceeded', 'insufficient_stock',
   'insufficient_stock'}

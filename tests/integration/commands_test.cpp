@@ -139,7 +139,7 @@ TEST(CommandsTest, UpLetsNoWorkerIntoBooksThatAreWrongUnlessToldTo) {
   EXPECT_EQ(cluster.depot({"audit"}).exit_code, 1) << "the fault is still there";
   const CommandResult check = cluster.depot({"status", "--check"});
   EXPECT_EQ(check.exit_code, 1);
-  EXPECT_THAT(check.err, HasSubstr("the books are wrong: "));
+  EXPECT_THAT(check.out, HasSubstr("the books are wrong: "));
 }
 
 // An agent that outlives an emptied or older Redis has more of its ledger than there is.
@@ -168,8 +168,8 @@ TEST(CommandsTest, RedisThatComesBackWithWrongBooksStaysClosedAndStatusSaysSo) {
       20s,
       [&] {
         const CommandResult check = cluster.depot({"status", "--check"});
-        return check.exit_code == 1 && check.err.find("no worker is let in") != std::string::npos &&
-               check.err.find(order) != std::string::npos;
+        return check.exit_code == 1 && check.out.find("no worker is let in") != std::string::npos &&
+               check.out.find(order) != std::string::npos;
       },
       "status --check says what is wrong"));
   EXPECT_EQ(customer.buy({{"m:a", 1}}, unique("key")).status, 503);

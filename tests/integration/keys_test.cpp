@@ -112,7 +112,7 @@ TEST_F(KeysTest, KeysAreListedAndARevokedWorkerGetsNoMoreWork) {
   EXPECT_TRUE(wait_until(
       20s,
       [&] {
-        return cluster_.depot({"status", "--check"}).err.find("gateway-1") != std::string::npos;
+        return cluster_.depot({"status", "--check"}).out.find("gateway-1") != std::string::npos;
       },
       "no worker is left", [&] { return cluster_.logs(); }));
 }

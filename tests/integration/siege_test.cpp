@@ -183,7 +183,7 @@ TEST(GuessingTest, IsThrottledByAddressWhateverTheAccount) {
 }
 
 TEST(GuessingTest, ASignUpSaysOnlySoOftenThatAnEmailIsTaken) {
-  Cluster cluster{{"accounts.failed_logins_per_address_max", "5"},
+  Cluster cluster{{"accounts.taken_emails_told_per_address_max", "5"},
                   {"gateway.client_address_header", "X-Forwarded-For"}};
   cluster.start();
   Customer owner(cluster.port(), false);

@@ -21,15 +21,22 @@ using namespace std::chrono_literals;
 
 constexpr int kConnections = 500;  // of each mode
 constexpr int kGood = 5;           // customers
-constexpr auto kLongest = 60s;     // 10 s to connect, 20 s in all; a busy machine takes longer
+constexpr auto kLongest = 60s;     // 2 s to connect, 25 s in all; a busy machine takes longer
 
 std::string without_colours(const std::string& text) {
   static const std::regex colour("\\x1b\\[[0-9;]*[A-Za-z]");
   return std::regex_replace(text, colour, "");
 }
 
+// What it said last of its connections: "closed", for example.
+int count_in(const std::string& said, const std::string& what) {
+  const std::size_t at = said.rfind(what + ":");
+  return at == said.npos ? -1 : std::atoi(said.c_str() + at + what.size() + 1);
+}
+
 struct Mode {
   const char* name;
+  bool held;  // until the gateway cuts them off; a range is answered like any request
   std::vector<std::string> arguments;
 };
 
@@ -45,21 +52,26 @@ TEST(SlowHttpTest, FourModesAtOnceHoldNobodyUp) {
 
   const std::string url = "http://127.0.0.1:" + std::to_string(cluster.port());
   const Mode modes[] = {
-      {"headers", {"-H", "-i", "1", "-x", "20", "-u", url + "/v1/catalogue"}},
+      {"headers", true, {"-H", "-i", "1", "-x", "20", "-u", url + "/v1/catalogue"}},
       {"bodies",
+       true,
        {"-B", "-i", "1", "-s", "60000", "-f", "application/json", "-u", url + "/v1/sessions"}},
-      {"ranges", {"-R", "-a", "1", "-b", "3000", "-t", "HEAD", "-u", url + "/openapi.yaml"}},
-      {"reading",
-       {"-X", "-w", "8", "-y", "64", "-n", "1", "-z", "8", "-k", "3", "-u",
+      {"ranges", false, {"-R", "-a", "1", "-b", "3000", "-t", "HEAD", "-u", url + "/openapi.yaml"}},
+      {"reading",  // Ten answers in a row are more than the kernel keeps of a connection.
+       true,
+       {"-X", "-w", "8", "-y", "64", "-n", "1", "-z", "8", "-k", "10", "-u",
         url + "/openapi.yaml"}}};
   std::vector<Process> attacks;
   for (const Mode& mode : modes) {
     std::vector<std::string> words = {
-        "slowhttptest", "-c", std::to_string(kConnections), "-r", "50", "-l", "20", "-p", "5"};
+        "slowhttptest", "-c", std::to_string(kConnections), "-r", "250", "-l", "25", "-p", "5"};
     words.insert(words.end(), mode.arguments.begin(), mode.arguments.end());
     attacks.push_back(Process::start(
         {.arguments = words, .output_path = cluster.folder() + "/" + mode.name + ".txt"}));
   }
+  EXPECT_TRUE(wait_until(
+      20s, [&] { return cluster.metric("depot_http_connections") >= 2.5 * kConnections; },
+      "three modes hold their connections at once"));
   for (std::size_t i = 0; i < attacks.size(); ++i) {
     SCOPED_TRACE(modes[i].name);
     const auto ended = attacks[i].wait(kLongest);
@@ -69,8 +81,7 @@ TEST(SlowHttpTest, FourModesAtOnceHoldNobodyUp) {
     EXPECT_TRUE(said.find("service available:   YES") != said.npos &&
                 said.find("service available:   NO") == said.npos)
         << last_lines(said, 12);
-    EXPECT_TRUE(said.find("No open connections left") != said.npos ||
-                said.find("Hit test time limit") != said.npos)
+    EXPECT_TRUE(!modes[i].held || count_in(said, "closed") > kConnections * 9 / 10)
         << last_lines(said, 12);
   }
   load.stop();

@@ -84,9 +84,10 @@ export async function connect(folder) {
     },
 
     async createAccount({ session, customer, email, password, first, last }) {
-      return named(await ask('create_account_v1',
-        encode([customer, raw(session), ...[email, password, first, last].map(bytes)]),
-        SESSION_IDLE_MS, SESSION_MAX_MS));
+      return named(await ask('create_account_v2',
+        encode([customer, raw(session), ...[email, password, first, last, 'peer'].map(bytes),
+          false]),
+        SESSION_IDLE_MS, SESSION_MAX_MS, '', 900000, 100, 2592000000));
     },
     async logIn({ session, email, passwordOf }) {
       const found = decode(await ask('find_login_v1', bytes(email), 'peer', 10, 1000, 900000), 1);

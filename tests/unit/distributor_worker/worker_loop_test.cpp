@@ -114,7 +114,7 @@ class WorkerLoopTest : public testing::Test, public messaging::LinkEvents {
     const protocol::Caller caller{token.hash(), token.customer};
     const Answer answer =
         ask(RequestKind::create_account,
-            protocol::CreateAccount{caller, email, password, "A", "B", "10.0.0.1"});
+            protocol::CreateAccount{caller, email, password, "A", "B", "10.0.0.1", false});
     EXPECT_EQ(answer.status, Status::ok) << answer.body;
     return caller;
   }

@@ -82,7 +82,8 @@ TEST_F(PasswordTest, AThrottledLogInIsAnsweredWithoutHashing) {
 TEST_F(PasswordTest, CreateAccountHashesFirstAndPassesNoPasswordOn) {
   std::string body;
   protocol::encode(
-      protocol::CreateAccount{{kSession, kCustomer}, "a@b.c", "secret", "A", "B", "10.0.0.1"},
+      protocol::CreateAccount{
+          {kSession, kCustomer}, "a@b.c", "secret", "A", "B", "10.0.0.1", false},
       body);
   request(RequestKind::create_account, 1, body);
   EXPECT_TRUE(recorder.commands.empty());
@@ -91,7 +92,7 @@ TEST_F(PasswordTest, CreateAccountHashesFirstAndPassesNoPasswordOn) {
   EXPECT_EQ(task.to_hash, "secret");
   worker.on_hashed({.tag = task.tag, .right = true, .hash = "$hash"});
   const auto create = recorder.take();
-  EXPECT_EQ(create.function(), "create_account_v1");
+  EXPECT_EQ(create.function(), "create_account_v2");
   const auto sent = protocol::decode_create_account(create.arguments[3]);
   ASSERT_TRUE(sent);
   EXPECT_EQ(sent->password, "$hash");
@@ -99,8 +100,30 @@ TEST_F(PasswordTest, CreateAccountHashesFirstAndPassesNoPasswordOn) {
   EXPECT_EQ(create.arguments[4], "86400000");
   EXPECT_EQ(create.arguments[5], "1209600000");
   EXPECT_EQ(sent->address, "10.0.0.1");
-  EXPECT_EQ(create.arguments[7], "900000");
-  EXPECT_EQ(create.arguments[8], "100");
+  EXPECT_EQ(std::vector(create.arguments.begin() + 6, create.arguments.end()),
+            (std::vector<std::string>{kRequestId, "900000", "100", "2592000000"}));
+}
+
+// No hash is made for who may not be told any more.
+TEST_F(PasswordTest, CreateAccountOfACountedAddressAsksFirst) {
+  std::string body;
+  protocol::encode(
+      protocol::CreateAccount{{kSession, kCustomer}, "a@b.c", "secret", "A", "B", "10.0.0.1", true},
+      body);
+  request(RequestKind::create_account, 1, body);
+  const auto asked = recorder.take();
+  EXPECT_EQ(asked.arguments, (std::vector<std::string>{"FCALL", "check_sign_up_v1", "0", kCustomer,
+                                                       "a@b.c", "10.0.0.1", "100"}));
+  EXPECT_TRUE(recorder.tasks.empty());
+  respond(asked.tag, {"O\xc0"});
+  EXPECT_EQ(take_task().to_hash, "secret");
+
+  request(RequestKind::create_account, 2, body);
+  respond(recorder.take().tag,
+          {protocol::encode_problem(
+              {.problem = protocol::Problem::rate_limited, .detail = "", .offers = {}})});
+  EXPECT_TRUE(recorder.tasks.empty());
+  EXPECT_EQ(recorder.answers.at(0).status, Status::refused);
 }
 
 TEST_F(PasswordTest, ANewPasswordNeedsTheCurrentOne) {
@@ -123,7 +146,9 @@ TEST_F(PasswordTest, ANewPasswordNeedsTheCurrentOne) {
   EXPECT_EQ(task.to_hash, "new");
   worker.on_hashed({.tag = task.tag, .right = true, .hash = "$new"});
   const auto command = recorder.take();
-  EXPECT_EQ(command.arguments.back(), "10") << "judged again behind the hashing";
+  EXPECT_EQ(std::vector(command.arguments.begin() + 4, command.arguments.end()),
+            (std::vector<std::string>{kRequestId, "10", "900000", "100"}))
+      << "judged again behind the hashing";
   const auto sent = protocol::decode_change_account(command.arguments[3]);
   ASSERT_TRUE(sent);
   EXPECT_EQ(sent->password, "$new");
@@ -183,7 +208,7 @@ TEST_F(PasswordTest, AChangeOfNamesNeedsNoPassword) {
   std::string body;
   protocol::encode(change, body);
   request(RequestKind::change_account, 1, body);
-  EXPECT_EQ(recorder.take().function(), "change_account_v1");
+  EXPECT_EQ(recorder.take().function(), "change_account_v2");
   EXPECT_TRUE(recorder.tasks.empty());
 }
 
@@ -273,7 +298,8 @@ TEST_F(PasswordTest, AStopWhileHashingEndsItWithoutEffect) {
 TEST_F(PasswordTest, WithoutMemoryForAHashItIsOverload) {
   std::string body;
   protocol::encode(
-      protocol::CreateAccount{{kSession, kCustomer}, "a@b.c", "secret", "A", "B", "10.0.0.1"},
+      protocol::CreateAccount{
+          {kSession, kCustomer}, "a@b.c", "secret", "A", "B", "10.0.0.1", false},
       body);
   request(RequestKind::create_account, 1, body);
   worker.on_hashed({.tag = take_task().tag, .right = true, .hash = ""});

@@ -49,6 +49,7 @@ TEST(AccountsTest, RequestsReadBack) {
   EXPECT_EQ(decode_create_account(encoded(create))->caller.customer, kCaller.customer);
   EXPECT_EQ(decode_create_account(encoded(create))->last_name, "Lovelace");
   EXPECT_EQ(decode_create_account(encoded(create))->address, "10.0.0.1");
+  EXPECT_TRUE(decode_create_account(encoded(create))->counted);
 
   const LogIn log_in{kCaller.session, "ada@example.org", "s3cret!!", "10.0.0.1"};
   expect_exact(encoded(log_in), decode_log_in);

@@ -275,14 +275,21 @@ TEST_F(FunctionsTest, UnknownOffersOfStrangeNamesAreUnknown) {
 TEST_F(FunctionsTest, NoFunctionRaisesOnMangledBodies) {
   stock_up();
   std::vector<std::pair<std::string, std::vector<std::string>>> calls;
-  std::string account, log_out, cart, list, get, card, record;
+  std::string account, change, log_out, cart, list, get, card, record;
   encode(protocol::CreateAccount{.caller = caller("new"),
                                  .email = "new@example.org",
                                  .password = "h",
                                  .first_name = "A",
                                  .last_name = "B",
-                                 .address = "10.0.0.1"},
+                                 .address = "10.0.0.1",
+                                 .counted = true},
          account);
+  protocol::ChangeAccount changed;
+  changed.caller = caller("anna");
+  changed.email = "anna2@example.org";
+  changed.address = "10.0.0.1";
+  changed.counted = true;
+  encode(changed, change);
   encode(caller("anna"), log_out);
   protocol::encode_change(
       {.caller = caller("anna"), .request_id = request_id(1), .offer = "m:x", .quantity = 2}, cart);
@@ -298,12 +305,13 @@ TEST_F(FunctionsTest, NoFunctionRaisesOnMangledBodies) {
   for (const char* name : {"get_cart_v1", "check_session_v1", "get_account_v1"}) {
     calls.push_back({name, {log_out}});
   }
-  calls.push_back({"create_account_v1", {account, "1000000", "1000000", "", "60000", "5"}});
+  calls.push_back(
+      {"create_account_v2", {account, "1000000", "1000000", "", "60000", "5", "60000"}});
   calls.push_back({"list_orders_v1", {list}});
   calls.push_back({"get_order_v1", {get}});
   calls.push_back({"cancel_order_v1", {get, "100"}});
   calls.push_back({"put_card_v1", {card}});
-  calls.push_back({"change_account_v1", {cart}});
+  calls.push_back({"change_account_v2", {change, "", "10", "60000", "5"}});
   calls.push_back({"offer_v1", {"m", "1", "2", record, "100"}});
   const std::string wish = body_of(order("anna", "k", {line("m:x", 1), line("m:y", 1)}));
 
@@ -334,14 +342,13 @@ TEST_F(FunctionsTest, NoFunctionRaisesOnMangledBodies) {
 }
 
 TEST_F(FunctionsTest, MissingArgumentsAreAnswered) {
-  for (const char* name : {"create_account_v1", "find_login_v1",     "log_in_v1",
-                           "log_out_v1",        "check_session_v1",  "get_account_v1",
-                           "find_password_v1",  "change_account_v1", "delete_account_v1",
-                           "put_card_v1",       "delete_card_v1",    "get_cart_v1",
-                           "add_cart_line_v1",  "set_cart_line_v1",  "remove_cart_line_v1",
-                           "list_orders_v1",    "get_order_v1",      "cancel_order_v1",
-                           "hello_v1",          "offer_v1",          "accept_v1",
-                           "catalogue_v1",      "wrong_password_v1"}) {
+  for (const char* name :
+       {"check_sign_up_v1",  "create_account_v2", "find_login_v1",    "log_in_v1",
+        "log_out_v1",        "check_session_v1",  "get_account_v1",   "find_password_v1",
+        "change_account_v2", "delete_account_v1", "put_card_v1",      "delete_card_v1",
+        "get_cart_v1",       "add_cart_line_v1",  "set_cart_line_v1", "remove_cart_line_v1",
+        "list_orders_v1",    "get_order_v1",      "cancel_order_v1",  "hello_v1",
+        "offer_v1",          "accept_v1",         "catalogue_v1",     "wrong_password_v1"}) {
     EXPECT_EQ(shop_.call(name, {})[0], 'X') << name;
   }
 }

@@ -110,10 +110,11 @@ void Shop::add_customer(const std::string& name, bool with_card) {
                                  .password = "a hash",
                                  .first_name = name,
                                  .last_name = "Test",
-                                 .address = "10.0.0.1"},
+                                 .address = "10.0.0.1",
+                                 .counted = true},
          account);
-  call("create_account_v1",
-       {account, number(kSessionIdle), number(14 * kSessionIdle), "", "60000", "5"});
+  call("create_account_v2",
+       {account, number(kSessionIdle), number(14 * kSessionIdle), "", "60000", "5", "60000"});
   if (!with_card) return;
   encode(
       protocol::PutCard{
