@@ -53,7 +53,7 @@ struct Order {
   std::uint32_t shopper = 0;
   std::string key = {};
   protocol::OrderMode mode = protocol::OrderMode::all_or_nothing;
-  std::vector<protocol::OrderLine> lines = {};  // no offer twice; none where the cart is bought
+  std::vector<protocol::OrderLine> lines = {};  // no offer twice; of a cart, what is known of it
   std::optional<std::int64_t> cart_version = {};
   TimePoint not_before = {};            // held back until then; its latency counts from then
   std::vector<std::string> looks = {};  // targets that its customer GETs first

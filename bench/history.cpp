@@ -43,6 +43,28 @@ std::vector<ToldStock> shortages(std::string_view body) {
   return told;
 }
 
+Receipt receipt_of(const json::value& order) {
+  Receipt receipt{.order_id = std::string(order.at("order_id").as_string()),
+                  .total = order.at_pointer("/total/amount_minor").to_number<std::int64_t>()};
+  for (const json::value& line : order.at("lines").as_array()) {
+    receipt.lines.push_back(
+        {std::string(line.at("offer_id").as_string()),
+         line.at("quantity").to_number<std::int64_t>(),
+         line.at_pointer("/unit_price/amount_minor").to_number<std::int64_t>()});
+  }
+  return receipt;
+}
+
+std::vector<protocol::OrderLine> lines_of(const json::value& cart) {
+  std::vector<protocol::OrderLine> lines;
+  for (const json::value& line : cart.at("lines").as_array()) {
+    lines.push_back({.offer = std::string(line.at("offer_id").as_string()),
+                     .quantity = line.at("quantity").to_number<std::int64_t>(),
+                     .seen_price = {}});
+  }
+  return lines;
+}
+
 History::History(const std::string& path) : path_(path), file_(nullptr, std::fclose) {
   if (path.empty()) return;
   file_.reset(std::fopen(path.c_str(), "ae"));
@@ -56,13 +78,21 @@ void History::add(const Attempt& attempt) {
   fmt::format_to(std::back_inserter(line_),
                  R"({{"client":"{}","key":"{}","fingerprint":"{}","t_invoke_ns":{},)"
                  R"("t_done_ns":{},"class":"{}","status":{})",
-                 attempt.client, attempt.key, to_hex(attempt.fingerprint),
+                 attempt.client, attempt.key, to_hex(attempt.asked.fingerprint),
                  nanoseconds(attempt.invoked), nanoseconds(attempt.done),
                  kNames[static_cast<int>(answer_of(attempt.status))], attempt.status);
-  if (!attempt.order_id.empty()) {
-    line_.append(R"(,"order_id":")").append(attempt.order_id).append("\"");
-  }
+  add_asked(attempt.asked);
+  if (attempt.receipt != nullptr) add_receipt(*attempt.receipt);
   add_told(attempt.told);
+  end_line();
+}
+
+void History::add(const Cancelling& cancelling) {
+  if (file_ == nullptr) return;
+  line_ = fmt::format(R"({{"client":"{}","order_id":"{}","t_invoke_ns":{},"t_done_ns":{},)"
+                      R"("class":"cancel","status":{})",
+                      cancelling.client, cancelling.order_id, nanoseconds(cancelling.invoked),
+                      nanoseconds(cancelling.done), cancelling.status);
   end_line();
 }
 
@@ -82,6 +112,32 @@ void History::add_healed(TimePoint at, Duration within) {
   line_ = fmt::format(R"({{"class":"healed","t_ns":{},"within_ms":{})", nanoseconds(at),
                       std::chrono::ceil<std::chrono::milliseconds>(within).count());
   end_line();
+}
+
+void History::add_asked(const protocol::PlaceOrder& asked) {
+  const auto out = std::back_inserter(line_);
+  if (asked.mode == protocol::OrderMode::available) line_ += R"(,"mode":"available")";
+  if (asked.cart_version) fmt::format_to(out, R"(,"cart_version":{})", *asked.cart_version);
+  if (asked.lines.empty()) return;
+  line_ += R"(,"lines":[)";
+  for (const protocol::OrderLine& line : asked.lines) {
+    fmt::format_to(out, R"(["{}",{})", line.offer, line.quantity);
+    if (line.seen_price) fmt::format_to(out, ",{}", *line.seen_price);
+    line_ += "],";
+  }
+  line_.back() = ']';
+}
+
+void History::add_receipt(const Receipt& receipt) {
+  fmt::format_to(std::back_inserter(line_), R"(,"order_id":"{}","total":{})", receipt.order_id,
+                 receipt.total);
+  if (receipt.lines.empty()) return;
+  line_ += R"(,"bought":[)";
+  for (const BoughtLine& line : receipt.lines) {
+    fmt::format_to(std::back_inserter(line_), R"(["{}",{},{}],)", line.offer, line.quantity,
+                   line.unit_price);
+  }
+  line_.back() = ']';
 }
 
 void History::add_told(std::span<const ToldStock> told) {

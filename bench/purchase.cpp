@@ -32,6 +32,20 @@ Callers make_callers(Crew& crew, const EngineOptions& options, std::size_t first
   return callers;
 }
 
+namespace {
+
+protocol::PlaceOrder asked_of(const Order& order) {
+  protocol::PlaceOrder asked;
+  asked.mode = order.mode;
+  asked.cart_version = order.cart_version;
+  asked.lines = order.lines;
+  std::ranges::sort(asked.lines, {}, &protocol::OrderLine::offer);
+  asked.fingerprint = protocol::fingerprint_of(asked);
+  return asked;
+}
+
+}  // namespace
+
 std::string describe(const Caller::Answer& answer) {
   if (!answer) return answer.error().message;
   boost::system::error_code error;
@@ -47,7 +61,7 @@ Purchase::Purchase(Till& till, const Shopper& shopper, const Order& order, std::
     : till_(till),
       order_(order),
       customer_(shopper.customer),
-      fingerprint_(fingerprint()),
+      asked_(asked_of(order)),
       call_{"POST", "/v1/orders", shopper.head + "Idempotency-Key: " + order.key + "\r\n", body()},
       open_(copies),
       all_answered_(all_answered) {}
@@ -88,15 +102,6 @@ void Purchase::count() {
   }
 }
 
-std::string Purchase::fingerprint() const {
-  protocol::PlaceOrder request;
-  request.mode = order_.mode;
-  request.cart_version = order_.cart_version;
-  request.lines = order_.lines;
-  std::ranges::sort(request.lines, {}, &protocol::OrderLine::offer);
-  return protocol::fingerprint_of(request);
-}
-
 std::string Purchase::body() const {
   std::string out = order_.mode == protocol::OrderMode::available ? R"({"mode":"available",)" : "{";
   if (order_.cart_version)
@@ -127,14 +132,20 @@ Purchase::Outcome Purchase::read(const Caller::Answer& answer) const {
     outcome.units += line.at("quantity").to_number<std::uint64_t>();
   }
   const json::value* refused = body.as_object().if_contains("refused");
+  if (till_.history.kept()) outcome.receipt = receipt_of(body);
   outcome.partial = refused != nullptr && refused->is_array() && !refused->as_array().empty();
   return outcome;
 }
 
 void Purchase::note(const Outcome& told, TimePoint sent) {
-  till_.history.add({customer_, order_.key, fingerprint_, sent, steady_now(), told.status,
-                     told.status == 201 ? std::string_view(told.name) : std::string_view(),
-                     told.told});
+  till_.history.add({.client = customer_,
+                     .key = order_.key,
+                     .asked = asked_,
+                     .invoked = sent,
+                     .done = steady_now(),
+                     .status = told.status,
+                     .receipt = told.receipt ? &*told.receipt : nullptr,
+                     .told = told.told});
 }
 
 }  // namespace depot::bench

@@ -69,11 +69,11 @@ class Purchase {
     std::uint64_t units = 0;
     std::int64_t money_minor = 0;
     bool partial = false;
-    std::vector<ToldStock> told = {};  // of a refusal, where histories are kept
+    std::vector<ToldStock> told = {};     // of a refusal, where histories are kept
+    std::optional<Receipt> receipt = {};  // of a 201, where they are
     bool operator==(const Outcome&) const = default;
   };
 
-  std::string fingerprint() const;
   std::string body() const;
   Outcome read(const Caller::Answer& answer) const;
   void note(const Outcome& told, TimePoint sent);
@@ -81,7 +81,7 @@ class Purchase {
   Till& till_;
   const Order& order_;
   const std::string& customer_;
-  const std::string fingerprint_;
+  const protocol::PlaceOrder asked_;
   const Call call_;
   std::optional<Outcome> outcome_;  // of the copy that was answered first
   Caller::Answer answer_;

@@ -190,6 +190,7 @@ net::awaitable<bool> Visitor::check_out() {
   const auto mode = part ? protocol::OrderMode::available : protocol::OrderMode::all_or_nothing;
   const Order order{.key = fmt::format("{}-{}-{}", shop_.options_.prefix, number_, purchases_++),
                     .mode = shop_.options_.mode.value_or(mode),
+                    .lines = lines_of(cart_),
                     .cart_version = number(cart_, "cart_version")};
   Purchase purchase(shop_.till_, shopper_, order, 1, timer_);
   co_await purchase.send(*caller_.front());
@@ -211,7 +212,13 @@ net::awaitable<bool> Visitor::check_out() {
 }
 
 net::awaitable<void> Visitor::cancel() {
+  const TimePoint sent = steady_now();
   const Reply reply = co_await ask("POST", "/v1/orders/" + bought_ + "/cancel");
+  shop_.till_.history.add(Cancelling{.client = shopper_.customer,
+                                     .order_id = bought_,
+                                     .invoked = sent,
+                                     .done = steady_now(),
+                                     .status = reply.status});
   shop_.figures_.cancelled += reply.status == 200;
   bought_.clear();
 }

@@ -41,6 +41,7 @@ class Audit {
     judge_packs();
     count();
     judge_orders();
+    judge_requests(books_, redis_, result_);
     if (!witnesses.histories.empty()) judge_histories(witnesses.histories, books_, result_);
     if (!witnesses.agents.empty()) judge_agents(witnesses.agents, redis_, result_);
     return std::move(result_);

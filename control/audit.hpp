@@ -6,21 +6,39 @@
 // together, and an order that looks wrong is read and judged again with newer heads before it is
 // called wrong.
 //
-// The rules, by the name that a violation carries:
-//   L1 each ledger's entries are gap-free, epochs chained     L2 offered = available + sold + cut
-//   and available >= 0 at every entry, each sale at the price offered     L3 counters and heads
-//   equal what the ledger says     L4 offered and cut follow from wanted and sold alone (so no
-//   repeated or reordered offer could move them)     L5 an order has exactly one sale entry per
-//   part, where its row says, with equal lines and prices; likewise cancelled     L6 no sale
-//   without its order L7 never both placed and refused     L8 each order exactly once in its
-//   account's list L9 each entry is well-formed and of this cycle's stock     H1 every acknowledged
-//   order is there, as asked     H2 one key never has two different answers     H3 no order that
-//   nobody asked for     H4 a refusal tells what its ledger had left at a moment while it was asked
-//   for, and less than was asked for     H5 an order that was answered before another was asked for
-//   stands before it in each ledger that both are in     H6 what a read tells, a ledger had left
-//   while it was read, or as much earlier as such a read may be behind     H7 what an agent keeps
-//   of its ledger is the ledger's, entry by entry, from the first on     H8 where the histories say
-//   that all had healed: each order was answered in the time that they give for it
+// The rules, by the name that a violation carries; docs/RELIABILITY.md has them by what they are
+// for:
+//   L1 each ledger's entries are gap-free, epochs chained
+//   L2 offered = available + sold + cut and available >= 0 at every entry, each sale at the price
+//      offered
+//   L3 counters and heads equal what the ledger says
+//   L4 offered and cut follow from wanted and sold alone (so no repeated or reordered offer could
+//      move them)
+//   L5 an order has exactly one sale entry per part, where its row says, with equal lines and
+//      prices; likewise cancelled
+//   L6 no sale without its order
+//   L7 never both placed and refused
+//   L8 each order exactly once in its account's list
+//   L9 each entry is well-formed and of this cycle's stock
+//   L10 an order's row is what its request asked for, as the fingerprint says; not said of an order
+//      of a deleted account that may have been a cart's, and of prices seen beyond ten lines
+//   S1 each settlement statement says what its ledger adds up to
+//   S2 whoever is to have a statement has one
+//   H1 every acknowledged order is there, what was asked for (of a cart: what the client knows of
+//      that version), and was answered with its row's lines and total
+//   H2 one key never has two different answers
+//   H3 no order that nobody asked for
+//   H4 a refusal tells what its ledger had left at a moment while it was asked for, and less than
+//      was asked for
+//   H5 an order that was answered before another was asked for stands before it in each ledger that
+//      both are in
+//   H6 what a read tells, a ledger had left while it was read, or as much earlier as such a read
+//   may
+//      be behind
+//   H7 what an agent keeps of its ledger is the ledger's, entry by entry, from the first on
+//   H8 where the histories say that all had healed: each order was answered in the time that they
+//      give for it
+//   H9 what was told to be cancelled is, and nothing is that nobody asked to cancel
 //
 // Threads: any; one run per call.
 // Errors:  StartupError (exit 69) where Redis cannot be read, (exit 1) an unreadable history, or

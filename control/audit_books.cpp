@@ -4,11 +4,25 @@
 
 #include <algorithm>
 
+#include "control/audit_request.hpp"
+
 namespace depot::control::audit {
 namespace {
 
 std::string offer_key(std::string_view cycle, std::string_view sku) {
   return std::string(cycle) + '\0' + std::string(sku);
+}
+
+Placed placed_of(const OrderRow& row, const Id& customer, const Id& fingerprint) {
+  Placed placed{.customer = customer, .fingerprint = fingerprint, .in_part = row.mode != 0};
+  placed.receipt = receipt_digest(row);
+  auto request = request_of(row);
+  placed.proof = request ? Proof::open : Proof::impossible;
+  if (!request) return placed;
+  placed.asked = digest_of(*request);
+  for (RequestLine& line : request->lines) line.price.reset();
+  if (fingerprint_of(*request) == fingerprint) placed.proof = Proof::by_lines;
+  return placed;
 }
 
 }  // namespace
@@ -27,7 +41,7 @@ void Books::add_order(const Id& id, std::string_view bytes) {
     return result_.add("L5", Harm::lost, "order {}: malformed row", view(id));
   }
   Record& record = orders[id];
-  record.placed = Placed{*customer, *asked};
+  record.placed = placed_of(*row, *customer, *asked);
   record.parts.clear();
   for (const RowPart& part : row->parts) {
     record.parts.push_back({maker(part.manufacturer), part.sold_at});

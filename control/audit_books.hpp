@@ -30,8 +30,16 @@ struct Part {           // one manufacturer's part of an order: what its row or 
   std::uint64_t digest = 0;  // of its lines
 };
 using Parts = boost::container::small_vector<Part, 1>;  // Nearly all orders have one.
+enum class Proof : std::uint8_t {                       // of what was asked for, by the fingerprint
+  by_lines,                                             // It is that of the row's lines.
+  open,        // It is of something else: a cart, or lines with the prices that were seen.
+  impossible,  // There can be no such row.
+};
 struct Placed {
   Id customer, fingerprint;
+  std::uint64_t asked = 0, receipt = 0;  // digests: what was asked for, and what is to be answered
+  Proof proof = Proof::by_lines;
+  bool in_part = false;
 };
 struct Record {  // all that is recorded of one order
   // By rows:
@@ -127,7 +135,10 @@ class Ledger {
 // L5 to L8 for one order; true when all is well. `redis` is asked only to explain.
 bool judge_order(const Id& id, const Books& books, Redis& redis, AuditResult& result);
 
-// H1 to H6, and H8, from the *.jsonl files in `folder`.
+// L10, once all rows have been read.
+void judge_requests(const Books& books, Redis& redis, AuditResult& result);
+
+// H1 to H6, H8 and H9, from the *.jsonl files in `folder`.
 void judge_histories(const std::string& folder, const Books& books, AuditResult& result);
 
 // H7 from the agents' folders in `folder`.

@@ -9,6 +9,7 @@
 #include "base/fatal.hpp"
 #include "base/ids.hpp"
 #include "control/audit_books.hpp"
+#include "control/audit_request.hpp"
 
 namespace depot::control::audit {
 
@@ -18,6 +19,8 @@ namespace {
 
 struct Asked {  // one attempt of a client
   Id order, client, fingerprint;
+  std::uint64_t asked;    // digest of the lines; 0: a cart of which the client does not know them
+  std::uint64_t receipt;  // digest of what a 201 said
   bool done, no;
   bool settled;  // whatever becomes of other attempts
   bool undone;   // It did nothing, and may be made again.
@@ -25,6 +28,41 @@ struct Asked {  // one attempt of a client
   std::vector<ToldStock> told;
   auto operator<=>(const Asked&) const = default;
 };
+
+struct Cancelling {
+  Id order, client;
+  bool done;
+};
+
+std::int64_t integer(const json::value& value) { return value.to_number<std::int64_t>(); }
+
+std::string text_in(const json::object& row, const char* name) {
+  return std::string(row.at(name).as_string());
+}
+
+std::vector<RequestLine> lines_in(const json::object& row, const char* name) {
+  std::vector<RequestLine> lines;
+  const json::value* list = row.if_contains(name);
+  if (list == nullptr) return lines;
+  for (const json::value& value : list->as_array()) {
+    const json::array& line = value.as_array();
+    lines.push_back({std::string(line.at(0).as_string()), integer(line.at(1)), {}});
+    if (line.size() > 2) lines.back().price = integer(line.at(2));
+  }
+  return lines;
+}
+
+std::uint64_t asked_in(const json::object& row) {
+  const json::value* mode = row.if_contains("mode");
+  const Request request{.mode = mode != nullptr && *mode == "available",
+                        .lines = lines_in(row, "lines")};
+  return request.lines.empty() && row.contains("cart_version") ? 0 : digest_of(request);
+}
+
+std::uint64_t receipt_in(const json::object& row) {
+  const json::value* total = row.if_contains("total");
+  return total == nullptr ? 0 : receipt_digest(lines_in(row, "bought"), integer(*total));
+}
 
 class Histories {
  public:
@@ -50,10 +88,13 @@ class Histories {
  private:
   void read_line(const std::string& line);
   void judge_key(std::span<const Asked> attempts);
+  void judge_row(const Placed& placed, std::span<const Asked> attempts);
+  void judge_cancellings(const std::unordered_set<Id, IdHash>& clients);
 
   const Books& books_;
   AuditResult& result_;
   std::vector<Asked> asked_;
+  std::vector<Cancelling> cancellings_;
   boost::unordered_map<Id, Span, IdHash> spans_;  // by order
   std::vector<Statement> refusals_, reads_;
   struct Healed {
@@ -64,34 +105,38 @@ class Histories {
 
 void Histories::read_line(const std::string& line) {
   const auto row = json::parse(line).as_object();
-  const auto text = [&row](const char* name) { return std::string(row.at(name).as_string()); };
-  const auto number = [](const json::value& value) { return value.to_number<std::int64_t>(); };
+  const auto text = [&row](const char* name) { return text_in(row, name); };
   const std::string answer = text("class");
   if (answer == "healed") {
-    healed_ = {number(row.at("t_ns")), number(row.at("within_ms")) * 1'000'000};
+    healed_ = {integer(row.at("t_ns")), integer(row.at("within_ms")) * 1'000'000};
     return;
   }
   const std::string client = text("client");
+  if (answer == "cancel") {
+    cancellings_.push_back(
+        {to_id(text("order_id")).value(), to_id(client).value(), integer(row.at("status")) == 200});
+    return;
+  }
   std::vector<ToldStock> told;
   if (const json::value* list = row.if_contains("told")) {
     for (const json::value& one : list->as_array()) {
-      told.push_back({std::string(one.at("offer").as_string()), number(one.at("requested")),
-                      number(one.at("available"))});
+      told.push_back({std::string(one.at("offer").as_string()), integer(one.at("requested")),
+                      integer(one.at("available"))});
     }
   }
-  const std::int64_t invoked = number(row.at("t_invoke_ns"));
-  const std::int64_t answered = number(row.at("t_done_ns"));
+  const std::int64_t invoked = integer(row.at("t_invoke_ns"));
+  const std::int64_t answered = integer(row.at("t_done_ns"));
   if (answer == "read") {
     const json::value* lag = row.if_contains("lag_ms");
-    const std::int64_t earlier = lag == nullptr ? 0 : number(*lag) * 1'000'000;
+    const std::int64_t earlier = lag == nullptr ? 0 : integer(*lag) * 1'000'000;
     reads_.push_back({"a read of client " + client, invoked - earlier, answered, std::move(told)});
     return;
   }
   const std::string order = order_id_for(client, text("key"));
   const json::value* status = row.if_contains("status");
   asked_.push_back({to_id(order).value(), to_id(client).value(),
-                    to_id(boost::algorithm::unhex(text("fingerprint"))).value(), answer == "done",
-                    answer == "no", answer != "unknown",
+                    to_id(boost::algorithm::unhex(text("fingerprint"))).value(), asked_in(row),
+                    receipt_in(row), answer == "done", answer == "no", answer != "unknown",
                     status != nullptr && (*status == 503 || *status == 429), invoked, answered,
                     std::move(told)});
   if (answer == "done" && row.contains("order_id") && text("order_id") != order) {
@@ -121,6 +166,7 @@ void Histories::judge_key(std::span<const Asked> attempts) {
   } else if (done && (placed->customer != one.client || placed->fingerprint != one.fingerprint)) {
     add("H1", Harm::lost, "acknowledged, and another one is there");
   }
+  if (placed) judge_row(*placed, attempts);
   if (healed_) {
     std::int64_t settled = Span::kNever, last = 0;
     for (const Asked& each : attempts) {
@@ -151,9 +197,46 @@ void Histories::judge_key(std::span<const Asked> attempts) {
       {"order " + std::string(view(one.order)), span.invoked, refused->answered, refused->told});
 }
 
+// What is there, beside what was asked for and answered.
+void Histories::judge_row(const Placed& placed, std::span<const Asked> attempts) {
+  const auto differs = [&](const Asked& each) {
+    return each.fingerprint == placed.fingerprint && each.asked != 0 && each.asked != placed.asked;
+  };
+  const auto misinformed = [&](const Asked& each) {
+    return each.done && each.receipt != placed.receipt;
+  };
+  const Asked& one = attempts.front();
+  if (std::ranges::any_of(attempts, differs)) {
+    result_.add("H1", Harm::lost, "order {} of client {}: other lines than were asked for",
+                view(one.order), view(one.client));
+  }
+  if (std::ranges::any_of(attempts, misinformed)) {
+    result_.add("H1", Harm::other, "order {} of client {}: answered with other lines or money",
+                view(one.order), view(one.client));
+  }
+}
+
+void Histories::judge_cancellings(const std::unordered_set<Id, IdHash>& clients) {
+  std::unordered_set<Id, IdHash> asked;
+  for (const Cancelling& one : cancellings_) {
+    asked.insert(one.order);
+    const auto record = books_.orders.find(one.order);
+    const bool there = record != books_.orders.end() && !record->second.cancelled.empty();
+    if (!one.done || there) continue;
+    result_.add("H9", Harm::other, "order {} of client {}: told that it is cancelled",
+                view(one.order), view(one.client));
+  }
+  for (const auto& [id, record] : books_.orders) {
+    const bool ours = record.placed && clients.contains(record.placed->customer);
+    if (!ours || record.cancelled.empty() || asked.contains(id)) continue;
+    result_.add("H9", Harm::other, "order {} of client {}: cancelled, which nobody asked for",
+                view(id), view(record.placed->customer));
+  }
+}
+
 void Histories::judge() {
   std::ranges::sort(asked_);
-  result_.requests = asked_.size() + reads_.size();
+  result_.requests = asked_.size() + reads_.size() + cancellings_.size();
   std::unordered_set<Id, IdHash> clients;
   for (auto at = asked_.begin(); at != asked_.end();) {
     const auto end =
@@ -169,6 +252,7 @@ void Histories::judge() {
     result_.add("H3", Harm::doubled, "order {} of client {}: nobody asked for it", view(id),
                 view(record.placed->customer));
   }
+  judge_cancellings(clients);
   judge_times(spans_, refusals_, reads_, books_, result_);
 }
 

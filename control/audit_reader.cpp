@@ -228,7 +228,7 @@ std::optional<OrderRow> read_order(std::string_view bytes) {
   row.customer = walk.text();
   walk.number();
   row.cycle = walk.text();
-  walk.number();
+  row.mode = walk.number();
   for (std::size_t fields = walk.list(); fields >= 3 && walk.ok(); fields -= 3) {
     row.parts.push_back({walk.text(), {walk.number(), walk.number()}});
   }
@@ -238,7 +238,8 @@ std::optional<OrderRow> read_order(std::string_view bytes) {
     row.lines.push_back({part, walk.text(), walk.number(), walk.number()});
   }
   for (std::size_t fields = walk.list(); fields >= 4 && walk.ok(); fields -= 4) {
-    walk.text(), walk.number(), walk.number(), walk.number();
+    row.refused.push_back({walk.text(), walk.number()});
+    walk.number(), walk.number();
   }
   return walk.at_end() ? std::optional(std::move(row)) : std::nullopt;
 }

@@ -100,10 +100,16 @@ struct RowLine {
   std::string_view sku;
   std::int64_t quantity = 0, price = 0;
 };
+struct RowFault {  // of a part-filled order: a line of which less was sold, or nothing
+  std::string_view offer;
+  std::int64_t requested = 0;
+};
 struct OrderRow {  // views into the bytes given
   std::string_view fingerprint, customer, cycle;
+  std::int64_t mode = 0;
   std::vector<RowPart> parts;
   std::vector<RowLine> lines;
+  std::vector<RowFault> refused;
 };
 std::optional<OrderRow> read_order(std::string_view bytes);
 

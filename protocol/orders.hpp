@@ -48,7 +48,7 @@ struct PlaceOrder {
   std::vector<OrderLine> lines;
 };
 
-// The first 16 bytes of SHA-256 over the mode and the lines (or the cart's version) as encoded.
+// BLAKE2b of 16 bytes over the mode and the lines (or the cart's version) as encoded.
 std::string fingerprint_of(const PlaceOrder& order);
 void encode(const PlaceOrder& order, std::string& out);
 

@@ -149,13 +149,16 @@ class Nemesis {
       return found.contains(name) ? found.at(name).as_int64() : -1;
     };
     fmt::print(
-        "\nfaults         {}, of them {} SIGKILLs\npurchases      {} acknowledged, {} refused, in "
-        "{} attempts; {} said again later, {} given up at a 503\ndefinite after p50 {:.0f}  p99 "
+        "\nfaults         {}, of them {} SIGKILLs\npurchases      {} acknowledged ({} by cart), {} "
+        "refused, in "
+        "{} attempts; {} said again later, {} given up at a 503\n"
+        "cancelled      {}, {} too late\ndefinite after p50 {:.0f}  p99 "
         "{:.0f}  max {:.0f} ms\n"
         "lost {}, doubled {}, oversold {}; {} wrong\n",
-        all, kills, shoppers.bought(), shoppers.refused(), shoppers.attempts(),
-        shoppers.said_again(), shoppers.given_up(), wait(0.5), wait(0.99), wait(1), number("lost"),
-        number("doubled"), number("oversold"), wrong_);
+        all, kills, shoppers.bought(), shoppers.by_cart(), shoppers.refused(), shoppers.attempts(),
+        shoppers.said_again(), shoppers.given_up(), shoppers.cancelled(), shoppers.not_cancelled(),
+        wait(0.5), wait(0.99), wait(1), number("lost"), number("doubled"), number("oversold"),
+        wrong_);
     if (wrong_ > 0) fmt::print("{}\n", cluster_.logs());
     if (!options_.record.empty()) {
       const std::string sums =

@@ -28,6 +28,7 @@ struct Mistake {
   std::string code, instead;  // of the library; "" for the control
   std::string rule;           // which the audit names, among others
   std::string more = {}, instead_of_more = {};
+  std::string rule_too = {};
 };
 
 // Another library than the one that `depot up` has loaded.
@@ -49,16 +50,21 @@ void plant(const Cluster& cluster, const Mistake& mistake) {
 class PlantedTest : public testing::TestWithParam<Mistake> {
  protected:
   void buy(Customer& customer, std::int64_t units, const std::string& key) {
-    protocol::PlaceOrder order;
-    order.lines.push_back({.offer = "m1:a", .quantity = units, .seen_price = {}});
+    const protocol::PlaceOrder order = asked_for({{"m1:a", units}});
     const TimePoint sent = steady_now();
     const HttpReply reply = customer.buy({{"m1:a", units}}, key);
     EXPECT_TRUE(reply.status == 201 || reply.status == 409) << reply.body;
-    const std::string id =
-        reply.status == 201 ? std::string(reply.json().at("order_id").as_string()) : "";
+    std::optional<bench::Receipt> receipt;
+    if (reply.status == 201) receipt = bench::receipt_of(reply.json());
     const std::vector<bench::ToldStock> told = bench::shortages(reply.body);
-    history_.add({customer.id(), key, protocol::fingerprint_of(order), sent, steady_now(),
-                  reply.status, id, told});
+    history_.add(bench::Attempt{.client = customer.id(),
+                                .key = key,
+                                .asked = order,
+                                .invoked = sent,
+                                .done = steady_now(),
+                                .status = reply.status,
+                                .receipt = receipt ? &*receipt : nullptr,
+                                .told = told});
   }
   void offer(std::int64_t units) {
     cluster_.import({{.manufacturer = "m1", .sku = "a", .offered = units}});
@@ -106,6 +112,7 @@ TEST_P(PlantedTest, IsFound) {
   const CommandResult audit = cluster_.depot({"audit", "--histories", folder});
   EXPECT_EQ(audit.exit_code, GetParam().code.empty() ? 0 : 1) << audit.out;
   EXPECT_THAT(audit.out, testing::HasSubstr(GetParam().rule));
+  EXPECT_THAT(audit.out, testing::HasSubstr(GetParam().rule_too));
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -125,6 +132,14 @@ INSTANTIATE_TEST_SUITE_P(
                 "  if true then return nil, quantity end\n", "oversold       3",
                 "local maker, left = offer.maker, offer.left - units",
                 "local maker, left = offer.maker, max(0, offer.left - units)"},
+        Mistake{"AnotherQuantity", "saleable and saleable[i] or lines[i + 1]",
+                "saleable and saleable[i] or 1", "other lines than were asked for", "", "", "L10"},
+        Mistake{
+            "AnotherOrderAnswered", "  batch.placed[id] = row\n  return 'P' .. row\n",
+            "  batch.placed[id] = row\n"
+            "  local units = integer(lines[2])\n"
+            "  return 'P' .. row:gsub('\\161a' .. units, '\\161a' .. integer(lines[2] + 1), 1)\n",
+            "answered with other lines or money"},
         Mistake{"NotInTheAccountsList",
                 "for i = 1, count do call('APPEND', 'orders:{s0}:' .. customers[i], ids[i]) end",
                 "", "L8"},

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/json.hpp>
+#include <filesystem>
 #include <random>
 
 #include "tests/support/cluster.hpp"
@@ -33,16 +35,23 @@ std::int64_t cut_again_and_again(Cluster& cluster, Load& load, int orders) {
   return gone;
 }
 
+std::string make_histories(const Cluster& cluster) {
+  std::string folder = cluster.folder() + "/histories";
+  std::filesystem::create_directory(folder);
+  return folder;
+}
+
 TEST(PowerTest, NothingThatWasAcknowledgedIsLost) {
   Cluster cluster;
   cluster.note_syncs(5ms);
   cluster.start();
   cluster.import({{.manufacturer = "m1", .sku = "a", .offered = kPlenty}});
-  Load load({cluster.port()}, "m1:a", 8, false);
+  const std::string histories = make_histories(cluster);
+  Load load({cluster.port()}, "m1:a", 8, false, 0ms, histories);
   EXPECT_GT(cut_again_and_again(cluster, load, 50), 0) << "no cut met a write";
   EXPECT_THAT(load.failures(), testing::IsEmpty());
   EXPECT_EQ(load.remembered(), load.placed());
-  cluster.expect_clean_audit();
+  cluster.expect_clean_audit(histories);
 }
 
 TEST(PowerTest, AFullDiskIs503AndLosesNothing) {
@@ -81,7 +90,8 @@ TEST(PowerTest, WithAnFsyncEverySecondItIsAndThatShows) {
   cluster.note_syncs(300ms);
   cluster.start();
   cluster.import({{.manufacturer = "m1", .sku = "a", .offered = kPlenty}});
-  Load load({cluster.port()}, "m1:a", 8, false);
+  const std::string histories = make_histories(cluster);
+  Load load({cluster.port()}, "m1:a", 8, false, 0ms, histories);
   EXPECT_TRUE(wait_until(
       30s, [&] { return load.placed() >= 300; }, "orders"));
   EXPECT_GT(cluster.cut_power(0), 0);
@@ -97,6 +107,12 @@ TEST(PowerTest, WithAnFsyncEverySecondItIsAndThatShows) {
       },
       "Redis is back"));
   EXPECT_LT(kept, static_cast<std::size_t>(placed)) << "acknowledged by the cut";
+  const CommandResult audit = cluster.depot({"audit", "--json", "--histories", histories});
+  EXPECT_EQ(audit.exit_code, 1) << audit.out << audit.err;
+  ASSERT_TRUE(audit.out.starts_with('{')) << audit.out;
+  const auto found = boost::json::parse(audit.out).as_object();
+  EXPECT_GT(found.at("lost").as_int64(), 0) << audit.out;
+  EXPECT_THAT(audit.out, testing::HasSubstr("acknowledged, and not there"));
 }
 
 }  // namespace

@@ -299,10 +299,11 @@ void Cluster::import(const std::vector<Offer>& offers) const {
   }
 }
 
-void Cluster::expect_clean_audit() const {
+void Cluster::expect_clean_audit(const std::string& histories) const {
   std::vector<std::string> command = {"audit"};
   if (!files_below(agents(), ".jsonl").empty())
     command.insert(command.end(), {"--agents", agents()});
+  if (!histories.empty()) command.insert(command.end(), {"--histories", histories});
   const CommandResult result = depot(command);
   EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
 }

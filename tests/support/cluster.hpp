@@ -110,7 +110,7 @@ class Cluster {
   // Brings offers in by `depot import` and expects it to succeed.
   void import(const std::vector<Offer>& offers) const;
   // Expects the books to be right.
-  void expect_clean_audit() const;
+  void expect_clean_audit(const std::string& histories = "") const;
 
   // What all processes of the cluster that answer measure.
   std::string metrics() const;

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/json.hpp>
 #include <stdexcept>
@@ -13,6 +14,17 @@ namespace json = boost::json;
 std::string unique(const std::string& prefix) {
   static std::atomic<int> count{0};
   return prefix + "-" + std::to_string(getpid()) + "-" + std::to_string(++count);
+}
+
+protocol::PlaceOrder asked_for(const Lines& lines, protocol::OrderMode mode) {
+  protocol::PlaceOrder asked;
+  asked.mode = mode;
+  for (const auto& [offer, quantity] : lines) {
+    asked.lines.push_back({.offer = offer, .quantity = quantity, .seen_price = {}});
+  }
+  std::ranges::sort(asked.lines, {}, &protocol::OrderLine::offer);
+  asked.fingerprint = protocol::fingerprint_of(asked);
+  return asked;
 }
 
 std::string order_body(const Lines& lines, const std::string& mode) {

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/orders.hpp"
 #include "tests/support/wire.hpp"
 
 namespace depot::test {
@@ -17,6 +18,9 @@ namespace depot::test {
 using Lines = std::vector<std::pair<std::string, std::int64_t>>;  // offer id, quantity
 
 std::string unique(const std::string& prefix);  // "prefix-<pid>-<n>"
+// What a history says that was asked for by such lines, no offer twice.
+protocol::PlaceOrder asked_for(const Lines& lines,
+                               protocol::OrderMode mode = protocol::OrderMode::all_or_nothing);
 std::string order_body(const Lines& lines, const std::string& mode = "all_or_nothing");
 std::string log_in_body(const std::string& email, const std::string& password);
 

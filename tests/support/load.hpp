@@ -7,11 +7,13 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "bench/history.hpp"
 #include "tests/support/customer.hpp"
 
 namespace depot::test {
@@ -20,9 +22,11 @@ class Load {
  public:
   // What is a failure: anything but 201 (`strict`), or only having no definite answer after
   // repeating with the same key (not strict: while Redis or every gateway is away). A customer
-  // waits for `pause` behind each order.
+  // waits for `pause` behind each order. They write their histories into the folder, if one is
+  // named.
   Load(std::vector<int> ports, std::string offer, int customers, bool strict = true,
-       std::chrono::milliseconds pause = std::chrono::milliseconds(0));
+       std::chrono::milliseconds pause = std::chrono::milliseconds(0),
+       const std::string& histories = "");
   ~Load();
 
   void stop();  // Each customer finishes the order under way.
@@ -35,11 +39,12 @@ class Load {
   int remembered();
 
  private:
-  void buy_until_stopped(Customer& customer);
+  void buy_until_stopped(Customer& customer, bench::History& history);
   const std::string offer_;
   const bool strict_;
   const std::chrono::milliseconds pause_;
   std::vector<Customer> customers_;
+  std::deque<bench::History> histories_;
   std::atomic<bool> stopped_{false};
   std::atomic<int> placed_{0};
   mutable std::mutex mutex_;  // failures_, took_

@@ -35,8 +35,10 @@ class AuditHistoryTest : public AuditTest {
   }
   void say(const std::string& key, Time time, const std::string& answer,
            const std::string& extra = "") {
+    const bool lines = extra.find(kLines) != std::string::npos;
+    const bool bought = answer != "done" || extra.find("bought") != std::string::npos;
     write(fmt::format(R"("key":"{}","fingerprint":"{}",)", key, to_hex(kFingerprint)), time, answer,
-          extra);
+          extra + (lines ? "" : asked(1)) + (bought ? "" : bought_of(1, 1299)));
   }
   void write(const std::string& what, Time time, const std::string& answer,
              const std::string& extra) {
@@ -45,6 +47,15 @@ class AuditHistoryTest : public AuditTest {
                R"({{"client":"{}",{}"t_invoke_ns":{}000000,"t_done_ns":{}000000,"class":"{}"{}}})",
                id("carol"), what, time.invoked, time.answered, answer, extra)
         << '\n';
+  }
+  static constexpr const char* kLines = "lines";
+  static std::string asked(int units) { return fmt::format(R"(,"lines":[["acme:A",{}]])", units); }
+  static std::string bought_of(int units, int total) {
+    return fmt::format(R"(,"bought":[["acme:A",{},1299]],"total":{})", units, total);
+  }
+  void cancel(const std::string& order, int status) {
+    write(fmt::format(R"("order_id":"{}",)", order), {5, 6}, "cancel",
+          fmt::format(R"(,"status":{})", status));
   }
   static std::string told(const ToldStock& told) {
     return fmt::format(R"(,"told":[{{"offer":"{}","requested":{},"available":{}}}])", told.offer,
@@ -155,6 +166,59 @@ TEST_F(AuditHistoryTest, CatchesAReadOfStockThatIsNotYet) {
   read({1, 2}, {"acme:A", 0, 3});
   sell("k6", {10, 20});
   expect_caught("H6", "told that 3 of acme:A were left", folder_);
+}
+
+TEST_F(AuditHistoryTest, CatchesAnotherQuantityThanWasAskedFor) {
+  shop_.sell(order_of("k6"), "carol", {{"acme", "A", 1}});
+  say("k6", "done", asked(2));
+  expect_caught("H1", order_of("k6") + " of client " + id("carol") + ": other lines", folder_);
+  EXPECT_EQ(shop_.audit(folder_).violations, 1u);
+  EXPECT_EQ(shop_.audit(folder_).lost, 1u);
+}
+
+TEST_F(AuditHistoryTest, CatchesOtherLinesAlsoWhereNoAnswerCame) {
+  shop_.sell(order_of("k6"), "carol", {{"acme", "A", 1}, {"acme", "B", 1}});
+  say("k6", "unknown");
+  expect_caught("H1", "other lines than were asked for", folder_);
+}
+
+TEST_F(AuditHistoryTest, CatchesAnOrderInPartThatWasToBeWhole) {
+  shop_.sell(order_of("k6"), "carol", {{"acme", "A", 1}}, {.refused = {{"acme", "A", 2}}});
+  say("k6", "done", asked(2) + R"(,"mode":"available")");
+  EXPECT_THAT(rules(shop_.audit(folder_)), testing::IsEmpty());
+  say("k6", "done", asked(2));
+  expect_caught("H1", "other lines than were asked for", folder_);
+}
+
+TEST_F(AuditHistoryTest, CatchesAnAnswerWithOtherLinesOrAnotherTotal) {
+  say("k1", "done", bought_of(2, 2598));
+  expect_caught("H1", placed_ + " of client " + id("carol") + ": answered with other", folder_);
+  shop_.sell(order_of("k6"), "carol", {{"acme", "A", 1}});
+  say("k6", "done", bought_of(1, 1298));
+  expect_caught("H1", order_of("k6") + " of client " + id("carol") + ": answered with", folder_);
+  EXPECT_EQ(shop_.audit(folder_).violations, 2u);
+}
+
+TEST_F(AuditHistoryTest, FindsACartCleanOfWhichTheClientDoesNotKnowTheLines) {
+  shop_.sell(order_of("k6"), "carol", {{"acme", "A", 1}, {"acme", "B", 1}});
+  const std::string bought = R"(,"bought":[["acme:B",1,250],["acme:A",1,1299]],"total":1549)";
+  write(fmt::format(R"("key":"k6","fingerprint":"{}","cart_version":7,)", to_hex(kFingerprint)),
+        {1, 2}, "done", bought);
+  EXPECT_THAT(rules(shop_.audit(folder_)), testing::IsEmpty());
+}
+
+TEST_F(AuditHistoryTest, CatchesACancellationThatIsNotThere) {
+  cancel(placed_, 409);
+  EXPECT_THAT(rules(shop_.audit(folder_)), testing::IsEmpty());
+  cancel(placed_, 200);
+  expect_caught("H9", placed_ + " of client " + id("carol") + ": told that it is", folder_);
+}
+
+TEST_F(AuditHistoryTest, CatchesACancellationThatNobodyAskedFor) {
+  shop_.cancel(placed_);
+  expect_caught("H9", placed_ + " of client " + id("carol") + ": cancelled, which", folder_);
+  cancel(placed_, 0);
+  EXPECT_THAT(rules(shop_.audit(folder_)), testing::IsEmpty());
 }
 
 // Where all had healed at 100 ms, and what was open by then was to be answered within 50.

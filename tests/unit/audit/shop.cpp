@@ -104,9 +104,9 @@ void Shop::offer(const std::string& maker, const std::string& sku, std::int64_t 
 }
 
 void Shop::sell(const std::string& order, const std::string& customer,
-                const std::vector<Line>& lines) {
+                const std::vector<Line>& lines, const Wish& wish) {
   redis({"MULTI"});  // As a function's effects are: together.
-  Order& kept = orders_[order] = {customer, lines, {}};
+  Order& kept = orders_[order] = {customer, lines, wish, {}};
   std::map<std::string, std::vector<std::string>> entries;
   for (const Line& line : lines) {
     Stock& stock = stock_[line.maker + ":" + line.sku];
@@ -129,7 +129,7 @@ void Shop::sell(const std::string& order, const std::string& customer,
 std::string Shop::order_row(const std::string& order, std::int64_t price_change,
                             std::int64_t number_change) const {
   const Order& kept = orders_.at(order);
-  std::vector<std::string> parts, lines;
+  std::vector<std::string> parts, lines, refused;
   for (const Part& part : kept.parts) {
     for (const std::string& field :
          {pack(part.maker), pack(1), pack(part.number + number_change)}) {
@@ -145,8 +145,15 @@ std::string Shop::order_row(const std::string& order, std::int64_t price_change,
       lines.push_back(field);
     }
   }
-  return pack_array({pack(kFingerprint), pack(id(kept.customer)), pack(1'700'000'000'000),
-                     pack(kCycle), pack(0), pack_array(parts), pack_array(lines), pack_array({})});
+  for (const Line& line : kept.wish.refused) {
+    for (const std::string& field :
+         {pack(line.maker + ":" + line.sku), pack(line.quantity), pack(0), pack(5)}) {
+      refused.push_back(field);
+    }
+  }
+  return pack_array({pack(kept.wish.fingerprint), pack(id(kept.customer)), pack(1'700'000'000'000),
+                     pack(kCycle), pack(refused.empty() ? 0 : 1), pack_array(parts),
+                     pack_array(lines), pack_array(refused)});
 }
 
 void Shop::cancel(const std::string& order) {

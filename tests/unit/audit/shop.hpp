@@ -30,9 +30,15 @@ std::string packed(const Values&... values) {
   return (std::string() + ... + pack(values));
 }
 
+inline const std::string kFingerprint = "0123456789abcdef";  // of nothing
+
 struct Line {
   std::string maker, sku;
   std::int64_t quantity = 0;
+};
+struct Wish {  // what an order's row has besides what was sold
+  std::string fingerprint = kFingerprint;
+  std::vector<Line> refused = {};  // as asked for; then it was bought as far as available
 };
 
 class Shop {
@@ -42,7 +48,8 @@ class Shop {
 
   void offer(const std::string& maker, const std::string& sku, std::int64_t price,
              std::int64_t wanted);
-  void sell(const std::string& order, const std::string& customer, const std::vector<Line>& lines);
+  void sell(const std::string& order, const std::string& customer, const std::vector<Line>& lines,
+            const Wish& wish = {});
   void cancel(const std::string& order);
   void refuse(const std::string& order);
 
@@ -70,6 +77,7 @@ class Shop {
   struct Order {
     std::string customer;
     std::vector<Line> lines;
+    Wish wish;
     std::vector<Part> parts;
   };
   void write_stock(const std::string& offer);
@@ -84,7 +92,6 @@ class Shop {
 };
 
 inline constexpr const char* kCycle = "2026-11";
-inline const std::string kFingerprint = "0123456789abcdef";
 // Ids are 16 characters: "order-1" becomes "order-1---------".
 std::string id(std::string text);
 

@@ -53,8 +53,8 @@ class Gateway {
     const std::string order = order_id_for(customer, key);
     return reply(201, R"({"order_id":")" + order + R"(","total":{"amount_minor":)" +
                           std::to_string(units * 100) +
-                          R"(,"currency":"EUR"},"lines":[{"quantity":)" + std::to_string(units) +
-                          "}]}");
+                          R"(,"currency":"EUR"},"lines":[{"offer_id":"m:a","unit_price":)" +
+                          R"({"amount_minor":100},"quantity":)" + std::to_string(units) + "}]}");
   }
   static http::Response problem(int status, const std::string& name) {
     return reply(status, R"({"type":"/problems/)" + name + "\"}");
@@ -69,7 +69,8 @@ class Gateway {
     }
     if (request.path == "/v1/account/card") return responder.send(reply(200, "{}"));
     if (request.path == "/v1/cart/lines") {
-      return responder.send(reply(200, R"({"cart_version":)" + std::to_string(++cart_) + "}"));
+      return responder.send(reply(200, R"({"cart_version":)" + std::to_string(++cart_) +
+                                           R"(,"lines":[{"offer_id":"m:c","quantity":3}]})"));
     }
     if (request.path == "/v1/catalogue") return responder.send(reply(200, "{}"));
     const std::string email(json::parse(request.body).at("email").as_string());
@@ -256,9 +257,33 @@ TEST(EngineTest, WritesEveryAttemptIntoTheHistory) {
                    std::string(row.at("class").as_string()));
     if (row.at("status") == 201) {
       EXPECT_EQ(row.at("order_id").as_string(), order_id_for(Gateway::customer(), "k0"));
+      EXPECT_EQ(json::serialize(row.at("bought")), R"([["m:a",1,100]])");
+      EXPECT_EQ(row.at("total"), 100);
     }
+    EXPECT_EQ(json::serialize(row.at("lines")), R"([["m:a",2]])");
   }
   EXPECT_THAT(said, ElementsAre("k0 unknown", "k0 done", "k1 no"));
+}
+
+TEST(EngineTest, WritesIntoTheHistoryWhatStoodInTheCartThatWasBought) {
+  Gateway gateway(
+      [](const std::string& key, int) { return Gateway::placed(Gateway::customer(), key, 2); });
+  Order order = orders(1).front();
+  order.mode = protocol::OrderMode::available;
+  order.by_cart = true;
+  ListSource source({order});
+  const std::vector<Shopper> shoppers = {{Gateway::customer(), "Authorization: Bearer t\r\n"}};
+  Progress progress("test", "orders", 1);
+  const test::TempDir folder;
+  buy({.gateways = {gateway.where()}, .lanes = 1, .histories = folder / "."}, shoppers, source,
+      progress);
+  std::ifstream file(folder / "clients-0.jsonl");
+  std::string line;
+  ASSERT_TRUE(std::getline(file, line));
+  const json::value row = json::parse(line);
+  EXPECT_EQ(row.at("mode"), "available");
+  EXPECT_EQ(row.at("cart_version"), 1);
+  EXPECT_EQ(json::serialize(row.at("lines")), R"([["m:c",3]])");
 }
 
 TEST(SignUpTest, SignsUpNewCustomersLogsInKnownOnesAndGivesEachACard) {
