@@ -86,7 +86,7 @@ export async function connect(folder) {
     async createAccount({ session, customer, email, password, first, last }) {
       return named(await ask('create_account_v2',
         encode([customer, raw(session), ...[email, password, first, last, 'peer'].map(bytes),
-          false]),
+          null]),
         SESSION_IDLE_MS, SESSION_MAX_MS, '', 900000, 100, 2592000000));
     },
     async logIn({ session, email, passwordOf }) {
