@@ -25,8 +25,8 @@
 //      nothing was sold or of more than ten
 //   S1 each settlement statement says what its ledger adds up to
 //   S2 whoever is to have a statement has one
-//   H1 every acknowledged order is there, what was asked for (of a cart: what the client knows of
-//      that version), and was answered with its row's lines and total
+//   H1 every acknowledged order is there, is what was asked for (of a cart: what the client knows
+//      of that version) at the prices seen, and was answered with its row's lines and total
 //   H2 one key never has two different answers
 //   H3 no order that nobody asked for
 //   H4 a refusal tells what its ledger had left at a moment while it was asked for, and less than
