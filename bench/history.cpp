@@ -58,9 +58,13 @@ Receipt receipt_of(const json::value& order) {
 std::vector<protocol::OrderLine> lines_of(const json::value& cart) {
   std::vector<protocol::OrderLine> lines;
   for (const json::value& line : cart.at("lines").as_array()) {
-    lines.push_back({.offer = std::string(line.at("offer_id").as_string()),
-                     .quantity = line.at("quantity").to_number<std::int64_t>(),
-                     .seen_price = {}});
+    protocol::OrderLine& known =
+        lines.emplace_back(protocol::OrderLine{std::string(line.at("offer_id").as_string()),
+                                               line.at("quantity").to_number<std::int64_t>(),
+                                               {}});
+    boost::system::error_code none;
+    const json::value* seen = line.find_pointer("/seen_price/amount_minor", none);
+    if (seen != nullptr) known.seen_price = seen->to_number<std::int64_t>();
   }
   return lines;
 }

@@ -4,9 +4,10 @@
 //    "lines":[["m1:sku",3]],"t_invoke_ns":1,"t_done_ns":2,"class":"done","status":201,
 //    "order_id":"<16 characters>","bought":[["m1:sku",3,1299]],"total":3897}
 //
-// lines: what was asked for, offer and quantity, and the price seen where it was named; beside
-// "mode":"available" where it was, and "cart_version":7 where that was bought: then they are what
-// the client knows of that version, and may be missing. bought, total: what a 201 said.
+// lines: what was asked for, offer and quantity, and the price seen where one was, which must be
+// the one sold at; beside "mode":"available" where it was, and "cart_version":7 where that was
+// bought: then they are what the client knows of that version, and may be missing. bought, total:
+// what a 201 said.
 // class: done (201), no (409, a verdict on record), rejected (another 4xx, nothing happened),
 // unknown (everything else: it may have happened), read (of stock: no key, fingerprint, status),
 // cancel (of "order_id", with its status: no key, fingerprint).
@@ -60,7 +61,7 @@ struct Receipt {  // what a 201 said
 };
 // Of a 201's body. Throws where it is none.
 Receipt receipt_of(const boost::json::value& order);
-// What stands in a cart, of its answer.
+// What stands in a cart, of its answer, with the prices seen.
 std::vector<protocol::OrderLine> lines_of(const boost::json::value& cart);
 
 struct Attempt {

@@ -20,12 +20,13 @@
 //   L7 never both placed and refused
 //   L8 each order exactly once in its account's list
 //   L9 each entry is well-formed and of this cycle's stock
-//   L10 an order's row is what its request asked for, as the fingerprint says; not said of an order
-//      of a deleted account that may have been a cart's, and of prices seen beyond ten lines
+//   L10 an order's row is what its request asked for, as the fingerprint says. Undecided where that
+//      may be of what is not known any more: a cart of a deleted account, prices of lines of which
+//      nothing was sold or of more than ten
 //   S1 each settlement statement says what its ledger adds up to
 //   S2 whoever is to have a statement has one
-//   H1 every acknowledged order is there, what was asked for (of a cart: what the client knows of
-//      that version), and was answered with its row's lines and total
+//   H1 every acknowledged order is there, is what was asked for (of a cart: what the client knows
+//      of that version) at the prices seen, and was answered with its row's lines and total
 //   H2 one key never has two different answers
 //   H3 no order that nobody asked for
 //   H4 a refusal tells what its ledger had left at a moment while it was asked for, and less than
@@ -77,6 +78,7 @@ struct Head {  // a ledger's newest entry
 struct AuditResult {
   std::uint64_t manufacturers = 0, offers = 0, entries = 0, orders = 0, cancelled = 0;
   std::uint64_t refusals = 0, customers = 0, requests = 0;  // requests: read from histories
+  std::uint64_t undecided = 0;                              // orders of which L10 says nothing
   std::uint64_t packs = 0;                                  // of settlements
   std::uint64_t agents = 0, behind = 0;  // agents' files read, entries that they do not have yet
   std::int64_t units_sold = 0;           // net of what was cancelled

@@ -115,14 +115,17 @@ void judge_requests(const Books& books, Redis& redis, AuditResult& result) {
   CartRequests carts;
   for (const auto& [id, placed] : open) {
     const auto version = versions.find(placed->customer);
-    if (version == versions.end() || version->second > kVersionsMax ||
-        carts.has(placed->fingerprint, placed->in_part, version->second)) {
+    if (version == versions.end() || version->second > kVersionsMax) {
+      ++result.undecided;
       continue;
     }
+    if (carts.has(placed->fingerprint, placed->in_part, version->second)) continue;
     const Reply row = redis.command({"GET", fmt::format("order:{{s0}}:{}", view(id))});
     const auto order = read_order(text_of(row.get()));
     const auto request = order ? request_of(*order) : std::nullopt;
-    if (!request || has_with_prices(*request, placed->fingerprint).value_or(true)) continue;
+    const auto found = request ? has_with_prices(*request, placed->fingerprint) : std::nullopt;
+    result.undecided += !found;
+    if (found.value_or(true)) continue;
     result.add("L10", Harm::other, "order {}: asked for something else than{}", view(id),
                lines_text(*request));
   }

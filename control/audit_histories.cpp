@@ -59,6 +59,17 @@ std::uint64_t asked_in(const json::object& row) {
   return request.lines.empty() && row.contains("cart_version") ? 0 : digest_of(request);
 }
 
+// Whether each line that named a price was bought at it, if it was bought.
+bool at_prices_seen(const json::object& row) {
+  const std::vector<RequestLine> asked = lines_in(row, "lines");
+  const std::vector<RequestLine> bought = lines_in(row, "bought");
+  return std::ranges::all_of(asked, [&](const RequestLine& wish) {
+    if (!wish.price) return true;
+    const auto line = std::ranges::find(bought, wish.offer, &RequestLine::offer);
+    return line == bought.end() || line->price == wish.price;
+  });
+}
+
 std::uint64_t receipt_in(const json::object& row) {
   const json::value* total = row.if_contains("total");
   return total == nullptr ? 0 : receipt_digest(lines_in(row, "bought"), integer(*total));
@@ -142,6 +153,10 @@ void Histories::read_line(const std::string& line) {
   if (answer == "done" && row.contains("order_id") && text("order_id") != order) {
     result_.add("H2", Harm::doubled, "client {}, key {}: answered with order {}, not {}", client,
                 text("key"), text("order_id"), order);
+  }
+  if (answer == "done" && !at_prices_seen(row)) {
+    result_.add("H1", Harm::other, "client {}, key {}: not at the price that was seen", client,
+                text("key"));
   }
 }
 

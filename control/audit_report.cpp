@@ -39,6 +39,9 @@ std::string to_text(const AuditResult& result, const Currency& currency) {
   const std::int64_t money = money_of(result);
   row("sold", sold + ", " + (money < result.money_minor ? "more than " : "") +
                   grouped_money(money, currency));
+  if (result.undecided > 0) {
+    row("undecided", counted(result.undecided, "order") + " by the request's fingerprint (L10)");
+  }
   if (result.packs > 0) row("settlement", counted(result.packs, "statement"));
   if (result.requests > 0) row("histories", counted(result.requests, "request"));
   if (result.agents > 0) {
@@ -61,25 +64,27 @@ boost::json::object json_of(const AuditResult& result) {
   boost::json::array items;
   for (const Violation& one : result.first)
     items.push_back({{"rule", one.rule}, {"text", one.text}});
-  return {{"clean", result.clean()},
-          {"manufacturers", result.manufacturers},
-          {"offers", result.offers},
-          {"entries", result.entries},
-          {"orders", result.orders},
-          {"cancelled", result.cancelled},
-          {"customers", result.customers},
-          {"refusals", result.refusals},
-          {"requests", result.requests},
-          {"packs", result.packs},
-          {"agents", result.agents},
-          {"behind", result.behind},
-          {"units_sold", result.units_sold},
-          {"money_minor", money_of(result)},
-          {"oversold", result.oversold},
-          {"doubled", result.doubled},
-          {"lost", result.lost},
-          {"violations", result.violations},
-          {"items", std::move(items)}};
+  boost::json::object out{{"clean", result.clean()},
+                          {"manufacturers", result.manufacturers},
+                          {"offers", result.offers},
+                          {"entries", result.entries},
+                          {"orders", result.orders},
+                          {"cancelled", result.cancelled},
+                          {"customers", result.customers},
+                          {"refusals", result.refusals},
+                          {"requests", result.requests},
+                          {"packs", result.packs},
+                          {"agents", result.agents},
+                          {"behind", result.behind},
+                          {"units_sold", result.units_sold},
+                          {"money_minor", money_of(result)},
+                          {"oversold", result.oversold},
+                          {"doubled", result.doubled},
+                          {"lost", result.lost},
+                          {"violations", result.violations},
+                          {"undecided", result.undecided}};
+  out["items"] = std::move(items);
+  return out;
 }
 
 int run_audit(const Config& config, const Witnesses& witnesses, bool json) {

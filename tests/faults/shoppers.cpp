@@ -36,6 +36,7 @@ bool answers(const bench::Receipt& receipt, const protocol::PlaceOrder& asked) {
     const auto wish = std::ranges::find(asked.lines, line.offer, &protocol::OrderLine::offer);
     if (wish == asked.lines.end() || line.quantity < 1) return false;
     if (in_part ? line.quantity > wish->quantity : line.quantity != wish->quantity) return false;
+    if (wish->seen_price.value_or(line.unit_price) != line.unit_price) return false;
     total += line.quantity * line.unit_price;
   }
   return total == receipt.total &&

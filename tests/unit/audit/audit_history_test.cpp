@@ -199,6 +199,14 @@ TEST_F(AuditHistoryTest, CatchesAnAnswerWithOtherLinesOrAnotherTotal) {
   EXPECT_EQ(shop_.audit(folder_).violations, 2u);
 }
 
+TEST_F(AuditHistoryTest, CatchesAnotherPriceThanWasSeen) {
+  say("k1", "done", R"(,"lines":[["acme:A",1,1299]])");
+  EXPECT_THAT(rules(shop_.audit(folder_)), testing::IsEmpty());
+  say("k1", "done", R"(,"lines":[["acme:A",1,1298]])");
+  expect_caught("H1", "key k1: not at the price that was seen", folder_);
+  EXPECT_EQ(shop_.audit(folder_).violations, 1u);
+}
+
 TEST_F(AuditHistoryTest, FindsACartCleanOfWhichTheClientDoesNotKnowTheLines) {
   shop_.sell(order_of("k6"), "carol", {{"acme", "A", 1}, {"acme", "B", 1}});
   const std::string bought = R"(,"bought":[["acme:B",1,250],["acme:A",1,1299]],"total":1549)";

@@ -70,7 +70,8 @@ class Gateway {
     if (request.path == "/v1/account/card") return responder.send(reply(200, "{}"));
     if (request.path == "/v1/cart/lines") {
       return responder.send(reply(200, R"({"cart_version":)" + std::to_string(++cart_) +
-                                           R"(,"lines":[{"offer_id":"m:c","quantity":3}]})"));
+                                           R"(,"lines":[{"offer_id":"m:c","quantity":3,)" +
+                                           R"("seen_price":{"amount_minor":100}}]})"));
     }
     if (request.path == "/v1/catalogue") return responder.send(reply(200, "{}"));
     const std::string email(json::parse(request.body).at("email").as_string());
@@ -283,7 +284,7 @@ TEST(EngineTest, WritesIntoTheHistoryWhatStoodInTheCartThatWasBought) {
   const json::value row = json::parse(line);
   EXPECT_EQ(row.at("mode"), "available");
   EXPECT_EQ(row.at("cart_version"), 1);
-  EXPECT_EQ(json::serialize(row.at("lines")), R"([["m:c",3]])");
+  EXPECT_EQ(json::serialize(row.at("lines")), R"([["m:c",3,100]])");
 }
 
 TEST(SignUpTest, SignsUpNewCustomersLogsInKnownOnesAndGivesEachACard) {
