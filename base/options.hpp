@@ -44,6 +44,11 @@ inline constexpr const char* kParentVariable = "DEPOT_PARENT";
 // Ends this process with that parent, where one is named; parse_options() does it.
 void follow_parent();
 
+// From now on this process and what it starts leave no core behind when they crash, neither in a
+// file nor with a program that core_pattern names: memory may hold a card's number, or a password.
+// parse_options() does it.
+void leave_no_core();
+
 // "depot-worker 0.1.0 (g++ 12.2.0, zmq 4.3.4, ...)", one line.
 std::string version_line(std::string_view program);
 

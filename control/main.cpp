@@ -347,6 +347,7 @@ int run(int argc, char** argv) {
 }  // namespace depot
 
 int main(int argc, char** argv) try {
+  depot::leave_no_core();
   return depot::run(argc, argv);
 } catch (const std::exception& error) {
   return depot::report_fatal("depot", error);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <boost/asio/io_context.hpp>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -15,6 +16,7 @@
 namespace depot::control {
 namespace {
 
+constexpr std::uintmax_t kLogBytesMax = 16 << 20;
 constexpr auto kOrphansEvery = std::chrono::milliseconds(50);
 
 // The order of stopping: who brings work first, who keeps it last.
@@ -85,6 +87,15 @@ std::vector<Program> programs_of(const Config& config, const std::string& config
   return programs;
 }
 
+std::vector<ProcessSpec> specs_of(const std::vector<Program>& programs, bool writers) {
+  std::vector<ProcessSpec> specs;
+  for (const Program& program : programs) {
+    const auto rank = static_cast<Rank>(program.spec.rank);
+    if (writers || (rank != Rank::worker && rank != Rank::hub)) specs.push_back(program.spec);
+  }
+  return specs;
+}
+
 void expect_free_ports(const Config& config, Duration wait) {
   const TimePoint deadline = steady_now() + wait;
   for (const std::string& address : gateway_addresses(config)) {
@@ -95,6 +106,17 @@ void expect_free_ports(const Config& config, Duration wait) {
 
 std::string log_path(const Config& config, const std::string& process) {
   return fmt::format("{}/var/log/{}.log", config.folder(), process);
+}
+
+// Copied and emptied, because the process goes on appending to it; a line in between may be lost.
+void set_aside_large_log(const Config& config, const std::string& process, Log& log) {
+  namespace fs = std::filesystem;
+  const std::string path = log_path(config, process);
+  std::error_code error;
+  if (fs::file_size(path, error) <= kLogBytesMax || error) return;
+  fs::copy_file(path, path + ".1", fs::copy_options::overwrite_existing, error);
+  if (!error) fs::resize_file(path, 0, error);
+  if (error) log.error("cannot empty a log", {{"file", path}, {"why", error.message()}});
 }
 
 std::string last_line_of(const std::string& path) {

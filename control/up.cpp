@@ -15,10 +15,10 @@
 #include "base/options.hpp"
 #include "base/yaml.hpp"
 #include "control/audit.hpp"
-#include "control/library_keeper.hpp"
 #include "control/ops_page.hpp"
 #include "control/ops_tables.hpp"
 #include "control/store_call.hpp"
+#include "control/store_keeper.hpp"
 #include "control/up_lock.hpp"
 #include "http/admin_server.hpp"
 #include "store/blocking.hpp"
@@ -37,7 +37,6 @@ constexpr auto kConfigEvery = 250ms;  // Two looks that agree: an editor may be 
 constexpr auto kTurnStarting = 20ms;
 constexpr auto kTurnSettled = 250ms;
 constexpr auto kLogsEvery = 60s;
-constexpr std::uintmax_t kLogBytesMax = 16 << 20;  // of a process; then it is set aside
 // Changes of these are applied while running.
 constexpr std::string_view kLiveKeys[] = {"workers.count", "demo.shoppers", "log.level"};
 
@@ -110,7 +109,7 @@ void Up::run() {
     if (!stop_.requested()) throw;
     return;  // Somebody would not wait for it.
   }
-  const LibraryKeeper keeper(config_, log_, metrics_);
+  const StoreKeeper keeper(config_, log_, metrics_);
   want(steady_now());
   while (!supervisor_.stopping() || !supervisor_.nothing_runs()) {
     const TimePoint now = steady_now();
@@ -121,6 +120,7 @@ void Up::run() {
     }
     if (!supervisor_.stopping()) {
       keep_redis(now);
+      heed(keeper.unsafe(), now);
       follow_config(now);
       trim_logs(now);
     }
@@ -210,6 +210,15 @@ void Up::keep_redis(TimePoint now) {
   }
 }
 
+// An external Redis that came to lose orders: whoever writes to it ends until it is mended.
+void Up::heed(const std::string& unsafe, TimePoint now) {
+  if (config_.redis.mode != RedisMode::external || unsafe == state_.redis_down) return;
+  if (unsafe.empty()) log_.info("redis is set as it must be again");
+  if (!unsafe.empty()) log_.error("workers and hubs end until it is mended", {{"why", unsafe}});
+  state_.redis_down = unsafe;
+  want(now);
+}
+
 void Up::perform(const Action& action, TimePoint now) {
   const auto found = running_.find(action.name);
   switch (action.kind) {
@@ -245,18 +254,10 @@ void Up::start(const std::string& name, TimePoint now) {
   }
 }
 
-// Copied and emptied, because the process goes on appending to it; a line in between may be lost.
 void Up::trim_logs(TimePoint now) {
   if (now < logs_due_) return;
   logs_due_ = now + kLogsEvery;
-  for (const Program& program : programs_) {
-    const std::string log = log_path(config_, program.spec.name);
-    std::error_code error;
-    if (fs::file_size(log, error) <= kLogBytesMax || error) continue;
-    fs::copy_file(log, log + ".1", fs::copy_options::overwrite_existing, error);
-    if (!error) fs::resize_file(log, 0, error);
-    if (error) log_.error("cannot empty a log", {{"file", log}, {"why", error.message()}});
-  }
+  for (const Program& program : programs_) set_aside_large_log(config_, program.spec.name, log_);
 }
 
 void Up::reap(TimePoint now) {
@@ -286,9 +287,8 @@ void Up::reap(TimePoint now) {
 
 void Up::want(TimePoint now) {
   programs_ = programs_of(config_, copy_in_force(config_.path));
-  std::vector<ProcessSpec> specs;
-  for (const Program& program : programs_) specs.push_back(program.spec);
-  supervisor_.want(specs, now);
+  const bool unsafe = config_.redis.mode == RedisMode::external && !state_.redis_down.empty();
+  supervisor_.want(specs_of(programs_, !unsafe), now);
 }
 
 void Up::follow_config(TimePoint now) {

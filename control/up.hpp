@@ -49,6 +49,7 @@ class Up {
   void trim_logs(TimePoint now);
   void reap(TimePoint now);
   void keep_redis(TimePoint now);
+  void heed(const std::string& unsafe, TimePoint now);
   void start_redis();
   void audit_books(const std::string& redis_url);
   void follow_config(TimePoint now);

@@ -279,8 +279,9 @@ bool request_allowed(const Request& request) {
   const std::string_view site = request.header("sec-fetch-site");
   if (!site.empty()) return site == "same-origin" || site == "none";
   const std::string_view origin = request.header("origin");
-  // Every browser sends one of the two with such a request: this is a program that keeps cookies.
-  if (origin.empty()) return true;
+  // Every browser sends one of the two with such a request, so this is none, or one that does not
+  // say: what it was made to send by itself must not speak for anybody.
+  if (origin.empty()) return request.header("cookie").empty();
   const std::size_t scheme = origin.find("://");
   return scheme != std::string_view::npos &&
          equal_folded(origin.substr(scheme + 3), request.header("host"));

@@ -57,8 +57,8 @@ struct Request {
 bool equal_folded(std::string_view a, std::string_view b);  // without regard to ASCII case
 
 // False for an unsafe request that another site may have made a browser send: one that the browser
-// calls cross-site, or whose Origin is not the host asked. With neither header it is no browser's,
-// and so no other site's; and a browser never sends a bearer's token on its own.
+// calls cross-site, or whose Origin is not the host asked; with neither header one that comes with
+// a cookie. A browser never sends a bearer's token on its own.
 bool request_allowed(const Request& request);
 
 struct Response {

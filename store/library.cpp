@@ -80,11 +80,21 @@ Result<std::string> restore_library(BlockingRedis& redis) {
 }
 
 Result<void> check_settings(BlockingRedis& redis, bool allow_unsafe) {
-  const auto reply = redis.command({"CONFIG", "GET", "*"});
-  if (!reply) return tl::unexpected(reply.error());
+  // By name and one at a time: all take 0.2 ms of Redis' time, and one before 7.0 takes no more.
+  constexpr const char* kNames[] = {
+      "busy-reply-threshold",      "maxmemory-policy",   "appendonly", "appendfsync",
+      "no-appendfsync-on-rewrite", "aof-load-truncated", "maxmemory"};
+  std::vector<std::vector<std::string>> asked;
+  for (const char* name : kNames) asked.push_back({"CONFIG", "GET", name});
+  asked.push_back({"ACL", "GETUSER", "default"});
+  const auto replies = redis.commands(asked);
+  if (!replies) return tl::unexpected(replies.error());
+  for (const Value& reply : *replies) {
+    if (reply.kind == Value::Kind::error) return fail(ErrorCode::unknown, reply.text);
+  }
   std::map<std::string, std::string> settings;
-  for (std::size_t i = 0; i + 1 < reply->items.size(); i += 2) {
-    settings[reply->items[i].text] = reply->items[i + 1].text;
+  for (const Value& reply : *replies) {
+    if (reply.items.size() == 2) settings[reply.items[0].text] = reply.items[1].text;
   }
   std::string faults;
   const auto must_be = [&](const std::string& name, const std::string& wanted) {
@@ -99,10 +109,9 @@ Result<void> check_settings(BlockingRedis& redis, bool allow_unsafe) {
     must_be("aof-load-truncated", "no");  // A torn tail is for the start wrapper.
     if (settings["maxmemory"] == "0") faults += " maxmemory must be set;";
   }
-  const auto user = redis.command({"ACL", "GETUSER", "default"});
-  if (!user) return tl::unexpected(user.error());
-  for (std::size_t i = 0; i + 1 < user->items.size(); i += 2) {
-    const std::string &name = user->items[i].text, &rules = user->items[i + 1].text;
+  const std::vector<Value>& user = replies->back().items;
+  for (std::size_t i = 0; i + 1 < user.size(); i += 2) {
+    const std::string &name = user[i].text, &rules = user[i + 1].text;
     if ((name == "commands" && rules != "+@all") || (name == "keys" && rules != "~*")) {
       faults +=
           " the default user, as which Redis replays its append-only file, must have all "

@@ -137,6 +137,7 @@ TEST(AccountsTest, CookieOfAnotherSiteBuysNothing) {
     return HttpClient(cluster.port())
         .request("POST", "/v1/orders", order_body({{"m1:a", 1}}), headers);
   };
+  EXPECT_EQ(buy_with_cookie({}).problem(), "forbidden") << "nothing says whose page it is";
   EXPECT_EQ(buy_with_cookie({{"Sec-Fetch-Site", "cross-site"}}).problem(), "forbidden");
   EXPECT_EQ(buy_with_cookie({{"Origin", "https://elsewhere.example"}}).problem(), "forbidden");
   EXPECT_EQ(buy_with_cookie({{"Sec-Fetch-Site", "same-origin"}}).status, 201);

@@ -287,6 +287,7 @@ TEST_F(DoorsTest, OtherSitesOtherKindsOfBodiesAndReadingChangeNothing) {
   const std::string before = state_of(customer);
   const Headers cookies = both_cookies(customer.token(), maker);
   const std::vector<Headers> foreign = {
+      {},  // Neither says that it is the same origin.
       {{"Sec-Fetch-Site", "cross-site"}},
       {{"Sec-Fetch-Site", "same-site"}},
       {{"Sec-Fetch-Site", "cross-site"}, {"Origin", "http://localhost"}},

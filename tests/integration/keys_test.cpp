@@ -4,9 +4,11 @@
 
 #include <boost/json.hpp>
 #include <filesystem>
+#include <set>
 
 #include "messaging/socket.hpp"
 #include "messaging/sync_frame.hpp"
+#include "protocol/sync.hpp"
 #include "tests/support/cluster.hpp"
 #include "tests/support/customer.hpp"
 #include "tests/support/wait.hpp"
@@ -48,8 +50,94 @@ class KeysTest : public testing::Test {
                            .output_path = file(id + ".log")});
   }
 
+  void enrol(const std::string& id) const {
+    const CommandResult added = cluster_.depot({"manufacturer", "add", id, "--name", id});
+    EXPECT_EQ(added.exit_code, 0) << added.err;
+  }
+
   PortBlock ports_;
   Cluster cluster_;
+};
+
+// What has a manufacturer's key and says with it what the test likes.
+class Intruder {
+ public:
+  Intruder(const Config& config, const std::string& folder, const std::string& id)
+      : id_(id),
+        context_(
+            1, std::make_unique<messaging::Security>(
+                   folder, "manufacturer-" + id, std::vector<messaging::Security::Door>{},
+                   std::vector<messaging::Security::Way>{{config.hub_in_endpoint(), "hub-1"},
+                                                         {config.hub_out_endpoint(), "hub-1"},
+                                                         {config.hub_sync_endpoint(), "hub-1"}})) {
+    for (const char* topic :
+         {"", "stock/", "catalogue/", "head/", "head/birch/", "head/alder/", "cycle/"}) {
+      sub_.subscribe(topic);
+    }
+    sub_.connect(config.hub_out_endpoint());
+    pub_.connect(config.hub_in_endpoint());
+    sync_.connect(config.hub_sync_endpoint());
+  }
+  // Its session: one of good standing.
+  bool welcomed() {
+    std::string frame, body;
+    messaging::write_sync_header({.type = messaging::SyncType::hello}, frame);
+    encode(protocol::SyncHello{.manufacturer = true,
+                               .id = id_,
+                               .name = id_,
+                               .agent_epoch = {},
+                               .last_number = {},
+                               .ledger_epoch = {},
+                               .ledger_number = {}},
+           body);
+    if (!welcome_) static_cast<void>(sync_.send(frame + body));
+    messaging::Message answer;
+    messaging::SyncHeader header;
+    while (!welcome_ && sync_.receive(answer)) {
+      if (!read_sync_header(answer.bytes(), header)) continue;
+      if (header.type != messaging::SyncType::welcome) continue;
+      welcome_ = protocol::decode_sync_welcome(answer.bytes().substr(messaging::kSyncHeaderSize));
+    }
+    return welcome_.has_value();
+  }
+  // In the name of `maker`, of an epoch that is newer than any agent's.
+  void offer(const std::string& maker, std::uint64_t number, std::int64_t offered) {
+    std::string header, body;
+    messaging::write_sync_header(
+        {.type = messaging::SyncType::record, .epoch = kEpoch, .from = number, .to = number},
+        header);
+    encode(
+        protocol::OfferRecord{
+            .cycle = welcome_->cycle.id,
+            .rows = {{.sku = "gift", .name = "Gift", .unit_price = 100, .offered = offered}}},
+        body);
+    static_cast<void>(pub_.publish("offer/" + maker + "/", header, body));
+  }
+  std::int64_t ledger_number() const { return welcome_->ledger_number; }
+  // Topics of all that came, until its own head is `number`.
+  bool heard(std::int64_t number) {
+    messaging::Message topic, header, body;
+    while (own_head_ < number && sub_.receive_published(topic, header, body)) {
+      topics_.emplace(topic.bytes());
+      messaging::SyncHeader at;
+      if (topic.bytes() == "head/" + id_ + "/" && read_sync_header(header.bytes(), at)) {
+        own_head_ = static_cast<std::int64_t>(at.to);
+      }
+    }
+    return own_head_ >= number;
+  }
+  const std::set<std::string>& topics() const { return topics_; }
+
+ private:
+  static constexpr std::uint64_t kEpoch = 90'000'000'000'000;
+  const std::string id_;
+  messaging::Context context_;
+  messaging::Socket pub_{context_, messaging::SocketKind::pub};
+  messaging::Socket sub_{context_, messaging::SocketKind::sub};
+  messaging::Socket sync_{context_, messaging::SocketKind::dealer};
+  std::optional<protocol::SyncWelcome> welcome_;
+  std::set<std::string> topics_;
+  std::int64_t own_head_ = -1;
 };
 
 TEST_F(KeysTest, WithoutKeysATcpEndpointDoesNotStart) {
@@ -96,6 +184,48 @@ TEST_F(KeysTest, APurchaseTravelsOverTcpAndAManufacturerIsWhoItsKeySays) {
       },
       "it is refused", [&] { return read_file(file("birch.log")); }));
   EXPECT_EQ(available(cluster_.port(), "birch:tea"), -1);
+  cluster_.expect_clean_audit();
+}
+
+TEST_F(KeysTest, OneManufacturersKeyNeitherSpeaksForAnotherNorSeesHowItSells) {
+  make_keys();
+  cluster_.start();
+  for (const char* id : {"alder", "birch"}) enrol(id);
+  Process birch = start_agent("birch");
+  const auto shown = [&](const std::string& offer, std::int64_t units) {
+    return wait_until(
+        20s, [&] { return available(cluster_.port(), offer) == units; },
+        offer + " is " + std::to_string(units), [&] { return cluster_.logs(); });
+  };
+  ASSERT_TRUE(shown("birch:tea", 10));
+  Intruder alder(cluster_.config(), keys(""), "alder");
+  ASSERT_TRUE(wait_until(
+      20s, [&] { return alder.welcomed(); }, "a session as itself"));
+  const auto offer_own = [&](std::uint64_t number, std::int64_t offered) {
+    return wait_until(
+        20s,
+        [&] {
+          alder.offer("alder", number, offered);
+          return available(cluster_.port(), "alder:gift") == offered;
+        },
+        "its own offer is on sale", [&] { return cluster_.logs(); });
+  };
+  ASSERT_TRUE(offer_own(1, 5));
+  const double before = cluster_.metric("depot_hub_malformed_total");
+  for (std::uint64_t number = 1; number <= 3; ++number) alder.offer("birch", number, 1000);
+  ASSERT_TRUE(offer_own(2, 6)) << "what was said before it is judged by now";
+  EXPECT_EQ(cluster_.metric("depot_hub_malformed_total"), before + 3);
+  EXPECT_EQ(available(cluster_.port(), "birch:gift"), -1);
+  EXPECT_EQ(available(cluster_.port(), "birch:tea"), 10) << "nor is it withdrawn";
+  EXPECT_EQ(available(cluster_.port(), "alder:gift"), 6) << "nor counted as its own";
+
+  Customer customer(cluster_.port());
+  ASSERT_EQ(customer.buy({{"birch:tea", 4}}, unique("key")).status, 201);
+  ASSERT_TRUE(shown("birch:tea", 6)) << "the gateway is told of it";
+  ASSERT_TRUE(offer_own(3, 7));
+  EXPECT_TRUE(wait_until(
+      20s, [&] { return alder.heard(alder.ledger_number() + 3); }, "its own ledger's head comes"));
+  EXPECT_THAT(alder.topics(), testing::ElementsAre("cycle/", "head/alder/"));
   cluster_.expect_clean_audit();
 }
 

@@ -63,11 +63,12 @@ class Browser {
     ASSERT_EQ(reply.status, 303) << reply.body;
     if (with_card) attach_card();
   }
-  HttpReply attach_card(const std::string& number = "4242 4242 4242 4242") {
+  HttpReply attach_card(const std::string& number = "4242 4242 4242 4242",
+                        const std::string& code = "737") {
     return post("/account/card", {{"number", number},
                                   {"exp_month", "12"},
                                   {"exp_year", "2035"},
-                                  {"cvc", "737"},
+                                  {"cvc", code},
                                   {"next", field("next")}});
   }
   HttpReply add(const std::string& offer, int quantity) {

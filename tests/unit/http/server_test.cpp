@@ -315,7 +315,6 @@ TEST(RequestAllowedTest, OnlyTheSameOriginMayChangeThings) {
     bool allowed;
   };
   const Row rows[] = {
-      {"", "", "shop:8080", true},  // no browser, where nothing is sent by itself
       {"same-origin", "", "shop", true},
       {"none", "", "shop", true},  // typed into the address bar
       {"same-site", "", "shop", false},
@@ -339,6 +338,15 @@ TEST(RequestAllowedTest, OnlyTheSameOriginMayChangeThings) {
       EXPECT_EQ(request_allowed({.method = Method::post, .fields = fields}), row.allowed)
           << row.site << " " << row.origin << " " << row.host << " " << cookie;
       EXPECT_TRUE(request_allowed({.method = Method::get, .fields = fields}));
+    }
+  }
+}
+
+TEST(RequestAllowedTest, ACookieMustComeWithASignOfTheSameOrigin) {
+  for (const Method method : {Method::post, Method::put, Method::patch, Method::delete_}) {
+    for (const std::string_view cookie : {"", "sid=x", "manufacturer=x", "lang=pl"}) {
+      const Request::Field fields[] = {{"Host", "shop:8080"}, {"Cookie", cookie}};
+      EXPECT_EQ(request_allowed({.method = method, .fields = fields}), cookie.empty()) << cookie;
     }
   }
 }

@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <zmq.h>
 
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "base/clock.hpp"
 #include "base/fatal.hpp"
@@ -55,10 +57,60 @@ class SecurityTest : public testing::Test {
     return "";
   }
 
+  static void stop_handler(const Context& context) {
+    const_cast<Security*>(context.security())->stop();
+  }
+  // Why `socket` does not open the door; "" where it does.
+  static std::string refusal(Socket& socket, const std::string& endpoint) {
+    try {
+      socket.bind(endpoint);
+    } catch (const StartupError& error) {
+      return error.what();
+    }
+    return "";
+  }
+
   depot::test::TempDir folder_;
 };
 
 constexpr const char* kAny = "tcp://127.0.0.1:*";
+constexpr int kEnforceDomain = 93;  // ZMQ_ZAP_ENFORCE_DOMAIN; zmq.h has it among the drafts.
+
+// A ZAP handler that lets everybody in.
+class OpenHandler {
+ public:
+  explicit OpenHandler(void* context) : socket_(zmq_socket(context, ZMQ_REP)) {
+    if (zmq_bind(socket_, "inproc://zeromq.zap.01") != 0) throw std::runtime_error("zap is taken");
+    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  }
+  ~OpenHandler() {
+    thread_.request_stop();
+    thread_.join();
+    zmq_close(socket_);
+  }
+  OpenHandler(const OpenHandler&) = delete;
+  OpenHandler& operator=(const OpenHandler&) = delete;
+
+ private:
+  void run(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      zmq_pollitem_t item{.socket = socket_, .fd = 0, .events = ZMQ_POLLIN, .revents = 0};
+      if (zmq_poll(&item, 1, 10) < 1) continue;
+      std::string frames[7];
+      for (std::string& frame : frames) {
+        char bytes[256];
+        const int size = zmq_recv(socket_, bytes, sizeof bytes, 0);
+        frame.assign(bytes, static_cast<std::size_t>(size));
+      }
+      const std::string answer[] = {"1.0", frames[1], "200", "", "anybody", ""};
+      for (const std::string& frame : answer) {
+        zmq_send(socket_, frame.data(), frame.size(), &frame == &answer[5] ? 0 : ZMQ_SNDMORE);
+      }
+    }
+  }
+  void* socket_;
+  std::jthread thread_;
+};
 
 TEST_F(SecurityTest, APeerIsWhatItsKeySays) {
   make("hub-1");
@@ -177,6 +229,45 @@ TEST_F(SecurityTest, ADoorThatTakesStrangersIsNotOpened) {
   Socket open(plain, SocketKind::router);
   open.bind(kAny);
   EXPECT_THROW(here->security()->prove(open.handle(), open.bound_endpoint()), StartupError);
+}
+
+TEST_F(SecurityTest, WhileNoHandlerRunsNobodyGetsIn) {
+  for (const char* name : {"hub-1", "gateway-1", "gateway-2"}) make(name);
+  fs::remove(folder_ / "gateway-2.pub");  // A stranger's.
+  const auto stopped = server(kAny, {"gateway"});
+  Socket behind(*stopped, SocketKind::router);
+  behind.bind(kAny);
+  stop_handler(*stopped);
+  Context plain;
+  const Security never_started(folder(), "hub-1", {{kAny, "door", {"gateway"}}}, {});
+  Socket before(plain, SocketKind::router);
+  never_started.before_bind(before.handle(), kAny);
+  before.bind(kAny);
+  for (Socket* const router : {&behind, &before}) {
+    int enforced = 0;
+    std::size_t size = sizeof enforced;
+    ASSERT_EQ(zmq_getsockopt(router->handle(), kEnforceDomain, &enforced, &size), 0);
+    EXPECT_EQ(enforced, 1);
+    for (const char* name : {"gateway-1", "gateway-2"}) {
+      const auto there = client(name, router->bound_endpoint());
+      Socket dealer(*there, SocketKind::dealer);
+      dealer.connect(router->bound_endpoint());
+      EXPECT_EQ(heard(*router, dealer, kSilence), "") << name;
+    }
+  }
+}
+
+TEST_F(SecurityTest, BindRefusesADoorWhereAStrangerGetsInOrNobodyJudges) {
+  make("hub-1");
+  const auto here = server(kAny, {"gateway"});
+  stop_handler(*here);
+  Socket unjudged(*here, SocketKind::router);
+  EXPECT_THAT(refusal(unjudged, kAny), testing::HasSubstr("does not show"));
+  const OpenHandler open(here->handle());
+  for (const SocketKind kind : {SocketKind::router, SocketKind::sub, SocketKind::xpub}) {
+    Socket door(*here, kind);
+    EXPECT_THAT(refusal(door, kAny), testing::HasSubstr("a stranger gets in"));
+  }
 }
 
 TEST_F(SecurityTest, BadKeyFilesAreNamed) {

@@ -1,5 +1,6 @@
 #include "tests/unit/store/shop.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "base/crypto.hpp"
@@ -35,6 +36,22 @@ std::string options_text(const Options& options) {
   return out;
 }
 
+// Functions that the hub calls, or the commands of `depot`; all others are workers'.
+constexpr std::string_view kHubs[] = {
+    "start_cycle_v1", "hello_v1",       "offer_v1",        "accept_v1",    "catalogue_v1",
+    "statement_v1",   "answer_pack_v1", "step_part_v1",    "demand_v1",    "cycle_work_v1",
+    "open_cycle_v1",  "close_cycle_v1", "end_cycle_v1",    "depletion_v1", "collect_cycle_v1",
+    "write_pack_v1",  "fail_pack_v1",   "settle_cycle_v1", "readiness_v1", "set_cycle_end_v1"};
+constexpr std::string_view kOperators[] = {"open_store_v1",   "enrol_v1",   "unenrol_v1",
+                                           "resolve_pack_v1", "packs_v1",   "list_manufacturers_v1",
+                                           "cycles_v1",       "troubles_v1"};
+
+RedisRole role_that_calls(const std::string& function) {
+  if (std::ranges::find(kHubs, function) != std::end(kHubs)) return RedisRole::hub;
+  if (std::ranges::find(kOperators, function) != std::end(kOperators)) return RedisRole::operate;
+  return RedisRole::worker;
+}
+
 }  // namespace
 
 std::string id(std::string text) {
@@ -58,9 +75,12 @@ Shop::Shop(const std::string& fsync) : log_({.level = LogLevel::error, .json = f
 
 void Shop::start() {
   server_ = std::make_unique<RedisServer>(config_, log_);
-  auto connected = BlockingRedis::connect(config_.redis_login(RedisRole::operate));
-  if (!connected) throw std::runtime_error(connected.error().message);
-  redis_.emplace(std::move(*connected));
+  redis_.clear();
+  for (const RedisRole role : {RedisRole::operate, RedisRole::worker, RedisRole::hub}) {
+    auto connected = BlockingRedis::connect(config_.redis_login(role));
+    if (!connected) throw std::runtime_error(connected.error().message);
+    redis_.emplace(role, std::move(*connected));
+  }
 }
 
 void Shop::clear() {
@@ -76,7 +96,9 @@ void Shop::reset() {
 void Shop::start_cycle() { call("start_cycle_v1", {kCycle, "1", "99999999999999", "10000"}); }
 
 Value Shop::redis(const std::vector<std::string>& arguments) {
-  auto reply = redis_->command(arguments);
+  const bool calls = arguments[0] == "FCALL";
+  auto& redis = redis_.at(calls ? role_that_calls(arguments[1]) : RedisRole::operate);
+  auto reply = redis.command(arguments);
   if (!reply) throw std::runtime_error(arguments[0] + ": " + reply.error().message);
   return std::move(*reply);
 }

@@ -3,6 +3,7 @@
 // Threads: one.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -46,7 +47,8 @@ class Shop {
   void start();
   int server_pid() const { return server_->pid(); }
 
-  // A function's answer, a string; throws for an error of Redis.
+  // A function's answer, a string; throws for an error of Redis. Each is called as the role that
+  // calls it in Depot: redis() too, which does all else as the operator.
   std::string call(const std::string& function, const std::vector<std::string>& arguments);
   Value redis(const std::vector<std::string>& arguments);
   std::vector<std::string> place(const std::vector<protocol::PlaceOrder>& orders,
@@ -76,7 +78,7 @@ class Shop {
   Config config_;
   Log log_;
   std::unique_ptr<RedisServer> server_;
-  std::optional<BlockingRedis> redis_;
+  std::map<RedisRole, BlockingRedis> redis_;
 };
 
 std::string body_of(const protocol::PlaceOrder& order);

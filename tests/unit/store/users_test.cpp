@@ -74,6 +74,7 @@ TEST_F(UsersTest, EachRoleHasWhatItNeedsAndNoMore) {
   refused(RedisRole::worker, {"SET", "cycle:{s0}", "x"});
   refused(RedisRole::worker, {"HSET", "enrolled:{s0}", "m", "x"});
   refused(RedisRole::worker, {"SET", "pack:{s0}:2026-11:m", "x"});
+  refused(RedisRole::worker, {"HSET", "names:{s0}", "m:x", "x"});
   EXPECT_EQ(refusal(RedisRole::hub, {"GET", "cycle:{s0}"}), "");
   refused(RedisRole::hub, {"GET", account});
   refused(RedisRole::hub, {"GET", "session:{s0}:" + id("session anna")});
@@ -85,6 +86,51 @@ TEST_F(UsersTest, EachRoleHasWhatItNeedsAndNoMore) {
   refused(RedisRole::operate, {"CONFIG", "SET", "appendfsync", "no"});
   refused(RedisRole::operate, {"FLUSHALL"});
   refused(RedisRole::operate, {"SHUTDOWN", "NOSAVE"});
+}
+
+// A command that one kind of key needs is not had on the others.
+TEST_F(UsersTest, WhatIsWrittenOnceOrAppendedIsNotRemovedOrOverwritten) {
+  const std::string order = "order:{s0}:x", ledger = "ledger:{s0}:m", feed = "feed:{s0}";
+  const std::string account = "account:{s0}:" + id("anna");
+  const auto refused = [&](RedisRole role, const std::vector<std::string>& command) {
+    EXPECT_THAT(refusal(role, command), HasSubstr("NOPERM"))
+        << name_of(role) << " " << testing::PrintToString(command);
+  };
+  for (const RedisRole role : {RedisRole::worker, RedisRole::hub}) {
+    for (const std::string& key :
+         {order, ledger, feed, std::string("orders:{s0}:x"), std::string("stock:{s0}:2026-11"),
+          std::string("heads:{s0}"), std::string("buyer:{s0}"), std::string("emails:{s0}"),
+          std::string("manufacturers:{s0}"), std::string("enrolled:{s0}"),
+          std::string("cycles:{s0}"), std::string("meta:{s0}"), std::string("pack:{s0}:2026-11:m"),
+          std::string("packs:{s0}:x")}) {
+      refused(role, {"DEL", key});
+      refused(role, {"EXPIREAT", key, "1"});
+      refused(role, {"PEXPIRE", key, "1"});
+    }
+    for (const std::string& key : {order, ledger, feed, std::string("stock:{s0}:2026-11")}) {
+      refused(role, {"SET", key, "x"});
+      refused(role, {"HDEL", key, "m:x"});
+    }
+    for (const std::string& key : {feed, std::string("x")}) refused(role, {"XDEL", key, "1-1"});
+    refused(role, {"XTRIM", ledger, "MAXLEN", "0"});
+    refused(role, {"XADD", "orders:{s0}:x", "1-1", "e", "x"});
+    refused(role, {"APPEND", order, "x"});
+    refused(role, {"MSET", account, "x", order, "x"});
+    refused(role, {"INCR", "stock:{s0}"});
+  }
+  refused(RedisRole::worker, {"SET", "planned:{s0}", "x"});
+  refused(RedisRole::worker, {"HSET", "accepted:{s0}", "m", "x"});
+  refused(RedisRole::worker, {"HSET", "troubles:{s0}", "x", "x"});
+  refused(RedisRole::hub, {"XDEL", ledger, "1-1"});
+  refused(RedisRole::hub, {"XSETID", ledger, "1-1"});
+  refused(RedisRole::hub, {"MSET", order, "x"});
+  refused(RedisRole::hub, {"APPEND", "orders:{s0}:x", "x"});
+  refused(RedisRole::hub, {"HGET", "bought:{s0}:2026-11", "x"});
+  refused(RedisRole::hub, {"HSET", "resolved:{s0}:2026-11", "m", "x"});
+  // SECURITY.md has what selling takes nevertheless, as selectors tell no arguments apart.
+  EXPECT_THAT(refusal(RedisRole::worker, {"XDEL", ledger, "1-1"}), testing::IsEmpty());
+  EXPECT_THAT(refusal(RedisRole::worker, {"MSET", order, "x"}), testing::IsEmpty());
+  EXPECT_THAT(refusal(RedisRole::hub, {"SET", "orderstate:{s0}:x", "x"}), testing::IsEmpty());
 }
 
 // Redis 7.0.15 replays a function's writes as the default user, and drops what that may not do.
