@@ -29,7 +29,7 @@ struct UpView {
   std::vector<Row> rows = {};
   bool settled = false;
   Config config = {};           // in force
-  std::string redis_down = {};  // why there is no Redis; "" when there is
+  std::string redis_down = {};  // why there is no Redis to work on; "" when there is
   int redis_restarts = 0;
   std::string books_wrong = {};   // what the audit found when Redis had loaded; "": all is well
   std::string config_error = {};  // of the file on disk; "": it is good

@@ -96,6 +96,7 @@ TEST_F(ExternalRedisTest, OneThatComesBackUnsafeIsNotSoldOnUntilItIsMended) {
       "nobody writes to it", [&] { return cluster_.logs(); }));
   EXPECT_EQ(HttpClient(cluster_.port()).request("GET", "/readyz").status, 503);
   EXPECT_EQ(customer.buy({{"m1:a", 1}}, unique("key")).status, 503);
+  EXPECT_EQ(available(cluster_.port(), "m1:a"), 99) << "the catalogue is shown as it was";
 
   end_redis();
   start_redis("always", "noeviction");

@@ -80,17 +80,7 @@ class Intruder {
   }
   // Its session: one of good standing.
   bool welcomed() {
-    std::string frame, body;
-    messaging::write_sync_header({.type = messaging::SyncType::hello}, frame);
-    encode(protocol::SyncHello{.manufacturer = true,
-                               .id = id_,
-                               .name = id_,
-                               .agent_epoch = {},
-                               .last_number = {},
-                               .ledger_epoch = {},
-                               .ledger_number = {}},
-           body);
-    if (!welcome_) static_cast<void>(sync_.send(frame + body));
+    if (!welcome_) say_hello();
     messaging::Message answer;
     messaging::SyncHeader header;
     while (!welcome_ && sync_.receive(answer)) {
@@ -100,8 +90,10 @@ class Intruder {
     }
     return welcome_.has_value();
   }
-  // In the name of `maker`, of an epoch that is newer than any agent's.
+  // In the name of `maker`, in a session that has not ended, of an epoch that is newer than any
+  // agent's.
   void offer(const std::string& maker, std::uint64_t number, std::int64_t offered) {
+    say_hello();
     std::string header, body;
     messaging::write_sync_header(
         {.type = messaging::SyncType::record, .epoch = kEpoch, .from = number, .to = number},
@@ -129,6 +121,19 @@ class Intruder {
   const std::set<std::string>& topics() const { return topics_; }
 
  private:
+  void say_hello() {
+    std::string frame, body;
+    messaging::write_sync_header({.type = messaging::SyncType::hello}, frame);
+    encode(protocol::SyncHello{.manufacturer = true,
+                               .id = id_,
+                               .name = id_,
+                               .agent_epoch = {},
+                               .last_number = {},
+                               .ledger_epoch = {},
+                               .ledger_number = {}},
+           body);
+    static_cast<void>(sync_.send(frame + body));
+  }
   static constexpr std::uint64_t kEpoch = 90'000'000'000'000;
   const std::string id_;
   messaging::Context context_;
