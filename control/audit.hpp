@@ -1,7 +1,7 @@
 // The one checker: reads what Redis holds and recomputes it from the ledger.
 //
 // It shares no code with what it checks: its own blocking connection, its own msgpack walk, its own
-// arithmetic of docs/STORE.md, nothing from store/ or protocol/. Linear, about 300 bytes of
+// arithmetic of docs/STORE.md, nothing from store/ or protocol/. Linear, about 350 bytes of
 // memory per order. It may run on a live system: rows are read before heads, heads and counters
 // together, and an order that looks wrong is read and judged again with newer heads before it is
 // called wrong.
