@@ -173,10 +173,10 @@ void bind_rules(YamlTable& t, Config& c) {
             1'000'000);
   t.integer("accounts.failed_logins_per_address_max", c.accounts.failed_logins_per_address_max, 1,
             1'000'000);
-  t.integer("accounts.taken_emails_told_per_address_max",
-            c.accounts.taken_emails_told_per_address_max, 1, 1'000'000);
   t.integer("accounts.failed_logins_from_anywhere_max", c.accounts.failed_logins_from_anywhere_max,
             1, 1'000'000);
+  t.integer("accounts.taken_emails_told_per_address_max",
+            c.accounts.taken_emails_told_per_address_max, 1, 1'000'000);
   t.duration("accounts.login_window", c.accounts.login_window, 1s, kDay);
   t.duration("accounts.address_known_for", c.accounts.address_known_for, 1s, 366 * kDay);
   t.integer("limits.order_lines_max", c.limits.order_lines_max, 1, 1'024);

@@ -45,7 +45,7 @@ class ExternalRedisTest : public testing::Test {
     redis_->signal(SIGTERM);
     ASSERT_TRUE(redis_->wait(20s));
   }
-  std::string check() const { return cluster_.depot({"status", "--check"}).err; }
+  std::string check() const { return cluster_.depot({"status", "--check"}).out; }
   testing::AssertionResult is_said(const std::string& what) const {
     return wait_until(
         20s, [&] { return check().find(what) != std::string::npos; }, "status says " + what,

@@ -44,7 +44,8 @@ TEST(LedgerRowTest, IsSoundWhileItsNumbersCanBeAddedUp) {
 }
 
 TEST(AccountsTest, RequestsReadBack) {
-  const CreateAccount create{kCaller, "ada@example.org", "s3cret!!", "Ada", "Lovelace", "10.0.0.1"};
+  const CreateAccount create{kCaller,    "ada@example.org", "s3cret!!", "Ada",
+                             "Lovelace", "10.0.0.1",        true};
   expect_exact(encoded(create), decode_create_account);
   EXPECT_EQ(decode_create_account(encoded(create))->caller.customer, kCaller.customer);
   EXPECT_EQ(decode_create_account(encoded(create))->last_name, "Lovelace");
