@@ -32,7 +32,7 @@ struct GatewayConfig {
   Millis body_deadline{10'000};   // From the end of the header.
   Millis write_deadline{10'000};  // For the peer to take a reply.
   Millis idle_timeout{60'000};
-  std::int64_t send_buffer = 256 * 1024;  // Of a connection, in the kernel.
+  std::int64_t send_buffer = 128 * 1024;  // Of a connection, in the kernel.
   int connections_max = 20'000;
   int connections_per_address_max = 1'024;  // Loopback is exempt.
   int pipeline_max = 64;                    // Requests of one connection being answered.

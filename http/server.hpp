@@ -131,7 +131,7 @@ struct ServerOptions {
   std::chrono::milliseconds idle_timeout{60'000};
   std::chrono::milliseconds body_deadline{10'000};   // from the end of the head
   std::chrono::milliseconds write_deadline{10'000};  // for the peer to take a reply
-  int send_buffer = 256 * 1024;                      // bytes, in the kernel, of each connection
+  int send_buffer = 128 * 1024;                      // bytes, in the kernel, of each connection
   int connections_max = 20'000;                      // beyond it 503
   int connections_per_address_max = 1'024;           // likewise; loopback is exempt
   int pipeline_max = 64;                             // requests of one connection being answered
