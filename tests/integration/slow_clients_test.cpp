@@ -21,7 +21,7 @@ using namespace std::chrono_literals;
 
 constexpr int kConnections = 500;  // of each mode
 constexpr int kGood = 5;           // customers
-constexpr auto kLongest = 60s;     // 2 s to connect, 25 s in all; a busy machine takes longer
+constexpr auto kLongest = 60s;     // 2 s to connect, 30 s in all; a busy machine takes longer
 
 std::string without_colours(const std::string& text) {
   static const std::regex colour("\\x1b\\[[0-9;]*[A-Za-z]");
@@ -30,7 +30,6 @@ std::string without_colours(const std::string& text) {
 
 struct Mode {
   const char* name;
-  bool held;  // until the gateway cuts them off; a range is answered like any request
   std::vector<std::string> arguments;
 };
 
@@ -46,19 +45,17 @@ TEST(SlowHttpTest, FourModesAtOnceHoldNobodyUp) {
 
   const std::string url = "http://127.0.0.1:" + std::to_string(cluster.port());
   const Mode modes[] = {
-      {"headers", true, {"-H", "-i", "1", "-x", "20", "-u", url + "/v1/catalogue"}},
+      {"headers", {"-H", "-i", "1", "-x", "20", "-u", url + "/v1/catalogue"}},
       {"bodies",
-       true,
        {"-B", "-i", "1", "-s", "60000", "-f", "application/json", "-u", url + "/v1/sessions"}},
-      {"ranges", false, {"-R", "-a", "1", "-b", "3000", "-t", "HEAD", "-u", url + "/openapi.yaml"}},
+      {"ranges", {"-R", "-a", "1", "-b", "3000", "-t", "HEAD", "-u", url + "/openapi.yaml"}},
       {"reading",  // Ten answers in a row are more than the kernel keeps of a connection.
-       true,
        {"-X", "-w", "8", "-y", "64", "-n", "1", "-z", "8", "-k", "10", "-u",
         url + "/openapi.yaml"}}};
   std::vector<Process> attacks;
   for (const Mode& mode : modes) {
     std::vector<std::string> words = {
-        "slowhttptest", "-c", std::to_string(kConnections), "-r", "250", "-l", "25", "-p", "5"};
+        "slowhttptest", "-c", std::to_string(kConnections), "-r", "250", "-l", "30", "-p", "5"};
     words.insert(words.end(), mode.arguments.begin(), mode.arguments.end());
     attacks.push_back(Process::start(
         {.arguments = words, .output_path = cluster.folder() + "/" + mode.name + ".txt"}));
@@ -66,6 +63,11 @@ TEST(SlowHttpTest, FourModesAtOnceHoldNobodyUp) {
   EXPECT_TRUE(wait_until(
       20s, [&] { return cluster.metric("depot_http_connections") >= 2.5 * kConnections; },
       "three modes hold their connections at once"));
+  // Its own view is another: whom it reads slowly it learns late that the connection has ended.
+  EXPECT_TRUE(wait_until(
+      kLongest, [&] { return cluster.metric("depot_http_connections") <= kGood + 1; },
+      "all that are slow are cut off"));
+  EXPECT_TRUE(attacks.back().running()) << "it has not given up before";
   for (std::size_t i = 0; i < attacks.size(); ++i) {
     SCOPED_TRACE(modes[i].name);
     const auto ended = attacks[i].wait(kLongest);
@@ -74,8 +76,6 @@ TEST(SlowHttpTest, FourModesAtOnceHoldNobodyUp) {
     ASSERT_TRUE(ended) << last_lines(said, 12);
     EXPECT_TRUE(said.find("service available:   YES") != said.npos &&
                 said.find("service available:   NO") == said.npos)
-        << last_lines(said, 12);
-    EXPECT_TRUE(!modes[i].held || said.find("No open connections left") != said.npos)
         << last_lines(said, 12);
   }
   load.stop();
@@ -87,9 +87,6 @@ TEST(SlowHttpTest, FourModesAtOnceHoldNobodyUp) {
   EXPECT_LT(p99, 1s);
   std::cout << took.size() << " purchases beside them, p99 "
             << std::chrono::duration<double, std::milli>(p99).count() << " ms\n";
-  EXPECT_TRUE(wait_until(
-      30s, [&] { return cluster.metric("depot_http_connections") <= kGood; },
-      "none of them is connected any more"));
   EXPECT_EQ(cluster.pids("depot-gateway"), before);
   EXPECT_EQ(load.remembered(), load.placed());
   cluster.expect_clean_audit();
