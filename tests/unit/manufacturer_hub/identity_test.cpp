@@ -26,7 +26,7 @@ TEST(IdentityTest, HelloPublishingAndSubscribingAreTakenFromTheKeyAlone) {
     bool hello_m1, hello_gateway, publish_m1;
     bool cycle, head_m1, head_other, stock, all;  // subscribe to
   };
-  constexpr bool y = true, n = false;
+  const bool y = true, n = false;
   const Row rows[] = {
       {"", y, y, y, y, y, y, y, y},  // ipc
       {"gateway-1", n, y, n, y, y, y, y, y},
