@@ -26,9 +26,9 @@ std::vector<Program> programs_of(const Config& config, const std::string& config
 // What is to run of them: all, or without `writers` who writes nothing to Redis.
 std::vector<ProcessSpec> specs_of(const std::vector<Program>& programs, bool writers);
 
+inline constexpr Duration kOrphansMax = std::chrono::seconds(20);  // They end their requests first.
 // Fails with the key, the address and the fix where somebody listens there already, before anything
 // is started. `wait`: so long at most for the gateways of an `up` that was killed.
-inline constexpr Duration kOrphansMax = std::chrono::seconds(20);  // They end their requests first.
 void expect_free_ports(const Config& config, Duration wait = {});
 
 // The addresses that this host's gateways listen on: gateway.listen and the ports behind it.

@@ -34,9 +34,6 @@ struct Mode {
 };
 
 TEST(SlowHttpTest, FourModesAtOnceHoldNobodyUp) {
-  if (run_command({"sh", "-c", "command -v slowhttptest"}).exit_code != 0) {
-    GTEST_SKIP() << "there is no slowhttptest here";
-  }
   Cluster cluster;
   cluster.start();
   cluster.import({{.manufacturer = "m1", .sku = "a", .offered = kPlenty}});
